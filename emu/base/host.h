@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host operating system: memory, clocks, signals, threads. host.c and
+ * host_*.c are the only files that call it for these. Errors are negative
+ * errnos; lengths are bytes and, for memory, multiples of the host page.
+ */
+#ifndef DENALI_HOST_H
+#define DENALI_HOST_H
+
+#include "emu/base/base.h"
+
+enum host_prot { HOST_NONE = 0, HOST_R = 1, HOST_W = 2, HOST_X = 4 };
+
+/*
+ * Reserves `len` bytes of address space aligned to `align` (a power of two),
+ * with no access and no memory behind it. `*out` is valid until host_release.
+ */
+MUST_CHECK int host_reserve(uint64_t len, uint64_t align, void **out);
+
+/* Gives [addr, addr+len), inside a reservation, zero-filled private memory. */
+MUST_CHECK int host_commit(void *addr, uint64_t len, unsigned prot);
+
+/* Takes the memory back: the range is a reservation again. */
+MUST_CHECK int host_decommit(void *addr, uint64_t len);
+
+MUST_CHECK int host_protect(void *addr, uint64_t len, unsigned prot);
+void host_release(void *addr, uint64_t len);
+
+/* An anonymous memory object (memfd): returns its descriptor. */
+MUST_CHECK int host_memobj_create(const char *name, uint64_t len);
+
+/* Maps a descriptor's bytes, shared or copy-on-write, at a fixed place in a reservation. */
+MUST_CHECK int host_map_fd(void *addr, uint64_t len, unsigned prot, int fd, uint64_t offset,
+                           bool shared);
+
+/* Monotonic and wall clocks, nanoseconds. */
+uint64_t host_monotonic_ns(void);
+uint64_t host_wall_ns(void);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of one virtual processor. It lies at the bottom of its RAM
+ * window's reservation (ram_context), so translated code reaches it through
+ * the window register at a negative displacement. Both engines work on it.
+ *
+ * Two kinds of machine use it. The PC machine uses everything. A flat
+ * user-level machine (Denali) has no descriptor tables, rings or paging;
+ * `flat` tells where in guest memory the few words lie that replace them.
+ */
+#ifndef DENALI_CPU_H
+#define DENALI_CPU_H
+
+#include "emu/base/base.h"
+#include "emu/isa/isa.h"
+#include "emu/machine/ram.h"
+#include "emu/machine/state.h"
+
+/* Vectors of SDM volume 3, table 6-1. */
+enum cpu_vector {
+    CPU_DE = 0,
+    CPU_DB = 1,
+    CPU_BP = 3,
+    CPU_OF = 4,
+    CPU_BR = 5,
+    CPU_UD = 6,
+    CPU_NM = 7,
+    CPU_DF = 8,
+    CPU_TS = 10,
+    CPU_NP = 11,
+    CPU_SS = 12,
+    CPU_GP = 13,
+    CPU_PF = 14,
+    CPU_MF = 16,
+    CPU_AC = 17,
+    CPU_XM = 19,
+};
+
+/* Error code bits of CPU_PF. */
+enum cpu_pf { CPU_PF_PRESENT = 1, CPU_PF_WRITE = 2, CPU_PF_USER = 4, CPU_PF_FETCH = 16 };
+
+/* A guest's fault is a must-check status; the details are in cpu->fault. */
+enum cpu_status { CPU_OK = 0, CPU_FAULT = 1, CPU_EXIT = 2 /* cpu->exit is filled in */ };
+
+struct cpu_fault {
+    uint8_t vector;
+    uint8_t has_error;
+    uint16_t unused;
+    uint32_t error;
+    uint32_t address; /* CR2 of CPU_PF: the guest address that was refused */
+};
+
+/*
+ * x87, MMX and SSE state as an FXSAVE image (SDM volume 1, table 10-2), so
+ * that the host's own unit loads and stores it. st[i] is ST(i), relative to
+ * TOP; `tag` is the abridged tag word, by physical register.
+ */
+struct cpu_fpu {
+    uint16_t control, status;
+    uint8_t tag, unused0;
+    uint16_t opcode;
+    uint32_t ip;
+    uint16_t cs, unused1;
+    uint32_t dp;
+    uint16_t ds, unused2;
+    uint32_t mxcsr, mxcsr_mask;
+    uint8_t st[8][16]; /* low 10 bytes used; MMi is the low 8 of physical register i */
+    uint8_t xmm[8][16];
+    uint8_t rest[224];
+};
+
+struct cpu_seg {
+    uint16_t selector;
+    uint16_t attr; /* descriptor bits 40..55 */
+    uint32_t base;
+    uint32_t limit; /* in bytes, inclusive */
+};
+
+struct cpu_table {
+    uint32_t base;
+    uint16_t limit, selector;
+};
+
+/* System registers of the PC machine. */
+struct cpu_sys {
+    uint32_t cr0, cr2, cr3, cr4;
+    uint32_t dr[8];
+    struct cpu_table gdt, idt;
+    struct cpu_seg ldt, tr;
+    uint64_t efer, sysenter_cs, sysenter_esp, sysenter_eip, tsc_offset, pat;
+};
+
+#define CPU_FLAT_NONE UINT32_MAX
+
+/*
+ * The flat machine's words in guest memory, as guest physical addresses.
+ *
+ * fs_base, gs_base: what FS: and GS: overrides add to an address; written by
+ * the guest at will. Other segments have base 0. Loading a segment register
+ * only remembers the selector.
+ *
+ * INT n (n not 3): trap_eip = address after it; trap_number = n; trap_enabled =
+ * intr_enabled; intr_enabled = 0; eip = trap_entry. No register changes. A
+ * trap_entry of 0 makes INT n a CPU_GP fault with error n * 8 + 2.
+ *
+ * TRAPRET (virtual instruction `trapret_code`): intr_enabled = trap_enabled;
+ * eip = trap_eip.
+ *
+ * RESUME (virtual instruction `resume_code`): EAX = address of a context of 12
+ * words {eip, eflags, eax, ecx, edx, ebx, esp, ebp, esi, edi, intr_enabled,
+ * reserved}; all are loaded at once. Of eflags only the status flags, DF and
+ * TF and AC and ID are taken.
+ *
+ * After TRAPRET and RESUME the engine exits with ENGINE_EXIT_HYPERCALL and that
+ * code when intr_enabled became non-zero and the word at `pending` is non-zero,
+ * so that the kernel can deliver at once; eip is then already the new one.
+ */
+struct cpu_flat {
+    uint32_t fs_base, gs_base;
+    uint32_t trap_entry, trap_eip, trap_number, trap_enabled;
+    uint32_t intr_enabled, pending;
+    uint8_t trapret_code, resume_code;
+};
+
+/* Why run() returned, beyond the reason. */
+struct cpu_exit {
+    uint32_t hypercall; /* ENGINE_EXIT_HYPERCALL: modrm & 0x3f of the UD1 form; eip is after it */
+    uint16_t port;      /* ENGINE_EXIT_PORT; eip is after the instruction */
+    uint8_t port_size;  /* 1, 2, 4 */
+    uint8_t port_write; /* OUT: value is in EAX; IN: the kernel puts it in EAX */
+};
+
+struct cpu {
+    uint32_t gpr[8]; /* enum isa_reg order */
+    uint32_t eip;
+    uint32_t eflags;
+    uint64_t icount; /* instructions retired; exact in the interpreter and in counting modes */
+
+    struct cpu_fault fault;
+    struct cpu_exit exit;
+
+    uint8_t code32; /* CS.D */
+    uint8_t cpl;
+    uint8_t virtual_tsc; /* RDTSC comes from the clock, not from the host */
+    uint8_t unused;
+    volatile uint32_t stop_request; /* set by engine_stop from any thread */
+
+    struct ram *ram;
+    const struct cpu_flat *flat; /* NULL: PC machine */
+    struct engine *engine;       /* the engine that runs it */
+    void *engine_state;          /* the engine's own, per processor */
+    uint64_t (*read_tsc)(void *opaque);
+    void *read_tsc_opaque;
+
+    struct cpu_seg seg[6];
+    struct cpu_sys sys;
+
+    _Alignas(64) struct cpu_fpu fpu;
+
+    /* Scratch of the translator: its host-side slots; nobody else's business. */
+    _Alignas(64) uint64_t slot[64];
+};
+
+/* What survives of a processor. */
+extern const struct state_list cpu_state_list;
+
+/* Places a processor in ram's context and sets the flat user-level start state. */
+struct cpu *cpu_init_flat(struct ram *ram, const struct cpu_flat *flat);
+
+/* CPUID as the guest sees it (one fixed model: i686 with MMX, SSE, SSE2). */
+void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+
+/* "general protection" and so on. */
+const char *cpu_vector_name(unsigned vector);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One virtual clock with one event queue. Time is nanoseconds since the
+ * machine started. Two sources: the host's monotonic clock, or (deterministic)
+ * a count that the owner advances. Not thread-safe: one owner at a time.
+ */
+#ifndef DENALI_CLOCK_H
+#define DENALI_CLOCK_H
+
+#include "emu/base/base.h"
+
+#define CLOCK_NEVER UINT64_MAX
+
+struct clock;
+struct clock_event;
+typedef void (*clock_fn)(void *opaque, uint64_t now_ns);
+
+MUST_CHECK int clock_create(bool deterministic, struct clock **out);
+void clock_destroy(struct clock *clock);
+
+uint64_t clock_now_ns(const struct clock *clock);
+/* Deterministic clocks only: moves time forward. */
+void clock_advance_ns(struct clock *clock, uint64_t delta_ns);
+
+/* An event is created once and armed many times; events due at one instant run by priority, low
+ * first. */
+MUST_CHECK int clock_event_create(struct clock *clock, const char *name, int priority, clock_fn fn,
+                                  void *opaque, struct clock_event **out);
+void clock_event_destroy(struct clock_event *event);
+void clock_event_arm(struct clock_event *event, uint64_t when_ns); /* CLOCK_NEVER disarms */
+uint64_t clock_event_when(const struct clock_event *event);
+
+/* Runs what is due; returns the time of the next event or CLOCK_NEVER. */
+uint64_t clock_run_due(struct clock *clock);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's physical memory as a window of the host's address space.
+ *
+ *      base - RAM_GUARD         base                    base + 4 GiB   + RAM_GUARD
+ *      | context | no access ... | RAM | no access ...  | no access    |
+ *
+ * `base` is aligned to 4 GiB, so the low 32 bits of a host pointer into the
+ * window are the guest address. RAM_CONTEXT bytes at the very bottom hold the
+ * processor's state (struct cpu), at one distance from `base` in every VM, so
+ * that translated code shared by VMs finds it from the window register alone.
+ * Nothing within RAM_REACH of the window on either side is accessible.
+ *
+ * Pages that hold translated code are write-protected; host code must never
+ * write guest memory through a pointer of its own but through ram_write or
+ * ram_span_write, which tell the engine first.
+ */
+#ifndef DENALI_RAM_H
+#define DENALI_RAM_H
+
+#include "emu/base/base.h"
+
+#define RAM_WINDOW (4 * GIB)
+#define RAM_GUARD (4 * MIB)
+#define RAM_CONTEXT (64 * KIB)
+#define RAM_REACH (2 * MIB) /* bound on displacements that are added without truncation */
+
+struct ram;
+
+/* Called before the host writes [gpa, gpa+len) where a page is marked as code. */
+typedef void (*ram_code_write_fn)(void *opaque, gpa_t gpa, uint64_t len);
+
+/*
+ * Reserves a window with `size` bytes of zeroed RAM at 0 (a multiple of
+ * PAGE_SIZE, at most 4 GiB - 64 KiB). Memory is lazily given by the host.
+ * -EINVAL, -ENOMEM.
+ */
+MUST_CHECK int ram_create(uint64_t size, struct ram **out);
+void ram_destroy(struct ram *ram);
+
+uint8_t *ram_base(const struct ram *ram);
+uint64_t ram_size(const struct ram *ram);
+void *ram_context(const struct ram *ram); /* RAM_CONTEXT zeroed bytes, page-aligned */
+
+/*
+ * Access rights of whole pages, as the guest sees them (HOST_NONE, HOST_R,
+ * HOST_R|HOST_W). Code marks are kept on top. -EINVAL outside RAM.
+ */
+MUST_CHECK int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot);
+/* The rights of the page at gpa; HOST_NONE outside RAM. */
+unsigned ram_access(const struct ram *ram, gpa_t gpa);
+
+/* Code marks: a marked page is write-protected on the host. */
+MUST_CHECK int ram_mark_code(struct ram *ram, gpa_t page, bool code);
+bool ram_is_code(const struct ram *ram, gpa_t page);
+void ram_on_code_write(struct ram *ram, ram_code_write_fn fn, void *opaque);
+
+/*
+ * The one function that turns (address, length) into a host pointer:
+ * overflow-checked; NULL if any byte lies outside RAM or lacks the right.
+ * The pointer is good until the next change of access rights.
+ */
+MUST_CHECK const void *ram_span(const struct ram *ram, gpa_t gpa, uint64_t len);
+MUST_CHECK void *ram_span_write(struct ram *ram, gpa_t gpa, uint64_t len);
+
+/* Copy; -EFAULT (and nothing copied) if any byte is out of reach. */
+MUST_CHECK int ram_read(const struct ram *ram, gpa_t gpa, void *dst, uint64_t len);
+MUST_CHECK int ram_write(struct ram *ram, gpa_t gpa, const void *src, uint64_t len);
+
+#endif

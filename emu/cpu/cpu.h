@@ -124,6 +124,7 @@ struct cpu_flat {
 
 /* Why run() returned, beyond the reason. */
 struct cpu_exit {
+    uint8_t reason;     /* enum engine_exit of a CPU_EXIT status: HYPERCALL, PORT, HALT */
     uint32_t hypercall; /* ENGINE_EXIT_HYPERCALL: modrm & 0x3f of the UD1 form; eip is after it */
     uint16_t port;      /* ENGINE_EXIT_PORT; eip is after the instruction */
     uint8_t port_size;  /* 1, 2, 4 */
@@ -146,9 +147,10 @@ struct cpu {
     volatile uint32_t stop_request; /* set by engine_stop from any thread */
 
     struct ram *ram;
-    const struct cpu_flat *flat; /* NULL: PC machine */
-    struct engine *engine;       /* the engine that runs it */
-    void *engine_state;          /* the engine's own, per processor */
+    const struct cpu_flat *flat;     /* NULL: PC machine */
+    struct engine *engine;           /* the engine that runs it */
+    void *engine_state;              /* the engine's own, per processor */
+    struct cpu_write_log *write_log; /* NULL, or what the interpreter tells of every write */
     uint64_t (*read_tsc)(void *opaque);
     void *read_tsc_opaque;
 
@@ -161,16 +163,31 @@ struct cpu {
     _Alignas(64) uint64_t slot[64];
 };
 
-/* What survives of a processor. */
+/*
+ * Told before the interpreter writes [gpa, gpa+len) of RAM; `len` stays within
+ * a page. Lockstep keeps the old contents with it.
+ */
+struct cpu_write_log {
+    void (*before_write)(struct cpu_write_log *log, gpa_t gpa, uint32_t len);
+};
+
+/*
+ * What survives of a processor. The x87's last instruction and operand
+ * pointers are loose: the translator does not keep them.
+ */
 extern const struct state_list cpu_state_list;
 
-/* Places a processor in ram's context and sets the flat user-level start state. */
+/*
+ * Places a processor in ram's context and sets the flat user-level start state:
+ * registers 0, eip 0, selectors as Linux gives them to 32-bit programs, FNINIT
+ * and reset MXCSR. Lives as long as `ram`; `flat` is not copied.
+ */
 struct cpu *cpu_init_flat(struct ram *ram, const struct cpu_flat *flat);
 
-/* CPUID as the guest sees it (one fixed model: i686 with MMX, SSE, SSE2). */
+/* CPUID as the guest sees it (one fixed model: i686 with MMX, SSE, SSE2): EAX, EBX, ECX, EDX. */
 void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
-/* "general protection" and so on. */
+/* "general protection" and so on; "reserved" for what has no name. */
 const char *cpu_vector_name(unsigned vector);
 
 #endif

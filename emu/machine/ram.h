@@ -27,6 +27,22 @@
 
 struct ram;
 
+/*
+ * What an engine's own fast path may look at, read-only: an access of one page
+ * is allowed when page < pages and `denied[page]` has none of the bits that
+ * matter to it. struct ram begins with it.
+ */
+enum ram_denied { RAM_DENIED_READ = 1, RAM_DENIED_WRITE = 2, RAM_DENIED_CODE = 4 /* marked */ };
+struct ram_view {
+    uint8_t *base;
+    uint32_t pages;        /* of RAM */
+    const uint8_t *denied; /* enum ram_denied bits, by page */
+};
+static inline const struct ram_view *ram_view(const struct ram *ram)
+{
+    return (const struct ram_view *)(const void *)ram;
+}
+
 /* Called before the host writes [gpa, gpa+len) where a page is marked as code. */
 typedef void (*ram_code_write_fn)(void *opaque, gpa_t gpa, uint64_t len);
 
@@ -50,7 +66,11 @@ MUST_CHECK int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned
 /* The rights of the page at gpa; HOST_NONE outside RAM. */
 unsigned ram_access(const struct ram *ram, gpa_t gpa);
 
-/* Code marks: a marked page is write-protected on the host. */
+/*
+ * Code marks: a marked page is write-protected on the host. Before the host
+ * writes one, the hook is called once for the range; what it has not unmarked,
+ * ram then unmarks itself. A hook must not write guest memory.
+ */
 MUST_CHECK int ram_mark_code(struct ram *ram, gpa_t page, bool code);
 bool ram_is_code(const struct ram *ram, gpa_t page);
 void ram_on_code_write(struct ram *ram, ram_code_write_fn fn, void *opaque);

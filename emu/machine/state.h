@@ -16,6 +16,7 @@ struct state_field {
     uint16_t size;   /* of one element, bytes */
     uint16_t count;  /* elements */
     uint8_t kind;    /* enum state_kind */
+    uint8_t loose;   /* saved, but engines may differ in it: state_compare skips it */
 };
 
 struct state_list {
@@ -27,19 +28,24 @@ struct state_list {
 
 #define STATE_U(type, member)                                                                      \
     {                                                                                              \
-#member, offsetof(type, member), sizeof(((type *)0)->member), 1, STATE_UINT                \
+#member, offsetof(type, member), sizeof(((type *)0)->member), 1, STATE_UINT, 0             \
     }
 #define STATE_U_ARRAY(type, member)                                                                \
     {                                                                                              \
 #member, offsetof(type, member), sizeof(((type *)0)->member[0]),                           \
-            ARRAY_LEN(((type *)0)->member), STATE_UINT                                             \
+            ARRAY_LEN(((type *)0)->member), STATE_UINT, 0                                          \
     }
 #define STATE_RAW(type, member)                                                                    \
     {                                                                                              \
-#member, offsetof(type, member), sizeof(((type *)0)->member), 1, STATE_BYTES               \
+#member, offsetof(type, member), sizeof(((type *)0)->member), 1, STATE_BYTES, 0            \
     }
 
-/* Bytes that state_save writes for one object of this list. */
+#define STATE_LOOSE(type, member)                                                                  \
+    {                                                                                              \
+#member, offsetof(type, member), sizeof(((type *)0)->member), 1, STATE_UINT, 1             \
+    }
+
+/* Bytes that state_save writes for one object of this list. Integers are saved little-endian. */
 size_t state_size(const struct state_list *list);
 void state_save(const struct state_list *list, const void *object, uint8_t *out);
 void state_load(const struct state_list *list, void *object, const uint8_t *in);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* The window: its layout, bounds, rights as guest and as host see them, and code marks. */
+#include <check.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/base/host.h"
+#include "emu/machine/ram.h"
+
+#define SIZE (16 * MIB)
+
+static struct ram *ram;
+
+static void setup(void)
+{
+    ck_assert_int_eq(ram_create(SIZE, &ram), 0);
+}
+
+static void teardown(void)
+{
+    ram_destroy(ram);
+}
+
+START_TEST(layout)
+{
+    uintptr_t base = (uintptr_t)ram_base(ram);
+    ck_assert_uint_eq(base % RAM_WINDOW, 0);
+    ck_assert_uint_eq(base - (uintptr_t)ram_context(ram), RAM_GUARD);
+    ck_assert_uint_eq(ram_size(ram), SIZE);
+    memset(ram_context(ram), 0xff, RAM_CONTEXT);
+    ck_assert_uint_eq(ram_base(ram)[0], 0);
+    ck_assert_uint_eq(ram_base(ram)[SIZE - 1], 0);
+}
+END_TEST
+
+START_TEST(sizes)
+{
+    struct ram *other;
+    ck_assert_int_eq(ram_create(4097, &other), -EINVAL);
+    ck_assert_int_eq(ram_create(4 * GIB, &other), -EINVAL);
+    ck_assert_int_eq(ram_create(4 * GIB - 64 * KIB, &other), 0);
+    ram_base(other)[4 * GIB - 64 * KIB - 1] = 1;
+    ram_destroy(other);
+    ck_assert_int_eq(ram_create(0, &other), 0);
+    ck_assert_ptr_null(ram_span(other, 0, 1));
+    ram_destroy(other);
+}
+END_TEST
+
+START_TEST(spans_are_overflow_checked)
+{
+    ck_assert_ptr_eq(ram_span(ram, 0, SIZE), ram_base(ram));
+    ck_assert_ptr_nonnull(ram_span(ram, SIZE - 1, 1));
+    ck_assert_ptr_null(ram_span(ram, SIZE - 1, 2));
+    ck_assert_ptr_null(ram_span(ram, SIZE, 1));
+    ck_assert_ptr_null(ram_span(ram, 1, UINT64_MAX));
+    ck_assert_ptr_null(ram_span(ram, UINT64_MAX, 2));
+    ck_assert_ptr_null(ram_span_write(ram, SIZE - 4, 8));
+}
+END_TEST
+
+START_TEST(copies)
+{
+    char text[6];
+    ck_assert_int_eq(ram_write(ram, PAGE_SIZE - 3, "hello", 6), 0);
+    ck_assert_int_eq(ram_read(ram, PAGE_SIZE - 3, text, 6), 0);
+    ck_assert_str_eq(text, "hello");
+    ck_assert_int_eq(ram_write(ram, SIZE - 3, "hello", 6), -EFAULT);
+    ck_assert_uint_eq(ram_base(ram)[SIZE - 3], 0); /* nothing copied */
+}
+END_TEST
+
+START_TEST(rights)
+{
+    char text[6] = "";
+    ck_assert_int_eq(ram_write(ram, 3 * PAGE_SIZE, "hello", 6), 0);
+    ck_assert_int_eq(ram_set_access(ram, 3 * PAGE_SIZE, PAGE_SIZE, HOST_R), 0);
+    ck_assert_int_eq(ram_set_access(ram, 4 * PAGE_SIZE, PAGE_SIZE, HOST_NONE), 0);
+    ck_assert_uint_eq(ram_access(ram, 2 * PAGE_SIZE), HOST_R | HOST_W);
+    ck_assert_uint_eq(ram_access(ram, 3 * PAGE_SIZE + 5), HOST_R);
+    ck_assert_uint_eq(ram_access(ram, 4 * PAGE_SIZE), HOST_NONE);
+    ck_assert_uint_eq(ram_access(ram, SIZE), HOST_NONE);
+    ck_assert_int_eq(ram_read(ram, 3 * PAGE_SIZE, text, 6), 0);
+    ck_assert_str_eq(text, "hello");
+    ck_assert_int_eq(ram_write(ram, 3 * PAGE_SIZE, "x", 1), -EFAULT);
+    ck_assert_int_eq(ram_read(ram, 4 * PAGE_SIZE - 2, text, 4), -EFAULT);
+    ck_assert_int_eq(ram_set_access(ram, 3 * PAGE_SIZE, 2 * PAGE_SIZE, HOST_R | HOST_W), 0);
+    ck_assert_int_eq(ram_write(ram, 4 * PAGE_SIZE - 2, "hello", 6), 0);
+    ck_assert_int_eq(ram_set_access(ram, 1, PAGE_SIZE, HOST_R), -EINVAL);
+    ck_assert_int_eq(ram_set_access(ram, SIZE - PAGE_SIZE, 2 * PAGE_SIZE, HOST_R), -EINVAL);
+}
+END_TEST
+
+/* Host accesses that must be killed by the host's MMU: (what to prepare, where to touch). */
+START_TEST(host_write_to_read_only_page_is_refused)
+{
+    ck_assert_int_eq(ram_set_access(ram, PAGE_SIZE, PAGE_SIZE, HOST_R), 0);
+    *(volatile uint8_t *)(ram_base(ram) + PAGE_SIZE) = 1;
+}
+END_TEST
+
+START_TEST(host_write_to_code_page_is_refused)
+{
+    ck_assert_int_eq(ram_mark_code(ram, PAGE_SIZE, true), 0);
+    *(volatile uint8_t *)(ram_base(ram) + PAGE_SIZE) = 1;
+}
+END_TEST
+
+START_TEST(host_read_beyond_ram_is_refused)
+{
+    (void)*(volatile uint8_t *)(ram_base(ram) + SIZE);
+}
+END_TEST
+
+START_TEST(host_read_below_window_is_refused)
+{
+    (void)*(volatile uint8_t *)(ram_base(ram) - RAM_REACH);
+}
+END_TEST
+
+START_TEST(host_read_above_window_is_refused)
+{
+    (void)*(volatile uint8_t *)(ram_base(ram) + RAM_WINDOW + RAM_REACH);
+}
+END_TEST
+
+struct seen {
+    unsigned calls;
+    gpa_t gpa;
+    uint64_t len;
+};
+
+static void note_write(void *opaque, gpa_t gpa, uint64_t len)
+{
+    struct seen *seen = opaque;
+    seen->calls++;
+    seen->gpa = gpa;
+    seen->len = len;
+}
+
+START_TEST(code_marks)
+{
+    struct seen seen = {0};
+    ram_on_code_write(ram, note_write, &seen);
+    ck_assert_int_eq(ram_mark_code(ram, 2 * PAGE_SIZE, true), 0);
+    ck_assert(ram_is_code(ram, 2 * PAGE_SIZE + 9));
+    ck_assert(!ram_is_code(ram, PAGE_SIZE));
+    ck_assert_uint_eq(ram_access(ram, 2 * PAGE_SIZE), HOST_R | HOST_W); /* as the guest sees it */
+
+    ck_assert_int_eq(ram_write(ram, PAGE_SIZE, "x", 1), 0);
+    ck_assert_uint_eq(seen.calls, 0);
+    ck_assert_int_eq(ram_write(ram, 2 * PAGE_SIZE - 2, "1234", 4), 0);
+    ck_assert_uint_eq(seen.calls, 1);
+    ck_assert_uint_eq(seen.gpa, 2 * PAGE_SIZE - 2);
+    ck_assert_uint_eq(seen.len, 4);
+    ck_assert(!ram_is_code(ram, 2 * PAGE_SIZE));
+    ck_assert_mem_eq(ram_base(ram) + 2 * PAGE_SIZE - 2, "1234", 4);
+    ck_assert_int_eq(ram_write(ram, 2 * PAGE_SIZE, "5", 1), 0);
+    ck_assert_uint_eq(seen.calls, 1);
+}
+END_TEST
+
+START_TEST(marks_lie_on_top_of_rights)
+{
+    ck_assert_int_eq(ram_mark_code(ram, PAGE_SIZE, true), 0);
+    ck_assert_int_eq(ram_set_access(ram, PAGE_SIZE, PAGE_SIZE, HOST_R), 0);
+    ck_assert(ram_is_code(ram, PAGE_SIZE));
+    ck_assert_int_eq(ram_set_access(ram, PAGE_SIZE, PAGE_SIZE, HOST_R | HOST_W), 0);
+    ck_assert(ram_is_code(ram, PAGE_SIZE));
+    ck_assert_int_eq(ram_mark_code(ram, PAGE_SIZE, false), 0);
+    ram_base(ram)[PAGE_SIZE] = 1;
+    ck_assert_int_eq(ram_mark_code(ram, SIZE, true), -EINVAL);
+}
+END_TEST
+
+START_TEST(many_windows)
+{
+    struct ram *many[64];
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++) {
+        ck_assert_int_eq(ram_create(GIB, &many[i]), 0);
+        ram_base(many[i])[0] = (uint8_t)i;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(many); i++) {
+        ck_assert_uint_eq(ram_base(many[i])[0], i);
+        ram_destroy(many[i]);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ram");
+    TCase *tc = tcase_create("all");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, layout);
+    tcase_add_test(tc, sizes);
+    tcase_add_test(tc, spans_are_overflow_checked);
+    tcase_add_test(tc, copies);
+    tcase_add_test(tc, rights);
+    tcase_add_test(tc, code_marks);
+    tcase_add_test(tc, marks_lie_on_top_of_rights);
+    tcase_add_test(tc, many_windows);
+    tcase_add_test_raise_signal(tc, host_write_to_read_only_page_is_refused, SIGSEGV);
+    tcase_add_test_raise_signal(tc, host_write_to_code_page_is_refused, SIGSEGV);
+    tcase_add_test_raise_signal(tc, host_read_beyond_ram_is_refused, SIGSEGV);
+    tcase_add_test_raise_signal(tc, host_read_below_window_is_refused, SIGSEGV);
+    tcase_add_test_raise_signal(tc, host_read_above_window_is_refused, SIGSEGV);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -167,6 +167,8 @@ enum denali_port {
                               errors) -> ECX bytes written, whole */
     DENALI_PORT_READ =
         0, /* keyboard IN: EDI = buffer, ECX = room -> bytes; 0: nothing now; DENALI_EOF */
+    DENALI_PORT_MODE = 1,  /* keyboard OUT: EAX = enum denali_tty bits -> 0, or DENALI_INVAL: not a
+                              terminal, or unknown bits */
     DENALI_PORT_TIMER = 0, /* timer OUT: EDX is the port, ECX:EAX = absolute ns; all ones disarms */
     DENALI_PORT_SEND = 0, /* NIC OUT: EAX = frame, ECX = bytes (14..1514) -> 0, or DENALI_AGAIN when
                              the queue is full */
@@ -187,6 +189,20 @@ enum denali_error {
     DENALI_RO = -5,    /* read-only */
     DENALI_IO = -6,    /* the host failed */
     DENALI_INVAL = -7, /* no such operation */
+};
+
+/*
+ * How the terminal behaves (DENALI_PORT_MODE); a guest starts with DENALI_TTY_START. The terminal's
+ * own line editing is the host's, so a guest needs none.
+ */
+enum denali_tty {
+    DENALI_TTY_LINES = 1u << 0,   /* the host edits lines; input comes a line at a time */
+    DENALI_TTY_ECHO = 1u << 1,    /* what is typed is shown */
+    DENALI_TTY_SIGNALS = 1u << 2, /* Ctrl-C and Ctrl-\ are signals, not bytes */
+    DENALI_TTY_CR_IN = 1u << 3,   /* Enter gives a line feed, not a carriage return */
+    DENALI_TTY_NL_OUT = 1u << 4,  /* a line feed returns the carriage */
+    DENALI_TTY_FLOW = 1u << 5,    /* Ctrl-S and Ctrl-Q stop and go on, not bytes */
+    DENALI_TTY_START = 0x3f,
 };
 
 #define DENALI_BLOCK 4096u
@@ -216,6 +232,8 @@ struct denali_manifest_device {
     char name[DENALI_NAME_LEN];
 };
 #define DENALI_WANT_OPTIONAL 1u
+/* An optional disk of this name stands for every further disk that the user gives, by its name. */
+#define DENALI_NAME_ANY "*"
 
 struct denali_manifest {
     uint32_t version;   /* DENALI_ABI_VERSION */

@@ -21,7 +21,8 @@ struct net_backend_ops {
     int (*send)(struct net_backend *net, const void *frame, size_t len);
     /* Bytes of one frame; -EAGAIN: none now; -EPIPE: the other side is gone. Never blocks. */
     int (*receive)(struct net_backend *net, void *frame, size_t room);
-    /* A descriptor that polls readable when frames wait, or -1. */
+    /* A descriptor that polls readable when frames wait, or -1. It may change with any send or
+     * receive: ask before each wait. */
     int (*fd)(const struct net_backend *net);
     void (*destroy)(struct net_backend *net);
 };

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * denali-nat: the program of the NAT process. It is started by the VM's process
+ * (devices/net_user.c) with its socket as descriptor 3 and one argument for each
+ * published port; it says "ok" or the reason of its failure in the first message
+ * and ends when the socket does. It gives up what it does not need before it
+ * looks at the first frame.
+ */
+#include "devices/nat/nat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NAT_FD 3
+#define NAT_MAX_FILES 16384
+
+static void limit_set(int resource, rlim_t value)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit))
+        return;
+    if (limit.rlim_max > value)
+        limit.rlim_max = value;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(resource, &limit);
+}
+
+/* A terminal's Ctrl-C is for the VM; we end with our socket. */
+static void nat_harden(void)
+{
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGPIPE, SIGTSTP};
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    limit_set(RLIMIT_CORE, 0);
+    limit_set(RLIMIT_FSIZE, 0);
+    limit_set(RLIMIT_NOFILE, NAT_MAX_FILES);
+    limit_set(RLIMIT_AS, 4 * (rlim_t)GIB);
+    close_range(NAT_FD + 1, ~0u, 0);
+    /* Standard input and output belong to the guest's console. */
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, 0);
+        dup2(null, 1);
+    }
+}
+
+static int arguments_read(int argc, char **argv, struct net_publish *publish, struct net_error *why)
+{
+    if (argc - 1 > NET_MAX_PUBLISH)
+        return net_fail(why, -E2BIG, "too many ports");
+    for (int i = 1; i < argc; i++) {
+        int err = net_publish_parse(argv[i], &publish[i - 1], why);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct net_publish publish[NET_MAX_PUBLISH];
+    struct net_error why = {"ok"};
+    struct nat *nat = NULL;
+    if (fcntl(NAT_FD, F_GETFD) < 0) {
+        fputs("denali-nat: started by `denali run --net user`, not by hand\n", stderr);
+        return 2;
+    }
+    nat_harden();
+    int err = arguments_read(argc, argv, publish, &why);
+    if (!err)
+        err = nat_create(NAT_FD, publish, (size_t)(argc - 1), &nat, &why);
+    send(NAT_FD, why.text, strlen(why.text), MSG_NOSIGNAL);
+    if (err)
+        return 1;
+    nat_run(nat);
+    nat_destroy(nat);
+    return 0;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libslirp's loop: frames from the VM are read in batches, frames to it are
+ * gathered and sent with one system call when a round ends.
+ *
+ * Invariants: `out` holds frames only inside a round (nat_flush empties it, or
+ * drops what the VM has no room for, as a wire would); timers are few and live
+ * in a fixed table.
+ */
+#include "devices/nat/nat.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <slirp/libslirp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAT_BATCH 64
+#define NAT_ROUND 512 /* frames from the VM before the host's sockets get their turn */
+#define NAT_TIMERS 8
+
+struct nat_timer {
+    SlirpTimerCb call;
+    void *opaque;
+    int64_t due_ms; /* -1: not running */
+};
+
+struct nat_frames {
+    unsigned count;
+    struct mmsghdr message[NAT_BATCH];
+    struct iovec part[NAT_BATCH];
+    uint8_t bytes[NAT_BATCH][NET_FRAME_MAX + 2];
+};
+
+struct nat {
+    Slirp *slirp;
+    int fd;
+    bool ended;
+    struct pollfd *polls; /* [0] is the VM */
+    size_t poll_count, poll_room;
+    struct nat_timer timer[NAT_TIMERS];
+    struct nat_frames in, out;
+};
+
+static int64_t nat_clock_ns(void *opaque)
+{
+    struct timespec now;
+    (void)opaque;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int64_t nat_clock_ms(void)
+{
+    return nat_clock_ns(NULL) / 1000000;
+}
+
+/* What the VM has no room for is dropped: TCP sends it again. */
+static void nat_flush(struct nat *nat)
+{
+    unsigned sent = 0;
+    while (sent < nat->out.count) {
+        int n = sendmmsg(nat->fd, nat->out.message + sent, nat->out.count - sent,
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n > 0)
+            sent += (unsigned)n;
+        else if (errno != EINTR)
+            break;
+    }
+    nat->out.count = 0;
+}
+
+static ssize_t nat_packet_out(const void *frame, size_t len, void *opaque)
+{
+    struct nat *nat = opaque;
+    if (len > NET_FRAME_MAX)
+        return (ssize_t)len;
+    if (nat->out.count == NAT_BATCH)
+        nat_flush(nat);
+    unsigned i = nat->out.count++;
+    memcpy(nat->out.bytes[i], frame, len);
+    nat->out.part[i].iov_len = len;
+    return (ssize_t)len;
+}
+
+static void nat_guest_error(const char *message, void *opaque)
+{
+    (void)message, (void)opaque;
+}
+
+static void *nat_timer_new(SlirpTimerCb call, void *call_opaque, void *opaque)
+{
+    struct nat *nat = opaque;
+    for (size_t i = 0; i < NAT_TIMERS; i++) {
+        struct nat_timer *timer = &nat->timer[i];
+        if (!timer->call) {
+            *timer = (struct nat_timer){call, call_opaque, -1};
+            return timer;
+        }
+    }
+    BUG_ON(true, "more libslirp timers than the table holds");
+    return NULL;
+}
+
+static void nat_timer_free(void *timer, void *opaque)
+{
+    (void)opaque;
+    *(struct nat_timer *)timer = (struct nat_timer){0};
+}
+
+static void nat_timer_mod(void *timer, int64_t due_ms, void *opaque)
+{
+    (void)opaque;
+    ((struct nat_timer *)timer)->due_ms = due_ms;
+}
+
+static void nat_poll_registered(int fd, void *opaque)
+{
+    (void)fd, (void)opaque;
+}
+
+static void nat_notified(void *opaque)
+{
+    (void)opaque;
+}
+
+static const SlirpCb nat_callbacks = {
+    .send_packet = nat_packet_out,
+    .guest_error = nat_guest_error,
+    .clock_get_ns = nat_clock_ns,
+    .timer_new = nat_timer_new,
+    .timer_free = nat_timer_free,
+    .timer_mod = nat_timer_mod,
+    .register_poll_fd = nat_poll_registered,
+    .unregister_poll_fd = nat_poll_registered,
+    .notify = nat_notified,
+};
+
+/* slirp's event bits, in poll's. */
+static short events_from_slirp(int events)
+{
+    return (short)((events & SLIRP_POLL_IN ? POLLIN : 0) | (events & SLIRP_POLL_OUT ? POLLOUT : 0) |
+                   (events & SLIRP_POLL_PRI ? POLLPRI : 0) |
+                   (events & SLIRP_POLL_ERR ? POLLERR : 0) |
+                   (events & SLIRP_POLL_HUP ? POLLHUP : 0));
+}
+
+static int events_to_slirp(short events)
+{
+    return (events & POLLIN ? SLIRP_POLL_IN : 0) | (events & POLLOUT ? SLIRP_POLL_OUT : 0) |
+           (events & POLLPRI ? SLIRP_POLL_PRI : 0) | (events & POLLERR ? SLIRP_POLL_ERR : 0) |
+           (events & POLLHUP ? SLIRP_POLL_HUP : 0);
+}
+
+static int nat_poll_add(int fd, int events, void *opaque)
+{
+    struct nat *nat = opaque;
+    if (nat->poll_count == nat->poll_room) {
+        size_t room = nat->poll_room * 2;
+        struct pollfd *more = realloc(nat->polls, room * sizeof *more);
+        if (!more)
+            return -1;
+        nat->polls = more;
+        nat->poll_room = room;
+    }
+    nat->polls[nat->poll_count] = (struct pollfd){.fd = fd, .events = events_from_slirp(events)};
+    return (int)nat->poll_count++;
+}
+
+static int nat_poll_result(int index, void *opaque)
+{
+    struct nat *nat = opaque;
+    return index < 0 ? 0 : events_to_slirp(nat->polls[index].revents);
+}
+
+/* One batch from the VM into libslirp; the number of frames. */
+static int nat_read(struct nat *nat)
+{
+    for (unsigned i = 0; i < NAT_BATCH; i++)
+        nat->in.part[i].iov_len = sizeof nat->in.bytes[i];
+    int n = recvmmsg(nat->fd, nat->in.message, NAT_BATCH, MSG_DONTWAIT, NULL);
+    if (n < 0)
+        nat->ended |= errno != EAGAIN && errno != EINTR;
+    for (int i = 0; i < n; i++) {
+        unsigned len = nat->in.message[i].msg_len;
+        if (!len) { /* end of the stream */
+            nat->ended = true;
+            return i;
+        }
+        slirp_input(nat->slirp, nat->in.bytes[i], (int)len);
+    }
+    return n;
+}
+
+static void nat_read_all(struct nat *nat)
+{
+    for (int n = 0; n < NAT_ROUND && !nat->ended;) {
+        int got = nat_read(nat);
+        if (got <= 0)
+            break;
+        n += got;
+        if (got < NAT_BATCH)
+            break;
+    }
+}
+
+static void nat_timers_run(struct nat *nat)
+{
+    int64_t now = nat_clock_ms();
+    for (size_t i = 0; i < NAT_TIMERS; i++) {
+        struct nat_timer *timer = &nat->timer[i];
+        if (timer->call && timer->due_ms >= 0 && timer->due_ms <= now) {
+            timer->due_ms = -1;
+            timer->call(timer->opaque);
+        }
+    }
+}
+
+static uint32_t nat_timeout_ms(const struct nat *nat)
+{
+    int64_t now = nat_clock_ms(), wait = 10000;
+    for (size_t i = 0; i < NAT_TIMERS; i++) {
+        const struct nat_timer *timer = &nat->timer[i];
+        if (timer->call && timer->due_ms >= 0 && timer->due_ms - now < wait)
+            wait = timer->due_ms > now ? timer->due_ms - now : 0;
+    }
+    return (uint32_t)wait;
+}
+
+static void nat_round(struct nat *nat)
+{
+    uint32_t timeout = nat_timeout_ms(nat);
+    nat->polls[0] = (struct pollfd){.fd = nat->fd, .events = POLLIN};
+    nat->poll_count = 1;
+    slirp_pollfds_fill(nat->slirp, &timeout, nat_poll_add, nat);
+    int n = poll(nat->polls, nat->poll_count, (int)timeout);
+    if (nat->polls[0].revents)
+        nat_read_all(nat);
+    slirp_pollfds_poll(nat->slirp, n < 0, nat_poll_result, nat);
+    nat_timers_run(nat);
+    nat_flush(nat);
+}
+
+void nat_run(struct nat *nat)
+{
+    while (!nat->ended)
+        nat_round(nat);
+}
+
+static void frames_init(struct nat_frames *frames)
+{
+    for (unsigned i = 0; i < NAT_BATCH; i++) {
+        frames->part[i].iov_base = frames->bytes[i];
+        frames->message[i].msg_hdr = (struct msghdr){.msg_iov = &frames->part[i], .msg_iovlen = 1};
+    }
+}
+
+static struct in_addr address(uint32_t host_order)
+{
+    return (struct in_addr){.s_addr = htonl(host_order)};
+}
+
+static int nat_publish(struct nat *nat, const struct net_publish *p, struct net_error *why)
+{
+    struct in_addr host = address(p->host_addr), guest = address(0x0a00020f);
+    if (!slirp_add_hostfwd(nat->slirp, p->udp, host, p->host_port, guest, p->guest_port))
+        return 0;
+    int err = errno;
+    return net_fail(why, -err, "cannot publish port %u on %s%s: %s; choose another with -p",
+                    p->host_port, inet_ntoa(host), p->udp ? " (udp)" : "", strerror(err));
+}
+
+static Slirp *nat_slirp(struct nat *nat)
+{
+    SlirpConfig config = {
+        .version = 4,
+        .in_enabled = true,
+        .vnetwork = address(0x0a000200),
+        .vnetmask = address(0xffffff00),
+        .vhost = address(0x0a000202),
+        .vdhcp_start = address(0x0a00020f),
+        .vnameserver = address(0x0a000203),
+        .vhostname = "denali",
+        .if_mtu = 1500,
+        .if_mru = 1500,
+    };
+    return slirp_new(&config, &nat_callbacks, nat);
+}
+
+int nat_create(int fd, const struct net_publish *publish, size_t count, struct nat **out,
+               struct net_error *why)
+{
+    struct nat *nat = calloc(1, sizeof *nat);
+    int err = 0;
+    if (nat) {
+        nat->fd = fd;
+        nat->poll_room = 64;
+        nat->polls = calloc(nat->poll_room, sizeof *nat->polls);
+        frames_init(&nat->in);
+        frames_init(&nat->out);
+        nat->slirp = nat_slirp(nat);
+    }
+    if (!nat || !nat->polls || !nat->slirp)
+        err = net_fail(why, -ENOMEM, "no memory for the NAT process");
+    for (size_t i = 0; !err && i < count; i++)
+        err = nat_publish(nat, &publish[i], why);
+    if (err)
+        nat_destroy(nat);
+    else
+        *out = nat;
+    return err;
+}
+
+void nat_destroy(struct nat *nat)
+{
+    if (!nat)
+        return;
+    if (nat->slirp)
+        slirp_cleanup(nat->slirp);
+    free(nat->polls);
+    free(nat);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Constructors of the NIC's host ends (net.h says what one is).
+ *
+ * Every constructor returns 0 and a backend in `*out` that ops->destroy ends,
+ * or a negative errno; then `why` holds one line for the user that says what
+ * failed and what to do, and nothing is left behind.
+ *
+ * A reader drains a backend to -EAGAIN before it sleeps on fd(). A wrapper
+ * (pcap, fault) owns the backend that it wraps: destroy the wrapper alone. When
+ * a wrapper's constructor fails, the wrapped backend is still the caller's.
+ */
+#ifndef DENALI_NET_BACKENDS_H
+#define DENALI_NET_BACKENDS_H
+
+#include "devices/net.h"
+
+struct net_error {
+    char text[256];
+};
+
+/* A port of the host that leads to a port of the guest. */
+struct net_publish {
+    uint32_t host_addr; /* host byte order */
+    uint16_t host_port;
+    uint16_t guest_port;
+    bool udp;
+};
+
+#define NET_MAX_PUBLISH 64
+
+/*
+ * Reads "[ADDR:]HOSTPORT:PORT[/tcp|/udp]"; without ADDR the host end is 127.0.0.1.
+ * 0 or -EINVAL with `why`.
+ */
+MUST_CHECK int net_publish_parse(const char *text, struct net_publish *out, struct net_error *why);
+
+/* No network: what is sent is gone, nothing comes. */
+MUST_CHECK int net_none_create(struct net_backend **out, struct net_error *why);
+
+struct net_user_config {
+    const struct net_publish *publish;
+    size_t publish_count;
+    const char
+        *program; /* the NAT program; NULL: $DENALI_NAT, else `denali-nat` beside this program
+                   */
+};
+
+/*
+ * User-mode NAT in a process of its own. The guest's side is 10.0.2.0/24: guest
+ * 10.0.2.15 (DHCP), host 10.0.2.2, DNS 10.0.2.3. Published ports are bound when
+ * this returns (-EADDRINUSE: one is busy). If the process dies, that is said
+ * once on stderr and the backend answers -EPIPE from then on.
+ */
+MUST_CHECK int net_user_create(const struct net_user_config *config, struct net_backend **out,
+                               struct net_error *why);
+
+/*
+ * A UNIX stream socket, each frame behind its length in 4 big-endian bytes.
+ * Connects to `path`; where nothing exists, listens there for one peer (frames
+ * sent before it comes are dropped; when it leaves, the next one is awaited) and
+ * removes the path at the end.
+ */
+MUST_CHECK int net_socket_create(const char *path, struct net_backend **out, struct net_error *why);
+
+/* An existing tap device, or a new one if we may make it. */
+MUST_CHECK int net_tap_create(const char *name, struct net_backend **out, struct net_error *why);
+
+/* Writes what passes `inner`, both ways, to a pcap file, complete up to the last frame at any time.
+ */
+MUST_CHECK int net_pcap_create(struct net_backend *inner, const char *file,
+                               struct net_backend **out, struct net_error *why);
+
+/* Chances are in units of 1/65536 per frame, both directions alike. */
+struct net_fault_config {
+    uint64_t seed;
+    uint32_t loss, duplicate, reorder, corrupt;
+    uint64_t delay_ns; /* each frame, and up to this much again for a reordered one */
+};
+
+/*
+ * A bad wire, repeatable by its seed: loses, doubles, reorders, damages (one bit)
+ * and delays frames. Time is the host's monotonic clock; fd() polls readable when
+ * a delayed frame is due.
+ */
+MUST_CHECK int net_fault_create(struct net_backend *inner, const struct net_fault_config *config,
+                                struct net_backend **out, struct net_error *why);
+
+/*
+ * What --net says: "none", "user", "socket:PATH", "tap:NAME". Ports can be
+ * published with "user" alone (-EINVAL elsewhere).
+ */
+MUST_CHECK int net_backend_create(const char *spec, const struct net_user_config *user,
+                                  struct net_backend **out, struct net_error *why);
+
+/* Fills `why` (printf-like) and returns `err`: for constructors' failure paths. */
+int net_fail(struct net_error *why, int err, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What the user writes about networks, turned into backends: --net and -p. */
+#include "devices/net_backends.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int net_fail(struct net_error *why, int err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why->text, sizeof why->text, format, args);
+    va_end(args);
+    return err;
+}
+
+/* A port, all of `text`, 1 to 65535; 0 if it is none. */
+static uint16_t port_parse(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (!digits || digits > 5 || text[digits])
+        return 0;
+    unsigned long port = strtoul(text, NULL, 10);
+    return port <= 65535 ? (uint16_t)port : 0;
+}
+
+/* Cuts "/tcp" or "/udp" off the end. */
+static bool protocol_cut(char *text, bool *udp)
+{
+    char *slash = strchr(text, '/');
+    *udp = false;
+    if (!slash)
+        return true;
+    *udp = !strcmp(slash, "/udp");
+    bool known = *udp || !strcmp(slash, "/tcp");
+    *slash = 0;
+    return known;
+}
+
+/* Cuts the last ":" field off and returns it, or NULL. */
+static char *field_cut(char *text)
+{
+    char *colon = strrchr(text, ':');
+    if (!colon)
+        return NULL;
+    *colon = 0;
+    return colon + 1;
+}
+
+static bool publish_read(char *text, struct net_publish *out)
+{
+    if (!protocol_cut(text, &out->udp))
+        return false;
+    char *guest = field_cut(text);
+    if (!guest)
+        return false;
+    char *host = field_cut(text);
+    const char *addr = host ? text : "127.0.0.1";
+    struct in_addr in;
+    if (inet_pton(AF_INET, addr, &in) != 1)
+        return false;
+    out->host_addr = ntohl(in.s_addr);
+    out->host_port = port_parse(host ? host : text);
+    out->guest_port = port_parse(guest);
+    return out->host_port && out->guest_port;
+}
+
+int net_publish_parse(const char *text, struct net_publish *out, struct net_error *why)
+{
+    char copy[64];
+    if (strlen(text) < sizeof copy) {
+        strcpy(copy, text);
+        if (publish_read(copy, out))
+            return 0;
+    }
+    return net_fail(why, -EINVAL,
+                    "-p %.60s: not a port to publish; write [ADDR:]HOSTPORT:PORT[/udp], as in "
+                    "-p 8080:80",
+                    text);
+}
+
+int net_backend_create(const char *spec, const struct net_user_config *user,
+                       struct net_backend **out, struct net_error *why)
+{
+    if (!strcmp(spec, "user"))
+        return net_user_create(user, out, why);
+    if (user->publish_count)
+        return net_fail(why, -EINVAL, "-p needs --net user, not --net %.60s", spec);
+    if (!strcmp(spec, "none"))
+        return net_none_create(out, why);
+    if (!strncmp(spec, "socket:", 7) && spec[7])
+        return net_socket_create(spec + 7, out, why);
+    if (!strncmp(spec, "tap:", 4) && spec[4])
+        return net_tap_create(spec + 4, out, why);
+    return net_fail(why, -EINVAL,
+                    "--net %.60s: unknown network; choose user, none, socket:PATH or tap:NAME",
+                    spec);
+}

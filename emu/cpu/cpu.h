@@ -129,6 +129,7 @@ struct cpu_exit {
     uint16_t port;      /* ENGINE_EXIT_PORT; eip is after the instruction */
     uint8_t port_size;  /* 1, 2, 4 */
     uint8_t port_write; /* OUT: value is in EAX; IN: the kernel puts it in EAX */
+    uint8_t length;     /* HYPERCALL, PORT: of the instruction; eip - length is where it begins */
 };
 
 struct cpu {

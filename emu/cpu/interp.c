@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interpreter's run loop, and the fetch of instructions. It is the slow,
+ * simple engine that the fast one is held against: it runs anywhere, counts
+ * exactly, and every fault leaves the state of before the instruction.
+ */
+#include "emu/cpu/interp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "emu/cpu/engine.h"
+
+struct interp {
+    struct engine engine;
+    uint64_t exits;
+};
+
+/* Copies code bytes from `eip` up to the first that cannot be fetched; returns how many. */
+static unsigned fetch_bytes(const struct cpu *cpu, uint32_t eip, uint8_t *out)
+{
+    uint32_t linear = cpu_seg_base(cpu, ISA_CS) + eip;
+    unsigned have = 0;
+    while (have < ISA_MAX_LENGTH) {
+        uint32_t room = PAGE_SIZE - ((linear + have) & PAGE_MASK);
+        uint32_t len = ISA_MAX_LENGTH - have < room ? ISA_MAX_LENGTH - have : room;
+        const uint8_t *from = cpu_page_ptr(cpu, linear + have, len, RAM_DENIED_READ);
+        if (!from)
+            break;
+        memcpy(out + have, from, len);
+        have += len;
+    }
+    return have;
+}
+
+enum cpu_status interp_fetch(struct cpu *cpu, struct isa_insn *out)
+{
+    uint8_t bytes[ISA_MAX_LENGTH];
+    unsigned have = fetch_bytes(cpu, cpu->eip, bytes);
+    switch (isa_decode(bytes, have, cpu->code32, out)) {
+    case ISA_OK:
+        return CPU_OK;
+    case ISA_INVALID:
+        return cpu_raise(cpu, CPU_UD);
+    case ISA_TOO_LONG:
+        return cpu_raise_error(cpu, CPU_GP, 0);
+    case ISA_MORE:
+        break;
+    }
+    BUG_ON(have == ISA_MAX_LENGTH, "the decoder wants more than an instruction can have");
+    return cpu_raise_page(cpu, cpu_seg_base(cpu, ISA_CS) + cpu->eip + have, CPU_PF_FETCH);
+}
+
+enum cpu_status interp_execute(struct cpu *cpu, const struct isa_insn *insn)
+{
+    uint32_t start = cpu->eip;
+    interp_fn fn = interp_table[insn->row->sem];
+    if (!fn)
+        return cpu_raise(cpu, CPU_UD);
+    cpu->eip = start + insn->len;
+    enum cpu_status status = fn(cpu, insn);
+    if (status == CPU_FAULT)
+        cpu->eip = start;
+    return status;
+}
+
+enum cpu_status interp_step(struct cpu *cpu)
+{
+    struct isa_insn insn;
+    enum cpu_status status = interp_fetch(cpu, &insn);
+    return status ? status : interp_execute(cpu, &insn);
+}
+
+static enum engine_exit run_loop(struct cpu *cpu, uint64_t budget)
+{
+    for (uint64_t done = 0; done < budget; done++) {
+        if (cpu->stop_request) {
+            cpu->stop_request = 0;
+            return ENGINE_EXIT_STOP;
+        }
+        enum cpu_status status = interp_step(cpu);
+        if (status == CPU_FAULT)
+            return ENGINE_EXIT_FAULT;
+        cpu->icount++;
+        if (status == CPU_EXIT)
+            return cpu->exit.reason;
+    }
+    return ENGINE_EXIT_BUDGET;
+}
+
+static enum engine_exit interp_run(struct engine *engine, struct cpu *cpu, uint64_t budget)
+{
+    struct interp *interp = CONTAINER_OF(engine, struct interp, engine);
+    __atomic_fetch_add(&interp->exits, 1, __ATOMIC_RELAXED);
+    return run_loop(cpu, budget);
+}
+
+static int interp_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
+{
+    (void)image;
+    if (!cpu->flat)
+        return -ENOTSUP;
+    cpu->engine = engine;
+    return 0;
+}
+
+static void interp_detach(struct engine *engine, struct cpu *cpu)
+{
+    (void)engine;
+    cpu->engine = NULL;
+}
+
+static void interp_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uint64_t len)
+{
+    (void)engine, (void)cpu, (void)gpa, (void)len; /* every fetch looks at memory itself */
+}
+
+static void interp_stop(struct engine *engine, struct cpu *cpu)
+{
+    (void)engine;
+    cpu->stop_request = 1;
+}
+
+static void interp_counters(const struct engine *engine, struct engine_counters *out)
+{
+    const struct interp *interp = CONTAINER_OF(engine, const struct interp, engine);
+    *out = (struct engine_counters){.exits = interp->exits};
+}
+
+static void interp_report(struct engine *engine, struct cpu *cpu, void *out)
+{
+    (void)engine, (void)cpu, (void)out; /* never diverges */
+}
+
+static void interp_destroy(struct engine *engine)
+{
+    free(CONTAINER_OF(engine, struct interp, engine));
+}
+
+static const struct engine_ops interp_ops = {
+    .name = "interp",
+    .attach = interp_attach,
+    .detach = interp_detach,
+    .run = interp_run,
+    .forget = interp_forget,
+    .stop = interp_stop,
+    .counters = interp_counters,
+    .report = interp_report,
+    .destroy = interp_destroy,
+};
+
+int interp_create(struct engine **out)
+{
+    struct interp *interp = calloc(1, sizeof(*interp));
+    if (!interp)
+        return -ENOMEM;
+    interp->engine.ops = &interp_ops;
+    *out = &interp->engine;
+    return 0;
+}

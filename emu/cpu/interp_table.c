@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of the interpreter: from a semantic to the function that executes it. */
+#include "emu/cpu/interp.h"
+
+#define IMPL(sem, name) [ISA_SEM_##sem] = interp_##name,
+const interp_fn interp_table[ISA_SEMS] = {
+#include "emu/cpu/interp_int.def"
+#include "emu/cpu/interp_mmx.def"
+#include "emu/cpu/interp_sse.def"
+#include "emu/cpu/interp_x87.def"
+};
+#undef IMPL

@@ -63,6 +63,7 @@ enum isa_width {
     ISA_W_e,  /* x87 environment, 14 or 28 bytes by operand size */
     ISA_W_f,  /* x87 state, 94 or 108 bytes by operand size */
     ISA_W_x,  /* 512-byte FXSAVE area */
+    ISA_W_bs, /* byte, sign-extended to the operand size (immediates) */
     ISA_W_0,  /* address only, nothing is accessed (LEA, INVLPG, prefetches) */
     ISA_W_WIDTHS
 };
@@ -127,6 +128,7 @@ enum isa_attr {
     ISA_T_UNDEF = 1u << 22,   /* defined to be undefined for ever (UD0, UD1, UD2) */
     ISA_T_FLOW16 = 1u << 23,  /* with 16-bit operand size, EIP is truncated to 16 bits */
     ISA_T_SERIAL = 1u << 24,  /* serializing or reads the outside (CPUID, RDTSC, ...) */
+    ISA_T_IMM = 1u << 25,     /* has an immediate, a branch displacement or a moffs */
 };
 
 /* Semantics: what the instruction does, once for all its encodings. */
@@ -217,6 +219,17 @@ enum isa_status {
  */
 MUST_CHECK enum isa_status isa_decode(const uint8_t *buf, size_t len, bool code32,
                                       struct isa_insn *out);
+
+/* The flag sets of one decoded instruction. */
+struct isa_flags {
+    uint16_t reads, kills, may, undef;
+};
+
+/*
+ * As the row's sets but sharper where the instruction says more: the condition of
+ * JCC, SETCC, CMOVCC; the count of a shift by an immediate; no REP prefix.
+ */
+struct isa_flags isa_flags(const struct isa_insn *insn);
 
 /* Width in bytes of operand `n` under the instruction's sizes; 0 if it has none. */
 unsigned isa_operand_bytes(const struct isa_insn *insn, unsigned n);

@@ -12,7 +12,8 @@
 #define FLAGS_SZP (ISA_F_S | ISA_F_Z | ISA_F_P)
 #define FLAGS_AC (1u << 18)
 #define FLAGS_ID (1u << 21)
-#define FLAGS_ALWAYS 0x2u
+/* What user code may change: POPF, IRET and RESUME take these and nothing else. */
+#define FLAGS_USER (FLAGS_STATUS | ISA_F_D | ISA_F_T | FLAGS_AC | FLAGS_ID)
 
 static inline uint32_t flags_mask(unsigned bytes)
 {
@@ -86,5 +87,8 @@ static inline uint32_t flags_sub(uint32_t a, uint32_t b, unsigned borrow, unsign
 
 /* Condition code `cc` (low four bits of the opcode) of JCC, SETCC, CMOVCC. */
 bool flags_condition(uint32_t eflags, unsigned cc);
+
+/* Loads the flags that user code may change from a popped word of 2 or 4 bytes. */
+void flags_load_user(struct cpu *cpu, uint32_t value, unsigned bytes);
 
 #endif

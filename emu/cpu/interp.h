@@ -57,6 +57,12 @@ static inline uint32_t interp_address(const struct cpu *cpu, const struct isa_in
     return insn->adsize == 2 ? offset & 0xffff : offset;
 }
 
+/* Segment of an implicit operand that DS serves unless overridden (X, XLAT). */
+static inline unsigned interp_data_seg(const struct isa_insn *insn)
+{
+    return insn->segover == ISA_SEG_NONE ? ISA_DS : insn->segover;
+}
+
 /* General register `reg` as 1, 2 or 4 bytes; of bytes, 4..7 are AH CH DH BH. */
 static inline uint32_t interp_reg(const struct cpu *cpu, unsigned reg, unsigned bytes)
 {
@@ -134,8 +140,13 @@ MUST_CHECK enum cpu_status interp_push(struct cpu *cpu, uint32_t value, unsigned
 /* Reads the word `skip` bytes above the top without popping. */
 MUST_CHECK enum cpu_status interp_peek(struct cpu *cpu, uint32_t skip, unsigned bytes,
                                        uint32_t *value);
-/* Adds to eSP in the stack's width. */
+/* Faults as a push of `bytes` at eSP - skip would. */
+MUST_CHECK enum cpu_status interp_check_push(struct cpu *cpu, uint32_t skip, unsigned bytes);
+/* Adds to eSP, or sets it, in the stack's width. */
 void interp_move_stack(struct cpu *cpu, int32_t delta);
+void interp_set_stack(struct cpu *cpu, uint32_t value);
+/* An offset into the stack segment, wrapped to the stack's width. */
+uint32_t interp_stack_offset(const struct cpu *cpu, uint32_t value);
 
 /* Ends an instruction with an exit to run()'s caller: enum engine_exit. */
 static inline enum cpu_status interp_exit(struct cpu *cpu, unsigned reason)

@@ -147,16 +147,31 @@ static uint32_t stack_mask(const struct cpu *cpu)
     return cpu->seg[ISA_SS].attr & SEG_ATTR_BIG ? UINT32_MAX : 0xffff;
 }
 
-void interp_move_stack(struct cpu *cpu, int32_t delta)
+uint32_t interp_stack_offset(const struct cpu *cpu, uint32_t value)
+{
+    return value & stack_mask(cpu);
+}
+
+void interp_set_stack(struct cpu *cpu, uint32_t value)
 {
     uint32_t mask = stack_mask(cpu);
-    uint32_t esp = cpu->gpr[ISA_ESP];
-    cpu->gpr[ISA_ESP] = (esp & ~mask) | ((esp + (uint32_t)delta) & mask);
+    cpu->gpr[ISA_ESP] = (cpu->gpr[ISA_ESP] & ~mask) | (value & mask);
+}
+
+void interp_move_stack(struct cpu *cpu, int32_t delta)
+{
+    interp_set_stack(cpu, cpu->gpr[ISA_ESP] + (uint32_t)delta);
+}
+
+enum cpu_status interp_check_push(struct cpu *cpu, uint32_t skip, unsigned bytes)
+{
+    uint32_t offset = interp_stack_offset(cpu, cpu->gpr[ISA_ESP] - skip);
+    return cpu_check_write(cpu, ISA_SS, offset, bytes);
 }
 
 enum cpu_status interp_push(struct cpu *cpu, uint32_t value, unsigned bytes)
 {
-    uint32_t offset = (cpu->gpr[ISA_ESP] - bytes) & stack_mask(cpu);
+    uint32_t offset = interp_stack_offset(cpu, cpu->gpr[ISA_ESP] - bytes);
     enum cpu_status status = cpu_write_int(cpu, ISA_SS, offset, bytes, value);
     if (status == CPU_OK)
         interp_move_stack(cpu, -(int32_t)bytes);
@@ -165,6 +180,6 @@ enum cpu_status interp_push(struct cpu *cpu, uint32_t value, unsigned bytes)
 
 enum cpu_status interp_peek(struct cpu *cpu, uint32_t skip, unsigned bytes, uint32_t *value)
 {
-    uint32_t offset = (cpu->gpr[ISA_ESP] + skip) & stack_mask(cpu);
+    uint32_t offset = interp_stack_offset(cpu, cpu->gpr[ISA_ESP] + skip);
     return cpu_read_int(cpu, ISA_SS, offset, bytes, value);
 }

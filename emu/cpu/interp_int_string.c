@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * String instructions, alone and repeated. Registers move after each element,
+ * so a fault midway shows what is done and the instruction can be restarted;
+ * the flags of CMPS and SCAS are then those of before, as the manual has it.
+ * A repeated instruction is one instruction.
+ */
+#include "emu/cpu/interp.h"
+
+/* Index and count registers are as wide as addresses. */
+static uint32_t address_reg(const struct cpu *cpu, const struct isa_insn *insn, unsigned reg)
+{
+    return interp_reg(cpu, reg, insn->adsize);
+}
+
+static void advance(struct cpu *cpu, const struct isa_insn *insn, unsigned reg, unsigned bytes)
+{
+    uint32_t step = cpu->eflags & ISA_F_D ? 0u - bytes : bytes;
+    interp_set_reg(cpu, reg, insn->adsize, cpu->gpr[reg] + step);
+}
+
+MUST_CHECK static enum cpu_status load_source(struct cpu *cpu, const struct isa_insn *insn,
+                                              unsigned bytes, uint32_t *value)
+{
+    uint32_t offset = address_reg(cpu, insn, ISA_ESI);
+    return cpu_read_int(cpu, interp_data_seg(insn), offset, bytes, value);
+}
+
+MUST_CHECK static enum cpu_status load_destination(struct cpu *cpu, const struct isa_insn *insn,
+                                                   unsigned bytes, uint32_t *value)
+{
+    return cpu_read_int(cpu, ISA_ES, address_reg(cpu, insn, ISA_EDI), bytes, value);
+}
+
+MUST_CHECK static enum cpu_status store(struct cpu *cpu, const struct isa_insn *insn,
+                                        unsigned bytes, uint32_t value)
+{
+    return cpu_write_int(cpu, ISA_ES, address_reg(cpu, insn, ISA_EDI), bytes, value);
+}
+
+/* One element of each instruction. */
+
+static enum cpu_status movs_once(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes)
+{
+    uint32_t value;
+    enum cpu_status status = load_source(cpu, insn, bytes, &value);
+    if (status == CPU_OK)
+        status = store(cpu, insn, bytes, value);
+    if (status)
+        return status;
+    advance(cpu, insn, ISA_ESI, bytes);
+    advance(cpu, insn, ISA_EDI, bytes);
+    return CPU_OK;
+}
+
+static enum cpu_status stos_once(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes)
+{
+    enum cpu_status status = store(cpu, insn, bytes, cpu->gpr[ISA_EAX]);
+    if (status == CPU_OK)
+        advance(cpu, insn, ISA_EDI, bytes);
+    return status;
+}
+
+static enum cpu_status lods_once(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes)
+{
+    uint32_t value;
+    enum cpu_status status = load_source(cpu, insn, bytes, &value);
+    if (status)
+        return status;
+    interp_set_reg(cpu, ISA_EAX, bytes, value);
+    advance(cpu, insn, ISA_ESI, bytes);
+    return CPU_OK;
+}
+
+static enum cpu_status cmps_once(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes)
+{
+    uint32_t source, destination, flags;
+    enum cpu_status status = load_source(cpu, insn, bytes, &source);
+    if (status == CPU_OK)
+        status = load_destination(cpu, insn, bytes, &destination);
+    if (status)
+        return status;
+    flags_sub(source, destination, 0, bytes, &flags);
+    flags_set(cpu, FLAGS_STATUS, flags);
+    advance(cpu, insn, ISA_ESI, bytes);
+    advance(cpu, insn, ISA_EDI, bytes);
+    return CPU_OK;
+}
+
+static enum cpu_status scas_once(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes)
+{
+    uint32_t destination, flags;
+    enum cpu_status status = load_destination(cpu, insn, bytes, &destination);
+    if (status)
+        return status;
+    flags_sub(interp_reg(cpu, ISA_EAX, bytes), destination, 0, bytes, &flags);
+    flags_set(cpu, FLAGS_STATUS, flags);
+    advance(cpu, insn, ISA_EDI, bytes);
+    return CPU_OK;
+}
+
+typedef enum cpu_status (*string_fn)(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes);
+
+/* Should REPE or REPNE go on after a comparison? Others always do. */
+static bool goes_on(const struct cpu *cpu, const struct isa_insn *insn)
+{
+    if (!(insn->row->attr & ISA_T_REPCC))
+        return true;
+    bool equal = cpu->eflags & ISA_F_Z;
+    return equal == !(insn->seen & ISA_SEEN_F2);
+}
+
+MUST_CHECK static enum cpu_status repeat(struct cpu *cpu, const struct isa_insn *insn,
+                                         unsigned bytes, string_fn once)
+{
+    if (!(insn->seen & (ISA_SEEN_F2 | ISA_SEEN_F3)))
+        return once(cpu, insn, bytes);
+    uint32_t eflags = cpu->eflags;
+    uint32_t count = address_reg(cpu, insn, ISA_ECX);
+    while (count) {
+        enum cpu_status status = once(cpu, insn, bytes);
+        if (status) {
+            cpu->eflags = eflags;
+            return status;
+        }
+        interp_set_reg(cpu, ISA_ECX, insn->adsize, --count);
+        if (!goes_on(cpu, insn))
+            break;
+    }
+    return CPU_OK;
+}
+
+enum cpu_status interp_movs(struct cpu *cpu, const struct isa_insn *insn)
+{
+    return repeat(cpu, insn, interp_bytes(insn, 0), movs_once);
+}
+
+enum cpu_status interp_stos(struct cpu *cpu, const struct isa_insn *insn)
+{
+    return repeat(cpu, insn, interp_bytes(insn, 0), stos_once);
+}
+
+enum cpu_status interp_lods(struct cpu *cpu, const struct isa_insn *insn)
+{
+    return repeat(cpu, insn, interp_bytes(insn, 0), lods_once);
+}
+
+enum cpu_status interp_cmps(struct cpu *cpu, const struct isa_insn *insn)
+{
+    return repeat(cpu, insn, interp_bytes(insn, 0), cmps_once);
+}
+
+enum cpu_status interp_scas(struct cpu *cpu, const struct isa_insn *insn)
+{
+    return repeat(cpu, insn, interp_bytes(insn, 0), scas_once);
+}

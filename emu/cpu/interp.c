@@ -61,6 +61,8 @@ enum cpu_status interp_execute(struct cpu *cpu, const struct isa_insn *insn)
     enum cpu_status status = fn(cpu, insn);
     if (status == CPU_FAULT)
         cpu->eip = start;
+    else if (status == CPU_EXIT)
+        cpu->exit.length = insn->len;
     return status;
 }
 

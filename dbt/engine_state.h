@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The translator's own state: the engine, and what it keeps for each processor.
+ *
+ * A processor is a member of at most one image; only its own thread, under the
+ * engine's lock, changes which. `inside` says that the thread is in the cache
+ * or on the way there; while the image is halted nobody goes in. Whoever finds
+ * that a member's memory no longer holds the image's code waits until it is
+ * outside and expels it: it never enters this image again, and leaves it when
+ * it next looks.
+ */
+#ifndef DENALI_DBT_ENGINE_STATE_H
+#define DENALI_DBT_ENGINE_STATE_H
+
+#include "dbt/dbt.h"
+#include "dbt/image.h"
+#include "dbt/stub.h"
+#include "emu/base/host_signal.h"
+
+struct dbt {
+    struct engine engine;
+    struct engine_options options;
+    struct host_lock lock; /* the list of images; taken before any image's lock */
+    struct image *images;
+    struct engine_counters retired; /* of images and processors that are gone */
+};
+
+/* What the processor found while in the cache. */
+struct dbt_trap {
+    uint32_t vector, error;
+    uint32_t address; /* of CPU_PF, in the guest */
+};
+
+struct dbt_cpu {
+    struct host_signal_scope scope;
+    struct dbt *dbt;
+    struct cpu *cpu;
+    struct image *image;
+    struct dbt_cpu *next; /* among the members of the image */
+    uint64_t key;         /* of the image, as attach had it */
+    bool inside, expelled;
+    uint32_t slow_steps; /* still to be interpreted before translation is tried again */
+    struct dbt_trap trap;
+    uint64_t misses, exits, interpreted, signals;
+};
+
+/* member.c */
+MUST_CHECK int member_join(struct dbt_cpu *d, uint64_t key);
+void member_leave(struct dbt_cpu *d);
+/* On the way into the cache: true with `inside` set, or false: look at everything anew. */
+bool member_go_inside(struct dbt_cpu *d);
+void member_go_outside(struct dbt_cpu *d);
+/* Inside the image's lock: from the first to the second no member is in the cache. */
+void member_halt_all(struct image *image);
+void member_resume_all(struct image *image);
+/* Inside the image's lock, the member's thread not inside the cache by the time it returns. */
+void member_expel(struct dbt_cpu *d);
+
+/* smc.c: code pages. */
+/* Inside the image's lock: marks the block's pages as code in every member's RAM; members whose
+ * bytes differ from those of `d` are expelled. False: a page could not be marked. */
+bool smc_protect(struct image *image, struct dbt_cpu *d, const struct block *block);
+/* Does this RAM hold the image's code? Its pages are marked as they are compared. */
+bool smc_same_code(const struct image *image, const struct ram *member, struct ram *newcomer);
+/* [gpa, gpa+len) of this processor's memory is about to change. From any thread that holds no lock
+ * of the engine's and is not in the cache. */
+void smc_forget(struct dbt_cpu *d, gpa_t gpa, uint64_t len);
+
+/* run.c: the engine's run(). */
+enum engine_exit run_cpu(struct dbt_cpu *d, uint64_t budget);
+
+/* fault.c */
+bool fault_on_trap(struct host_signal_scope *scope, struct host_frame *frame);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Blocks and how they are found: by guest address (dispatch table), by host
+ * address (segments are filled in address order, so a binary search), by guest
+ * page, by incoming jumps.
+ *
+ * The big arrays are reservations: they take memory only as far as they are
+ * used. A removed block's host code stays where it is until its segment is
+ * emptied; nothing leads to it any more.
+ */
+#include "dbt/image.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/stub.h"
+#include "emu/base/host.h"
+
+#define TABLE_BYTES (16 * GIB)
+#define PAGE_COUNT (1u << 20)
+#define BLOCK_ALIGN 16u
+
+static int reserve_array(void *out_ptr, uint64_t bytes)
+{
+    void **out = out_ptr;
+    bytes = (bytes + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+    int err = host_reserve(bytes, PAGE_SIZE, out);
+    if (err)
+        return err;
+    err = host_commit(*out, bytes, HOST_R | HOST_W);
+    if (err) {
+        host_release(*out, bytes);
+        *out = NULL;
+    }
+    return err;
+}
+
+static void release_array(void *array, uint64_t bytes)
+{
+    if (array)
+        host_release(array, (bytes + PAGE_MASK) & ~(uint64_t)PAGE_MASK);
+}
+
+static uint64_t blocks_bytes(const struct image *image)
+{
+    return (uint64_t)image->block_cap * CACHE_SEGMENTS * sizeof(struct block);
+}
+
+static uint64_t sides_bytes(const struct image *image)
+{
+    return (uint64_t)image->side_cap * CACHE_SEGMENTS * sizeof(struct side);
+}
+
+static uint64_t exits_bytes(const struct image *image)
+{
+    return (uint64_t)image->exit_cap * CACHE_SEGMENTS * sizeof(struct exit);
+}
+
+static int reserve_arrays(struct image *image)
+{
+    uint32_t bytes = image->cache.segment_bytes;
+    image->block_cap = bytes / BLOCK_ALIGN;
+    image->side_cap = bytes / 2 + BLOCK_MAX_SIDES;
+    image->exit_cap = bytes / 8 + BLOCK_MAX_EXITS;
+    int err = reserve_array(&image->blocks, blocks_bytes(image));
+    if (!err)
+        err = reserve_array(&image->sides, sides_bytes(image));
+    if (!err)
+        err = reserve_array(&image->exits, exits_bytes(image));
+    if (!err)
+        err = reserve_array(&image->pages, PAGE_COUNT * sizeof(image->pages[0]));
+    if (!err)
+        err = reserve_array(&image->page_listed, PAGE_COUNT);
+    if (!err)
+        err = reserve_array(&image->page_heat, PAGE_COUNT);
+    if (!err)
+        err = reserve_array(&image->code_page, PAGE_COUNT * sizeof(image->code_page[0]));
+    if (!err)
+        err = reserve_array(&image->table, TABLE_BYTES);
+    return err;
+}
+
+static void segment_reset(struct image *image, unsigned n)
+{
+    image->segment[n] = (struct segment){.at = cache_segment_start(&image->cache, n)};
+}
+
+int image_create(uint64_t key, const struct cpu *cpu, uint64_t cache_bytes, struct image **out)
+{
+    struct image *image = calloc(1, sizeof(*image));
+    if (!image)
+        return -ENOMEM;
+    image->key = key;
+    image->virtual_tsc = cpu->virtual_tsc;
+    if (cpu->flat)
+        image->flat = *cpu->flat;
+    int err = host_lock_init(&image->lock);
+    if (err) {
+        free(image);
+        return err;
+    }
+    err = cache_init(&image->cache, cache_bytes);
+    if (!err)
+        err = reserve_arrays(image);
+    if (err) {
+        image_destroy(image);
+        return err;
+    }
+    stub_emit_all(image);
+    for (unsigned n = 0; n < CACHE_SEGMENTS; n++)
+        segment_reset(image, n);
+    *out = image;
+    return 0;
+}
+
+void image_destroy(struct image *image)
+{
+    release_array(image->blocks, blocks_bytes(image));
+    release_array(image->sides, sides_bytes(image));
+    release_array(image->exits, exits_bytes(image));
+    release_array(image->pages, PAGE_COUNT * sizeof(image->pages[0]));
+    release_array(image->page_listed, PAGE_COUNT);
+    release_array(image->page_heat, PAGE_COUNT);
+    release_array(image->code_page, PAGE_COUNT * sizeof(image->code_page[0]));
+    release_array(image->table, TABLE_BYTES);
+    cache_fini(&image->cache);
+    host_lock_fini(&image->lock);
+    free(image);
+}
+
+/* Finding. */
+
+static struct block *segment_blocks(const struct image *image, unsigned n)
+{
+    return image->blocks + (size_t)n * image->block_cap;
+}
+
+struct block *image_block_at(const struct image *image, uint32_t host)
+{
+    if (host < CACHE_STUB_BYTES || host >= image->cache.size)
+        return NULL;
+    unsigned n = (host - CACHE_STUB_BYTES) / image->cache.segment_bytes;
+    if (n >= CACHE_SEGMENTS)
+        return NULL;
+    struct block *first = segment_blocks(image, n);
+    uint32_t low = 0, high = image->segment[n].blocks;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (first[mid].host <= host)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (!low || host - first[low - 1].host >= first[low - 1].host_len)
+        return NULL;
+    return &first[low - 1];
+}
+
+const struct side *block_side_at(const struct block *block, uint32_t host)
+{
+    uint32_t at = host - block->host;
+    uint32_t low = 0, high = block->sides;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (block->side[mid].host <= at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    BUG_ON(!low, "a block begins with an instruction");
+    return &block->side[low - 1];
+}
+
+struct block *image_find(const struct image *image, uint32_t eip)
+{
+    uint32_t host = image->table[eip];
+    return host ? image_block_at(image, host) : NULL;
+}
+
+static unsigned exact_bucket(uint32_t eip, uint32_t exact)
+{
+    return ((eip * 0x9e3779b1u) ^ (exact * 0x85ebca6bu)) >> 22 & (IMAGE_EXACT_BUCKETS - 1);
+}
+
+struct block *image_find_exact(const struct image *image, uint32_t eip, uint32_t exact)
+{
+    struct block *block = image->exact[exact_bucket(eip, exact)];
+    while (block && (block->eip != eip || block->exact != exact))
+        block = block->hash_next;
+    return block;
+}
+
+uint32_t image_exit_id(const struct image *image, const struct exit *exit)
+{
+    return (uint32_t)(exit - image->exits);
+}
+
+struct exit *image_exit_of(struct image *image, uint32_t id)
+{
+    return &image->exits[id];
+}
+
+/* Making. */
+
+struct block *image_block_open(struct image *image, struct emit *emit)
+{
+    unsigned n = image->current;
+    struct segment *segment = &image->segment[n];
+    if (segment->blocks >= image->block_cap || segment->sides + BLOCK_MAX_SIDES > image->side_cap ||
+        segment->exits + BLOCK_MAX_EXITS > image->exit_cap)
+        return NULL;
+
+    uint32_t at = (segment->at + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1);
+    uint32_t end = cache_segment_start(&image->cache, n) + image->cache.segment_bytes;
+    struct block *block = &segment_blocks(image, n)[segment->blocks];
+    *block = (struct block){
+        .host = at,
+        .side = image->sides + (size_t)n * image->side_cap + segment->sides,
+        .exit = image->exits + (size_t)n * image->exit_cap + segment->exits,
+    };
+    emit_begin(emit, image->cache.rw, at, end < at ? at : end);
+    return block;
+}
+
+static void page_link_insert(struct image *image, struct page_link *link, uint32_t page)
+{
+    struct page_link **head = &image->pages[page];
+    if (!image->page_listed[page]) {
+        image->page_listed[page] = 1;
+        image->code_page[image->code_pages++] = page;
+    }
+    link->next = *head;
+    link->link = head;
+    if (link->next)
+        link->next->link = &link->next;
+    *head = link;
+}
+
+static void page_link_remove(struct page_link *link)
+{
+    *link->link = link->next;
+    if (link->next)
+        link->next->link = link->link;
+}
+
+void image_block_publish(struct image *image, struct block *block)
+{
+    struct segment *segment = &image->segment[image->current];
+    segment->at = block->host + block->host_len;
+    segment->blocks++;
+    segment->sides += block->sides;
+    segment->exits += block->exits;
+    for (unsigned i = 0; i < block->pages; i++) {
+        block->page[i].block = block;
+        page_link_insert(image, &block->page[i], block->page_number[i]);
+    }
+    if (block->exact) {
+        struct block **head = &image->exact[exact_bucket(block->eip, block->exact)];
+        block->hash_next = *head;
+        *head = block;
+    } else {
+        __atomic_store_n(&image->table[block->eip], block->host, __ATOMIC_RELEASE);
+    }
+    image->counters.blocks++;
+    image->counters.guest_bytes += block->guest_len;
+    image->counters.host_bytes += block->host_len;
+}
+
+void image_chain(struct image *image, struct exit *exit, struct block *target)
+{
+    if (exit->link)
+        return;
+    exit->next = target->incoming;
+    exit->link = &target->incoming;
+    if (exit->next)
+        exit->next->link = &exit->next;
+    target->incoming = exit;
+    emit_patch32(image->cache.rw, exit->field, target->host);
+}
+
+static void exit_unchain(struct image *image, struct exit *exit)
+{
+    if (!exit->link)
+        return;
+    *exit->link = exit->next;
+    if (exit->next)
+        exit->next->link = exit->link;
+    exit->link = NULL;
+    emit_patch32(image->cache.rw, exit->field, exit->stub);
+}
+
+/* Removing. */
+
+static void exact_remove(struct image *image, struct block *block)
+{
+    struct block **at = &image->exact[exact_bucket(block->eip, block->exact)];
+    while (*at != block)
+        at = &(*at)->hash_next;
+    *at = block->hash_next;
+}
+
+static void block_remove(struct image *image, struct block *block)
+{
+    if (block->dead)
+        return;
+    block->dead = true;
+    image->removals++;
+    if (block->exact)
+        exact_remove(image, block);
+    else
+        __atomic_store_n(&image->table[block->eip], 0, __ATOMIC_RELEASE);
+    while (block->incoming)
+        exit_unchain(image, block->incoming);
+    for (unsigned i = 0; i < block->exits; i++)
+        exit_unchain(image, &block->exit[i]);
+    for (unsigned i = 0; i < block->pages; i++)
+        page_link_remove(&block->page[i]);
+}
+
+void image_segment_next(struct image *image)
+{
+    unsigned n = (image->current + 1) % CACHE_SEGMENTS;
+    struct block *first = segment_blocks(image, n);
+    for (uint32_t i = 0; i < image->segment[n].blocks; i++)
+        block_remove(image, &first[i]);
+    if (image->segment[n].blocks)
+        image->counters.evictions++;
+    segment_reset(image, n);
+    image->current = n;
+}
+
+bool image_page_has_blocks(const struct image *image, uint32_t page)
+{
+    return image->pages[page] != NULL;
+}
+
+bool image_remove_page(struct image *image, uint32_t page)
+{
+    bool any = image->pages[page] != NULL;
+    while (image->pages[page]) {
+        block_remove(image, image->pages[page]->block);
+        image->counters.smc++;
+    }
+    if (any && image->page_heat[page] < UINT8_MAX)
+        image->page_heat[page]++;
+    return any;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image: the translations of one body of guest code, shared by the
+ * processors whose memory holds that code. It owns the code cache, the
+ * dispatch table (guest address to place in the cache), the index of blocks by
+ * guest page, and the direct jumps between blocks.
+ *
+ * Everything here is under `lock`, except that translated code reads the
+ * dispatch table and runs the cache without it. Whoever removes blocks first
+ * stops the other processors of the image (image_halt).
+ *
+ * A page with translations is marked as code in the RAM of every member, and
+ * its bytes were the same in all of them when it was marked.
+ */
+#ifndef DENALI_DBT_IMAGE_H
+#define DENALI_DBT_IMAGE_H
+
+#include "dbt/cache.h"
+#include "dbt/emit.h"
+#include "emu/base/host_thread.h"
+#include "emu/cpu/engine.h"
+
+#define BLOCK_MAX_INSNS 64u
+#define BLOCK_MAX_PAGES 4u
+#define BLOCK_MAX_EXITS 40u
+#define BLOCK_MAX_SIDES (2 * BLOCK_MAX_INSNS)
+
+/* Where a guest instruction begins in a block's host code, and what memory says differently from
+ * the host registers there. */
+struct side {
+    uint16_t host; /* from the block's start */
+    int16_t delta; /* guest esp = rsp + delta */
+    uint32_t eip;
+};
+
+/* A direct jump out of a block. `block` is what it is chained to, if anything. */
+struct exit {
+    uint32_t field;            /* rel32 in the cache */
+    uint32_t stub;             /* where it goes while not chained */
+    uint32_t eip;              /* the guest target */
+    struct exit *next, **link; /* among the exits chained to one block */
+};
+
+struct page_link {
+    struct page_link *next, **link; /* among the blocks of one page */
+    struct block *block;
+};
+
+struct block {
+    uint32_t eip;
+    uint32_t host, host_len;
+    uint16_t sides, exits;
+    uint8_t pages;
+    bool dead;
+    uint16_t exact; /* 0, or: not chained, runs at most this many instructions */
+    uint32_t guest_len;
+    struct side *side; /* ascending; the last is a sentinel at the end of the body */
+    struct exit *exit;
+    struct exit *incoming;
+    struct page_link page[BLOCK_MAX_PAGES];
+    uint32_t page_number[BLOCK_MAX_PAGES];
+    struct block *hash_next; /* exact blocks */
+};
+
+/* What one segment of the cache holds. Arrays are in address order. */
+struct segment {
+    uint32_t at;
+    uint32_t blocks, sides, exits;
+};
+
+#define IMAGE_EXACT_BUCKETS 1024u
+
+/* Offsets of the stubs, see stub.h. */
+struct stubs {
+    uint32_t miss, chain, exact, leave, after_save, stop, enter, enter_end;
+};
+
+struct dbt_cpu;
+
+struct image {
+    struct host_lock lock;
+    struct image *next; /* in the engine */
+    uint64_t key;       /* 0: private */
+    struct cpu_flat flat;
+    bool virtual_tsc;
+    struct dbt_cpu *members;
+    bool halted; /* nobody may enter the cache */
+
+    struct cache cache;
+    struct stubs stubs;
+    uint32_t *table;          /* 4 Gi entries: offset in the cache, 0: none */
+    struct page_link **pages; /* by page number */
+    uint8_t *page_listed;     /* is in code_page[] */
+    uint32_t *code_page;      /* pages that had a block once */
+    uint32_t code_pages;
+    uint8_t *page_heat; /* how often its blocks were dropped because of a write */
+    struct segment segment[CACHE_SEGMENTS];
+    unsigned current;
+    uint32_t block_cap, side_cap, exit_cap; /* of one segment */
+    struct block *blocks;
+    struct side *sides;
+    struct exit *exits;
+    struct block *exact[IMAGE_EXACT_BUCKETS];
+    uint64_t removals; /* counts removed blocks: a saved reference is good while it stands */
+    struct engine_counters counters;
+};
+
+/* Negative errno. */
+MUST_CHECK int image_create(uint64_t key, const struct cpu *cpu, uint64_t cache_bytes,
+                            struct image **out);
+void image_destroy(struct image *image);
+
+/* All below: inside the lock. */
+
+/* The block whose host code holds `host`; NULL for stubs and gaps. Also from a signal
+ * handler of a thread that is inside the cache. */
+struct block *image_block_at(const struct image *image, uint32_t host);
+
+/* The side entry of the instruction that `host` (an offset in the cache) belongs to. */
+const struct side *block_side_at(const struct block *block, uint32_t host);
+
+/*
+ * A block under construction at the end of the current segment, with `emit` on
+ * the room that is left. NULL when the segment's arrays are full. The caller
+ * fills it and publishes it, or forgets it.
+ */
+struct block *image_block_open(struct image *image, struct emit *emit);
+/* Turns to the oldest segment and empties it. All other members are halted. */
+void image_segment_next(struct image *image);
+/* Makes the open block findable: by the table or the exact hash, and by its pages. */
+void image_block_publish(struct image *image, struct block *block);
+struct block *image_find(const struct image *image, uint32_t eip);
+struct block *image_find_exact(const struct image *image, uint32_t eip, uint32_t exact);
+
+void image_chain(struct image *image, struct exit *exit, struct block *target);
+
+/* Removes every block that touches the page. True if there was one. */
+bool image_remove_page(struct image *image, uint32_t page);
+bool image_page_has_blocks(const struct image *image, uint32_t page);
+
+uint32_t image_exit_id(const struct image *image, const struct exit *exit);
+struct exit *image_exit_of(struct image *image, uint32_t id);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rewriting one guest instruction as host instructions. What a rewriter may
+ * rely on, and must keep:
+ *
+ *   - Guest registers are the host registers of the same number, upper halves
+ *     zero; the guest's flags are the host's flags. So is the x87, MMX, SSE
+ *     state. r8-r12 are free; r8 holds a value on its way to esp, r9 an address
+ *     or a jump target.
+ *   - Guest esp is the low half of rsp + delta. A rewriter that needs rsp to be
+ *     right calls rewrite_settle, after the last access that can fault.
+ *   - Nothing the guest sees (registers, flags, memory) changes before the last
+ *     host instruction that can fault; the fault is then precise.
+ *   - A memory operand is one of the forms of rewrite_mem. Nothing else may
+ *     touch guest memory.
+ *
+ * A rewriter returns false, having emitted nothing, when it does not do this
+ * form; then the interpreter does the instruction.
+ */
+#ifndef DENALI_DBT_REWRITE_H
+#define DENALI_DBT_REWRITE_H
+
+#include "dbt/image.h"
+#include "dbt/stub.h"
+
+/* Guest code as it lies in memory, straight on, following direct jumps. */
+struct scan_insn {
+    struct isa_insn insn;
+    uint32_t eip;
+    bool flags_seen; /* somebody may look at the status flags after it */
+};
+
+struct scan {
+    unsigned count;
+    uint32_t next; /* where it goes on after the last, if that falls through */
+    unsigned pages;
+    uint32_t page[BLOCK_MAX_PAGES];
+    struct scan_insn at[BLOCK_MAX_INSNS];
+};
+
+/* A jump out of the block; its stub is written after the body. */
+struct rewrite_exit {
+    uint32_t field; /* rel32 that leads to the stub */
+    uint32_t eip;
+    uint32_t payload;
+    uint16_t count; /* guest instructions done */
+    uint8_t reason; /* enum stub_reason */
+};
+
+struct rewrite {
+    struct image *image;
+    struct block *block;
+    const struct scan *scan;
+    unsigned index; /* the instruction being rewritten */
+    struct emit emit;
+    int32_t delta; /* guest esp - rsp */
+    bool touched;  /* the stack was accessed since rsp was last set: see rewrite_settle */
+    bool ended;    /* the block goes on nowhere from here */
+    bool exact;
+    bool full; /* too many exits or side entries */
+    unsigned exits;
+    struct rewrite_exit exit[BLOCK_MAX_EXITS];
+};
+
+typedef bool (*rewrite_fn)(struct rewrite *r, const struct isa_insn *insn);
+
+#define SLOT(sem, name) bool rewrite_##name(struct rewrite *r, const struct isa_insn *insn);
+#include "dbt/rewrite.def"
+#undef SLOT
+
+/* Rewrites the instruction scan->at[index]. */
+void rewrite_insn(struct rewrite *r);
+/* Writes the stubs of all exits and the block's exit records. */
+void rewrite_exits(struct rewrite *r);
+
+/* The path of most rows: the same opcode, memory operand and esp in other clothes. */
+bool rewrite_plain(struct rewrite *r, const struct isa_insn *insn);
+bool rewrite_is_plain(const struct isa_insn *insn);
+
+/*
+ * The memory operand as the host must write it. `no_rex`: the instruction uses
+ * AH, CH, DH or BH. May emit an address computation into r9. False: no form.
+ */
+bool rewrite_mem(struct rewrite *r, const struct isa_insn *insn, bool no_rex, struct emit_mem *out);
+
+/* Stack. */
+#define REWRITE_MAX_DELTA 16384
+struct emit_mem rewrite_stack(struct rewrite *r, int32_t disp); /* [esp + disp] */
+void rewrite_settle(struct rewrite *r); /* delta becomes 0; changes r8 at most */
+void rewrite_move_stack(struct rewrite *r, int32_t by);
+void rewrite_set_stack(struct rewrite *r, unsigned reg); /* esp = low half of a host register */
+
+/* Notes that host code from here on belongs to the instruction at eip with the present delta. */
+void rewrite_mark(struct rewrite *r, uint32_t eip);
+
+/* Ways out. All settle the stack first. */
+void rewrite_jump_to(struct rewrite *r, uint32_t eip);
+void rewrite_branch_to(struct rewrite *r, unsigned cc, uint32_t eip);
+void rewrite_jump_r9(struct rewrite *r);
+/* Leaves translated code: `done` says whether the present instruction counts as done. */
+void rewrite_leave(struct rewrite *r, enum stub_reason reason, uint32_t eip, uint32_t payload,
+                   bool done);
+
+static inline uint32_t rewrite_eip(const struct rewrite *r)
+{
+    return r->scan->at[r->index].eip;
+}
+
+static inline uint32_t rewrite_next_eip(const struct rewrite *r)
+{
+    return rewrite_eip(r) + r->scan->at[r->index].insn.len;
+}
+
+#endif

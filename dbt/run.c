@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run() goes round a small loop: into the cache; out of it for a
+ * reason; do what the reason asks; in again. Everything slow happens here, in
+ * C, on a complete state in struct cpu: translation, chaining, the
+ * interpreter's turn, the guest's faults.
+ */
+#include "dbt/engine_state.h"
+
+#include "dbt/translate.h"
+#include "emu/cpu/interp.h"
+#include "emu/machine/ram.h"
+
+#define USER_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O | ISA_F_D)
+#define FLAGS_ALWAYS 0x202u /* bit 1, and IF as a user program sees it */
+#define HOST_MXCSR 0x1f80u
+
+/* A page whose code was dropped so often is left to the interpreter for a while. */
+#define PAGE_HEAT_MAX 48u
+#define PAGE_HEAT_AFTER 32u
+#define SLOW_STEPS 4000u
+
+#define GO_ON ENGINE_EXITS /* not an exit: the loop continues */
+
+/* Making and finding blocks. */
+
+static void next_segment(struct image *image)
+{
+    member_halt_all(image);
+    image_segment_next(image);
+    member_resume_all(image);
+}
+
+static struct block *build(struct image *image, struct dbt_cpu *d, uint32_t eip, uint16_t exact)
+{
+    bool again;
+    struct block *block = translate_block(image, d->cpu->ram, eip, exact, &again);
+    if (!block && again) {
+        next_segment(image);
+        block = translate_block(image, d->cpu->ram, eip, exact, &again);
+    }
+    return block;
+}
+
+static bool pages_are_new(const struct image *image, const struct block *block)
+{
+    for (unsigned i = 0; i < block->pages; i++)
+        if (!image_page_has_blocks(image, block->page_number[i]))
+            return true;
+    return false;
+}
+
+static void chain_known_exits(struct image *image, struct block *block)
+{
+    for (unsigned i = 0; i < block->exits; i++) {
+        struct block *target = image_find(image, block->exit[i].eip);
+        if (target)
+            image_chain(image, &block->exit[i], target);
+    }
+}
+
+/* Pages are protected before they are read for good: what was read while one was still open is
+ * read again. */
+static struct block *build_protected(struct image *image, struct dbt_cpu *d, uint32_t eip,
+                                     uint16_t exact)
+{
+    struct block *block = build(image, d, eip, exact);
+    if (block && pages_are_new(image, block)) {
+        if (!smc_protect(image, d, block))
+            return NULL;
+        block = build(image, d, eip, exact);
+        if (block && !smc_protect(image, d, block))
+            return NULL;
+    }
+    return block;
+}
+
+static bool page_too_hot(struct image *image, struct dbt_cpu *d, uint32_t eip)
+{
+    uint8_t *heat = &image->page_heat[eip >> PAGE_BITS];
+    if (*heat < PAGE_HEAT_MAX)
+        return false;
+    *heat = PAGE_HEAT_AFTER;
+    d->slow_steps = SLOW_STEPS;
+    return true;
+}
+
+/* Inside the lock: the block at eip, made if need be; NULL: this is for the interpreter. */
+static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip, uint16_t exact)
+{
+    struct block *block = exact ? image_find_exact(image, eip, exact) : image_find(image, eip);
+    if (block || d->expelled || page_too_hot(image, d, eip))
+        return block;
+    block = build_protected(image, d, eip, exact);
+    if (!block)
+        return NULL;
+    image_block_publish(image, block);
+    if (!exact)
+        chain_known_exits(image, block);
+    return block;
+}
+
+/* Into the cache. */
+
+/* The host's flags while the guest runs are the guest's user flags; the rest stays in memory. */
+static uint32_t enter(struct dbt_cpu *d, uint32_t host)
+{
+    struct image *image = d->image;
+    struct cpu *cpu = d->cpu;
+    uint8_t *rx = image->cache.rx;
+    stub_enter_fn fn = (stub_enter_fn)(uintptr_t)(rx + image->stubs.enter);
+    uint32_t flags = cpu->eflags;
+
+    /* In this order: a kick from here on finds its way in turned around. */
+    *(volatile uint64_t *)&cpu->slot[STUB_SLOT_TARGET] = (uint64_t)(uintptr_t)(rx + host);
+    if (cpu->stop_request)
+        return STUB_KICK;
+    cpu->eflags = (flags & USER_FLAGS) | FLAGS_ALWAYS;
+    uint32_t reason = fn(ram_base(cpu->ram), image->table, rx);
+    cpu->eflags =
+        ((uint32_t)cpu->slot[STUB_SLOT_FLAGS] & USER_FLAGS) | (flags & ~(uint32_t)USER_FLAGS);
+    cpu->fpu.opcode = 0; /* where the host's unit was is nobody's business */
+    cpu->fpu.ip = 0;
+    cpu->fpu.cs = 0;
+    cpu->fpu.dp = 0;
+    cpu->fpu.ds = 0;
+    return reason;
+}
+
+static uint32_t enter_table(struct dbt_cpu *d)
+{
+    if (!member_go_inside(d))
+        return STUB_KICK;
+    uint32_t host = __atomic_load_n(&d->image->table[d->cpu->eip], __ATOMIC_ACQUIRE);
+    uint32_t reason = host ? enter(d, host) : STUB_MISS;
+    member_go_outside(d);
+    return reason;
+}
+
+/* What each reason asks. */
+
+static enum engine_exit interpret(struct dbt_cpu *d)
+{
+    struct cpu *cpu = d->cpu;
+    d->interpreted++;
+    enum cpu_status status = interp_step(cpu);
+    if (status == CPU_FAULT)
+        return ENGINE_EXIT_FAULT;
+    cpu->icount++;
+    return status == CPU_EXIT ? (enum engine_exit)cpu->exit.reason : GO_ON;
+}
+
+static enum engine_exit interpret_slowly(struct dbt_cpu *d)
+{
+    enum engine_exit exit = interpret(d);
+    while (d->slow_steps && exit == GO_ON && !d->cpu->stop_request) {
+        d->slow_steps--;
+        exit = interpret(d);
+    }
+    return exit;
+}
+
+static enum engine_exit on_miss(struct dbt_cpu *d)
+{
+    struct image *image = d->image;
+    d->misses++;
+    host_lock_enter(&image->lock);
+    bool found = obtain(image, d, d->cpu->eip, 0) != NULL;
+    host_lock_leave(&image->lock);
+    return found || d->expelled ? GO_ON : interpret_slowly(d);
+}
+
+/* `removals`: of before the way in. Where blocks went since, the exit may be gone too. */
+static enum engine_exit on_chain(struct dbt_cpu *d, uint32_t id, uint64_t removals)
+{
+    struct image *image = d->image;
+    host_lock_enter(&image->lock);
+    struct block *target = obtain(image, d, d->cpu->eip, 0);
+    if (target && removals == image->removals)
+        image_chain(image, image_exit_of(image, id), target);
+    host_lock_leave(&image->lock);
+    return target || d->expelled ? GO_ON : interpret_slowly(d);
+}
+
+/* Pending floating-point exceptions are as the host says; the interpreter has the last word on all
+ * others, and so completes what only looked like a fault: writes to code, wrapped addresses. */
+static enum engine_exit on_trap(struct dbt_cpu *d)
+{
+    if (d->trap.vector != CPU_MF && d->trap.vector != CPU_XM)
+        return interpret(d);
+    d->cpu->fault = (struct cpu_fault){.vector = (uint8_t)d->trap.vector};
+    return ENGINE_EXIT_FAULT;
+}
+
+static enum engine_exit handle(struct dbt_cpu *d, uint32_t reason, uint64_t removals)
+{
+    switch (reason) {
+    case STUB_MISS:
+        return on_miss(d);
+    case STUB_CHAIN:
+        return on_chain(d, (uint32_t)d->cpu->slot[STUB_SLOT_PAYLOAD], removals);
+    case STUB_INTERP:
+        return interpret(d);
+    case STUB_TRAP:
+        return on_trap(d);
+    default:
+        return GO_ON;
+    }
+}
+
+/* The loops. */
+
+static bool take_stop(struct cpu *cpu)
+{
+    if (!cpu->stop_request)
+        return false;
+    cpu->stop_request = 0;
+    return true;
+}
+
+/* This memory no longer holds the image's code: find one that it does, or begin one. */
+static bool rejoin(struct dbt_cpu *d)
+{
+    member_leave(d);
+    return !member_join(d, d->key);
+}
+
+static enum engine_exit run_unlimited(struct dbt_cpu *d)
+{
+    enum engine_exit exit = GO_ON;
+    while (exit == GO_ON) {
+        if (take_stop(d->cpu))
+            return ENGINE_EXIT_STOP;
+        if (d->expelled && !rejoin(d)) {
+            exit = interpret(d);
+            continue;
+        }
+        uint64_t removals = d->image->removals;
+        exit = handle(d, enter_table(d), removals);
+    }
+    return exit;
+}
+
+/* An exact block; 0 instructions done and STUB_KICK if it went away meanwhile. */
+static uint32_t enter_exact(struct dbt_cpu *d, uint16_t limit)
+{
+    struct image *image = d->image;
+    host_lock_enter(&image->lock);
+    const struct block *block = obtain(image, d, d->cpu->eip, limit);
+    uint32_t host = block ? block->host : 0;
+    uint64_t removals = image->removals;
+    host_lock_leave(&image->lock);
+
+    d->cpu->slot[STUB_SLOT_COUNT] = 0;
+    if (!host)
+        return STUB_INTERP;
+    if (!member_go_inside(d))
+        return STUB_KICK;
+    uint32_t reason = removals == image->removals ? enter(d, host) : STUB_KICK;
+    member_go_outside(d);
+    return reason;
+}
+
+static enum engine_exit step_exact(struct dbt_cpu *d, uint64_t budget)
+{
+    uint16_t limit = (uint16_t)(budget < BLOCK_MAX_INSNS ? budget : BLOCK_MAX_INSNS);
+    uint32_t reason = enter_exact(d, limit);
+    uint32_t done = (uint32_t)d->cpu->slot[STUB_SLOT_COUNT];
+    d->cpu->icount += done;
+    return handle(d, reason, 0);
+}
+
+static enum engine_exit run_exact(struct dbt_cpu *d, uint64_t budget)
+{
+    uint64_t end = d->cpu->icount + budget;
+    if (end < budget)
+        end = UINT64_MAX;
+    while (d->cpu->icount < end) {
+        enum engine_exit exit = GO_ON;
+        if (take_stop(d->cpu))
+            return ENGINE_EXIT_STOP;
+        if (d->expelled && !rejoin(d))
+            exit = interpret(d);
+        else
+            exit = step_exact(d, end - d->cpu->icount);
+        if (exit != GO_ON)
+            return exit;
+    }
+    return ENGINE_EXIT_BUDGET;
+}
+
+enum engine_exit run_cpu(struct dbt_cpu *d, uint64_t budget)
+{
+    struct cpu *cpu = d->cpu;
+    bool exact = budget != ENGINE_UNLIMITED || d->dbt->options.count;
+    if (host_signal_prepare())
+        return ENGINE_EXIT_STOP; /* attach did it for its thread; another thread failed */
+    if (!host_has_wrgsbase())
+        host_set_gs_base((uint64_t)(uintptr_t)ram_base(cpu->ram));
+    cpu->fpu.mxcsr &= 0xffff; /* FXRSTOR refuses the rest */
+    cpu->slot[STUB_SLOT_MXCSR] = HOST_MXCSR;
+    d->exits++;
+    host_signal_enter(&d->scope);
+    enum engine_exit exit = exact ? run_exact(d, budget) : run_unlimited(d);
+    host_signal_leave(&d->scope);
+    return exit;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few pieces of host code that every block relies on: the way in, the way
+ * out, and what an unknown indirect target runs into. They lie at the start of
+ * the code cache. Fixed registers of all translated code:
+ *
+ *   r15  window base; the processor lies at r15 - RAM_GUARD
+ *   r14  dispatch table     r13  start of the cache
+ *   gs   window base too    rsp  window base + guest esp
+ *   r8-r12 free within one guest instruction; the rest are the guest's
+ */
+#ifndef DENALI_DBT_STUB_H
+#define DENALI_DBT_STUB_H
+
+#include "dbt/emit.h"
+#include "emu/cpu/cpu.h"
+
+struct image;
+
+/* cpu->slot[]. */
+enum stub_slot {
+    STUB_SLOT_HOST_RSP,
+    STUB_SLOT_TARGET,  /* where the way in leads */
+    STUB_SLOT_FLAGS,   /* host flags at the way out */
+    STUB_SLOT_PAYLOAD, /* r10 at the way out */
+    STUB_SLOT_COUNT,   /* r11 at the way out: guest instructions done, of exact blocks */
+    STUB_SLOT_MXCSR,   /* the host's */
+    STUB_SLOT_SCRATCH = 16,
+    STUB_SLOT_SCRATCH_END = 32,
+};
+
+/* Why translated code was left; in r9 at the way out. */
+enum stub_reason {
+    STUB_MISS,      /* no translation of eip yet */
+    STUB_CHAIN,     /* a direct jump: payload is the exit's id, eip its target */
+    STUB_INTERP,    /* the interpreter is to do the instruction at eip */
+    STUB_EXACT,     /* an exact block has ended */
+    STUB_HYPERCALL, /* payload: function | length << 8 */
+    STUB_PORT,      /* payload: port (or STUB_PORT_DX) | size << 16 | write << 20 | length << 24 */
+    STUB_TRAP,      /* the processor found a fault; dbt_cpu.trap tells which */
+    STUB_KICK,      /* somebody wants the thread's attention */
+};
+
+#define STUB_PORT_DX 0xffffu
+
+/* Enters the cache at cpu->slot[STUB_SLOT_TARGET]; returns enum stub_reason. */
+typedef uint32_t (*stub_enter_fn)(uint8_t *window, const uint32_t *table, const uint8_t *cache);
+
+void stub_emit_all(struct image *image);
+
+static inline int32_t stub_context_disp(size_t offset)
+{
+    return (int32_t)offset - (int32_t)RAM_GUARD;
+}
+
+/* A place in struct cpu, and in cpu->slot. */
+static inline struct emit_mem stub_context(size_t offset)
+{
+    return emit_at(EMIT_R15, stub_context_disp(offset));
+}
+
+static inline struct emit_mem stub_slot(unsigned slot)
+{
+    return stub_context(offsetof(struct cpu, slot) + slot * sizeof(uint64_t));
+}
+
+#endif

@@ -189,6 +189,7 @@ enum denali_error {
     DENALI_RO = -5,    /* read-only */
     DENALI_IO = -6,    /* the host failed */
     DENALI_INVAL = -7, /* no such operation */
+    DENALI_FULL = -8,  /* the host has no room for it */
 };
 
 /*

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console. A write is taken whole: what the host does not take at once is
+ * written from the guest's memory when the host is ready again, while the VM
+ * stands still in the middle of its OUT. So no byte is buffered here.
+ */
+#include "denali/vm_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct console {
+    struct vdev dev;
+    bool writing;
+    uint32_t stream, gpa, len, done;
+    uint64_t bytes, writes;
+};
+
+static struct console *self(const struct vdev *dev)
+{
+    return CONTAINER_OF(dev, struct console, dev);
+}
+
+static enum vdev_status finish(struct console *c, int64_t result)
+{
+    c->writing = false;
+    c->bytes += c->done;
+    vdev_result(&c->dev, result);
+    return VDEV_DONE;
+}
+
+static int32_t error_of(int64_t err)
+{
+    return err == -ENOSPC || err == -EDQUOT || err == -EFBIG ? DENALI_FULL : DENALI_IO;
+}
+
+static enum vdev_status go_on(struct vdev *dev)
+{
+    struct console *c = self(dev);
+    struct console_backend *backend = dev->vm->console;
+    while (c->done < c->len) {
+        const uint8_t *from = ram_span(dev->vm->ram, (uint64_t)c->gpa + c->done, c->len - c->done);
+        if (!from)
+            return finish(c, DENALI_FAULT);
+        int64_t n = backend ? backend->ops->write(backend, c->stream, from, c->len - c->done)
+                            : (int64_t)(c->len - c->done);
+        if (n == -EAGAIN)
+            return VDEV_BLOCK;
+        if (n < 0)
+            return finish(c, error_of(n));
+        c->done += (uint32_t)n;
+    }
+    return finish(c, c->len);
+}
+
+static enum vdev_status console_out(struct vdev *dev, unsigned port)
+{
+    struct console *c = self(dev);
+    if (port != DENALI_PORT_WRITE)
+        return VDEV_NO_PORT;
+    uint32_t stream = vdev_reg(dev, ISA_EBX), gpa = vdev_reg(dev, ISA_EAX);
+    uint32_t len = vdev_reg(dev, ISA_ECX);
+    c->stream = stream, c->gpa = gpa, c->len = len, c->done = 0;
+    if (stream != CONSOLE_OUT && stream != CONSOLE_ERR)
+        return finish(c, DENALI_INVAL);
+    if (len > INT32_MAX)
+        return finish(c, DENALI_RANGE);
+    if (!vm_in_ram(dev->vm, gpa, len))
+        return finish(c, DENALI_FAULT);
+    c->writes++;
+    c->writing = true;
+    return go_on(dev);
+}
+
+static int console_poll_fd(const struct vdev *dev, unsigned which, short *events)
+{
+    const struct console *c = self(dev);
+    struct console_backend *backend = dev->vm->console;
+    if (which || !c->writing || !backend)
+        return -1;
+    *events = POLLOUT;
+    return backend->ops->out_fd(backend, c->stream);
+}
+
+/* The VM runs again and tries. */
+static void console_ready(struct vdev *dev, short revents)
+{
+    (void)dev, (void)revents;
+}
+
+static void console_print(const struct vdev *dev, void *out, bool json)
+{
+    const struct console *c = self(dev);
+    fprintf(out, json ? "\"writes\":%llu,\"bytes\":%llu" : "%llu writes, %llu bytes",
+            (unsigned long long)c->writes, (unsigned long long)c->bytes);
+}
+
+static void console_destroy(struct vdev *dev)
+{
+    free(self(dev));
+}
+
+static const struct state_field console_fields[] = {
+    STATE_U(struct console, writing), STATE_U(struct console, stream), STATE_U(struct console, gpa),
+    STATE_U(struct console, len),     STATE_U(struct console, done),
+};
+static const struct state_list console_state = {"console", 1, ARRAY_LEN(console_fields),
+                                                console_fields};
+
+static const struct vdev_ops console_ops = {
+    .kind = DENALI_DEV_CONSOLE,
+    .out = console_out,
+    .resume = go_on,
+    .poll_fd = console_poll_fd,
+    .ready = console_ready,
+    .print = console_print,
+    .destroy = console_destroy,
+    .state = &console_state,
+};
+
+int vdev_console_create(struct vm *vm, struct denali_device *entry, struct vdev **out)
+{
+    struct console *c = calloc(1, sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    c->dev.ops = &console_ops;
+    if (vm->console && vm->console->ops->out_is_tty(vm->console))
+        entry->flags |= DENALI_DEVF_TTY;
+    *out = &c->dev;
+    return 0;
+}

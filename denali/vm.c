@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VM's life: made whole or not at all, ended once, destroyed; and what other
+ * threads may do to it.
+ *
+ * Invariant against lost wake-ups: vm_post sets its bits before it calls the
+ * wake hook, and the driver announces that it will sleep before vm_gather looks
+ * at them a last time.
+ */
+#include "denali/vm_private.h"
+
+#include "emu/base/host.h"
+#include "emu/base/host_thread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int choose_memory(struct vm *vm, const struct vm_config *config, struct why *why)
+{
+    uint64_t wish = image_manifest(config->image)->mem_bytes;
+    uint64_t bytes = config->mem_bytes ? config->mem_bytes : wish ? wish : VM_DEFAULT_MEMORY;
+    int err = config->mem_bytes ? -EINVAL : -ENOEXEC;
+    if (bytes < VM_MIN_MEMORY || bytes > VM_MAX_MEMORY)
+        return why_fail(why, err, "%s %llu bytes of memory; a VM has 128 KiB to 4194240 KiB",
+                        config->mem_bytes ? "cannot give" : "the image wishes",
+                        (unsigned long long)bytes);
+    vm->mem_bytes = (bytes + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+    return 0;
+}
+
+/* RAM with the hole behind the register page, so that small wild pointers fault. */
+static int make_ram(struct vm *vm, struct why *why)
+{
+    int err = ram_create(vm->mem_bytes, &vm->ram);
+    if (!err)
+        err = ram_set_access(vm->ram, PAGE_SIZE, DENALI_RAM_START - PAGE_SIZE, HOST_NONE);
+    return err ? why_fail(why, err, "no address space for a VM: %s", strerror(-err)) : 0;
+}
+
+static int make_cpu(struct vm *vm, struct why *why)
+{
+    vm->cpu = cpu_init_flat(vm->ram, &vm_flat);
+    vm->cpu->engine = vm->engine;
+    int err = vm->engine->ops->attach(vm->engine, vm->cpu, image_key(vm->image));
+    if (err)
+        return why_fail(why, err, "the engine cannot take a VM: %s", strerror(-err));
+    vm->attached = true;
+    return 0;
+}
+
+static int build(struct vm *vm, const struct vm_config *config, struct why *why)
+{
+    BUG_ON(image_kind(config->image) != IMAGE_DENALI, "only a Denali image boots");
+    int err = choose_memory(vm, config, why);
+    if (!err)
+        err = make_ram(vm, why);
+    if (!err)
+        err = image_load(vm->image, vm->ram, why);
+    if (!err && clock_create(vm->deterministic, &vm->clock))
+        err = why_fail(why, -ENOMEM, "no memory for a clock");
+    if (!err)
+        vm_time_init(vm);
+    if (!err)
+        err = make_cpu(vm, why);
+    if (!err)
+        err = vm_boot(vm, config, why);
+    if (!err)
+        err = vm_bind(vm, config, why);
+    return err;
+}
+
+int vm_create(const struct vm_config *config, struct vm **out, struct why *why)
+{
+    struct vm *vm = calloc(1, sizeof(*vm));
+    if (!vm)
+        return why_fail(why, -ENOMEM, "no memory for a VM");
+    vm->image = config->image;
+    vm->engine = config->engine;
+    vm->console = config->console;
+    vm->pool = config->deterministic ? NULL : config->pool;
+    vm->hooks = config->hooks;
+    vm->hooks_opaque = config->hooks_opaque;
+    vm->deterministic = config->deterministic;
+    vm->next_event_ns = CLOCK_NEVER;
+
+    int err = build(vm, config, why);
+    if (err) {
+        vm_destroy(vm);
+        return err;
+    }
+    *out = vm;
+    return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    if (!vm)
+        return;
+    for (unsigned i = 0; i < vm->devices; i++)
+        vm->device[i]->ops->destroy(vm->device[i]);
+    if (vm->attached)
+        vm->engine->ops->detach(vm->engine, vm->cpu);
+    clock_destroy(vm->clock);
+    ram_destroy(vm->ram);
+    free(vm->unknown);
+    free(vm);
+}
+
+void vm_stop(struct vm *vm)
+{
+    engine_stop(vm->cpu);
+}
+
+void vm_post(struct vm *vm, uint32_t irq)
+{
+    atomic_fetch_or(&vm->arrived, irq);
+    if (vm->hooks && vm->hooks->wake)
+        vm->hooks->wake(vm->hooks_opaque, vm);
+}
+
+void vm_post_signal(struct vm *vm, uint32_t signals)
+{
+    atomic_fetch_or(&vm->arrived_signals, signals);
+    vm_post(vm, DENALI_IRQ_SIGNAL);
+}
+
+bool vm_hears_signals(const struct vm *vm)
+{
+    return vm_regs(vm)->upcall_entry && !vm_regs(vm)->signals && !vm->arrived_signals;
+}
+
+void vm_rearm(struct vm *vm)
+{
+    if (vm->hooks && vm->hooks->rearm)
+        vm->hooks->rearm(vm->hooks_opaque, vm);
+}
+
+void vm_end_with(struct vm *vm, enum vm_end_reason reason)
+{
+    if (vm->end.reason == VM_END_NONE)
+        vm->end.reason = reason;
+}
+
+int vm_end_host(struct vm *vm, int err, const char *what)
+{
+    vm_end_with(vm, VM_END_HOST);
+    return why_fail(&vm->end.why, err, "%s: %s", what, strerror(-err));
+}
+
+volatile struct denali_regs *vm_regs_write(struct vm *vm)
+{
+    void *page = ram_span_write(vm->ram, DENALI_REGS_ADDR, sizeof(struct denali_regs));
+    if (!page && vm_end_host(vm, -ENOMEM, "the host cannot make a page writable"))
+        return NULL;
+    return page;
+}
+
+void vm_kill(struct vm *vm)
+{
+    vm_end_with(vm, VM_END_KILLED);
+}
+
+const struct vm_end *vm_end(const struct vm *vm)
+{
+    return &vm->end;
+}
+
+uint64_t vm_wait_ns(struct vm *vm)
+{
+    uint64_t until = vm->next_event_ns;
+    if (vm->idle && vm->idle_until_ns < until)
+        until = vm->idle_until_ns;
+    if (until == CLOCK_NEVER)
+        return HOST_FOREVER;
+    uint64_t now = clock_now_ns(vm->clock);
+    return until > now ? until - now : 0;
+}
+
+void vm_slept(struct vm *vm, uint64_t ns)
+{
+    clock_advance_ns(vm->clock, ns);
+}
+
+void vm_poll(const struct vm *vm, struct vm_poll *poll)
+{
+    poll->count = 0;
+    for (unsigned i = 0; i < vm->devices; i++) {
+        const struct vdev *dev = vm->device[i];
+        for (unsigned which = 0; dev->ops->poll_fd && which < 2; which++) {
+            short events = 0;
+            int fd = dev->ops->poll_fd(dev, which, &events);
+            if (fd < 0 || poll->count == VM_POLL_MAX)
+                continue;
+            poll->fd[poll->count] = (struct pollfd){.fd = fd, .events = events};
+            poll->device[poll->count++] = (uint8_t)i;
+        }
+    }
+}
+
+void vm_poll_ready(struct vm *vm, const struct vm_poll *poll)
+{
+    for (unsigned i = 0; i < poll->count; i++) {
+        struct vdev *dev = vm->device[poll->device[i]];
+        if (poll->fd[i].revents)
+            dev->ops->ready(dev, poll->fd[i].revents);
+    }
+}
+
+struct cpu *vm_cpu(struct vm *vm)
+{
+    return vm->cpu;
+}
+
+struct ram *vm_ram(struct vm *vm)
+{
+    return vm->ram;
+}
+
+struct image *vm_image(struct vm *vm)
+{
+    return vm->image;
+}
+
+uint64_t vm_now_ns(const struct vm *vm)
+{
+    return clock_now_ns(vm->clock);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual machine of the Denali architecture (ABI.md) as an object: mechanism
+ * only. It is made from an image and host resources, run in slices by one thread
+ * at a time, and told about the world by vm_post from any thread. It owns no
+ * thread and waits for nothing; who runs it when is the caller's policy (solo.h
+ * is the policy for a single VM).
+ *
+ * Resources, image and engine must outlive the VM and may be shared as their
+ * own headers say.
+ */
+#ifndef DENALI_VM_H
+#define DENALI_VM_H
+
+#include "denali/image.h"
+#include "devices/console.h"
+#include "devices/disk.h"
+#include "devices/io_pool.h"
+#include "devices/net.h"
+#include "emu/base/why.h"
+#include "emu/cpu/engine.h"
+
+#include <poll.h>
+
+struct vm;
+
+/* A host resource that the image's manifest may name. */
+struct vm_resource {
+    uint16_t kind;    /* DENALI_DEV_NIC or DENALI_DEV_DISK */
+    const char *name; /* NULL: whatever the first wish of that kind calls it */
+    struct net_backend *net;
+    uint8_t mac[6];
+    struct disk *disk;
+};
+
+/* What the VM tells its driver. Any may be NULL. */
+struct vm_hooks {
+    /* An interrupt was posted. From the poster's thread. */
+    void (*wake)(void *opaque, struct vm *vm);
+    /* There is one more descriptor to poll, or the next event is sooner than it was. From the
+     * thread in vm_run. */
+    void (*rearm)(void *opaque, struct vm *vm);
+};
+
+#define VM_DEFAULT_MEMORY (16 * MIB)
+#define VM_MIN_MEMORY (128 * KIB)
+#define VM_MAX_MEMORY (4 * GIB - 64 * KIB)
+
+struct vm_config {
+    struct image *image; /* IMAGE_DENALI */
+    struct engine *engine;
+    uint64_t mem_bytes;      /* 0: what the image wishes, else VM_DEFAULT_MEMORY */
+    const char *const *args; /* NULL-ended; NULL: none */
+    const char *const *env;
+    struct console_backend *console; /* NULL: output vanishes, there is no input */
+    const struct vm_resource *resource;
+    unsigned resources;
+    struct io_pool *pool; /* NULL: disks are read and written in vm_run */
+    bool deterministic;   /* time counts instructions, 1 ns each; needs an engine that counts */
+    uint64_t seed[2];     /* of the guest's random registers */
+    const struct vm_hooks *hooks;
+    void *hooks_opaque;
+};
+
+/* 0, or a negative errno and `why`: -ENOEXEC: this image cannot be run (so); -EINVAL: the config
+ * does not fit it. */
+MUST_CHECK int vm_create(const struct vm_config *config, struct vm **out, struct why *why);
+/* Waits for disk requests in flight. NULL is harmless. */
+void vm_destroy(struct vm *vm);
+
+enum vm_slice {
+    VM_BUDGET,     /* the budget is used up */
+    VM_STOPPED,    /* vm_stop was called */
+    VM_IDLE,       /* nothing to do until vm_wait_until, or an interrupt */
+    VM_BLOCKED,    /* waits for the console's reader; see vm_poll */
+    VM_BREAKPOINT, /* at a breakpoint of the engine */
+    VM_ENDED,      /* see vm_end; every further vm_run returns this */
+};
+
+/* Runs at most `budget` instructions (ENGINE_UNLIMITED: no bound; else the engine must count). */
+enum vm_slice vm_run(struct vm *vm, uint64_t budget);
+/* From any thread or a signal handler: vm_run returns VM_STOPPED soon. */
+void vm_stop(struct vm *vm);
+
+/* From any thread: interrupts (enum denali_irq) have arrived. */
+void vm_post(struct vm *vm, uint32_t irq);
+/* From any thread: the person asks (enum denali_signal). */
+void vm_post_signal(struct vm *vm, uint32_t signals);
+
+/* All from here on: from the thread that runs the VM, between slices. */
+
+/* Whether the guest would hear vm_post_signal: it takes interrupts and has taken the last ones. */
+bool vm_hears_signals(const struct vm *vm);
+
+/* After VM_IDLE: ns from now to the moment when there is something to do; HOST_FOREVER. */
+uint64_t vm_wait_ns(struct vm *vm);
+/* A deterministic VM has slept this long: its time moves. */
+void vm_slept(struct vm *vm, uint64_t ns);
+
+/* The descriptors whose readiness the VM waits for. vm_poll may be called from one more thread. */
+#define VM_POLL_MAX (DENALI_MAX_DEVICES + 4)
+struct vm_poll {
+    unsigned count;
+    struct pollfd fd[VM_POLL_MAX];
+    uint8_t device[VM_POLL_MAX];
+};
+void vm_poll(const struct vm *vm, struct vm_poll *poll);
+/* After poll() filled in revents: posts what has become ready. */
+void vm_poll_ready(struct vm *vm, const struct vm_poll *poll);
+
+enum vm_end_reason {
+    VM_END_NONE,     /* still runs */
+    VM_END_EXIT,     /* TERMINATE: status */
+    VM_END_FAULT,    /* vm_report tells */
+    VM_END_KILLED,   /* vm_kill */
+    VM_END_DIVERGED, /* lockstep: the engine's report tells */
+    VM_END_HOST,     /* the host failed: why */
+};
+
+struct vm_end {
+    enum vm_end_reason reason;
+    uint32_t status;                  /* EXIT */
+    struct cpu_fault fault;           /* FAULT; registers are those at the fault */
+    bool fault_in_handler;            /* FAULT: while the guest's own handler was at work */
+    uint32_t guest_vector, guest_eip; /* then: the fault that the handler was working on, as the
+                                         guest's registers have it */
+    struct why why;
+};
+
+const struct vm_end *vm_end(const struct vm *vm);
+void vm_kill(struct vm *vm);
+
+/* Why it ended by a fault: reason, registers, instruction, backtrace; to `out` (a FILE *). */
+void vm_report(struct vm *vm, void *out);
+/* What it did; to `out` (a FILE *), for people or as one JSON object. */
+void vm_print_stats(struct vm *vm, void *out, bool json);
+
+/* For debuggers and tests. */
+struct cpu *vm_cpu(struct vm *vm);
+struct ram *vm_ram(struct vm *vm);
+struct image *vm_image(struct vm *vm);
+uint64_t vm_now_ns(const struct vm *vm);
+
+#endif

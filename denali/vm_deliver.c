@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interrupts and faults on their way into the guest. Both happen only between
+ * instructions, while the guest stands still, so nothing here races with it.
+ *
+ * What is pending reaches the guest in one batch. Everything read from the
+ * register page is untrusted, and harmless: addresses become eip and esp, which
+ * fault like any other if they are nonsense.
+ */
+#include "denali/vm_private.h"
+
+static void save_context(volatile struct denali_context *to, const struct cpu *cpu,
+                         uint32_t intr_enabled)
+{
+    to->eip = cpu->eip;
+    to->eflags = cpu->eflags;
+    to->eax = cpu->gpr[ISA_EAX];
+    to->ecx = cpu->gpr[ISA_ECX];
+    to->edx = cpu->gpr[ISA_EDX];
+    to->ebx = cpu->gpr[ISA_EBX];
+    to->esp = cpu->gpr[ISA_ESP];
+    to->ebp = cpu->gpr[ISA_EBP];
+    to->esi = cpu->gpr[ISA_ESI];
+    to->edi = cpu->gpr[ISA_EDI];
+    to->intr_enabled = intr_enabled;
+    to->reserved = 0;
+}
+
+#define EFLAGS_DF 0x400u
+#define EFLAGS_TF 0x100u
+
+/* Handlers start with string instructions going up and no single-stepping. */
+static void enter_handler(struct cpu *cpu, uint32_t entry, uint32_t stack)
+{
+    cpu->eip = entry;
+    if (stack)
+        cpu->gpr[ISA_ESP] = stack;
+    cpu->eflags &= ~(EFLAGS_DF | EFLAGS_TF);
+}
+
+static void upcall(struct vm *vm, uint32_t batch, uint32_t entry)
+{
+    volatile struct denali_regs *regs = vm_regs_write(vm);
+    if (!regs)
+        return;
+    save_context(&regs->intr_context, vm->cpu, regs->intr_enabled);
+    regs->delivered = batch;
+    regs->pending = 0;
+    regs->intr_enabled = 0;
+    enter_handler(vm->cpu, entry, regs->upcall_stack);
+    vm->counters.upcalls++;
+}
+
+static void console_size(struct vm *vm, volatile struct denali_regs *regs)
+{
+    unsigned columns, rows;
+    if (vm->console && vm->console->ops->size(vm->console, &columns, &rows)) {
+        regs->console_columns = columns;
+        regs->console_rows = rows;
+    }
+}
+
+static void collect_devices(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->devices; i++) {
+        if (vm->device[i]->ops->collect)
+            vm->device[i]->ops->collect(vm->device[i]);
+    }
+}
+
+/* Moves what has arrived into the guest's pending register. */
+static void take_arrived(struct vm *vm)
+{
+    uint32_t bits = atomic_exchange(&vm->arrived, 0);
+    if (bits & DENALI_IRQ_DISK)
+        collect_devices(vm);
+    volatile struct denali_regs *regs = vm_regs_write(vm);
+    if (!regs)
+        return;
+    if (bits & DENALI_IRQ_CONSOLE)
+        console_size(vm, regs);
+    if (bits & DENALI_IRQ_SIGNAL)
+        regs->signals |= atomic_exchange(&vm->arrived_signals, 0);
+    regs->pending |= bits;
+    vm->counters.posted++;
+}
+
+void vm_gather(struct vm *vm)
+{
+    if (vm->next_event_ns != CLOCK_NEVER)
+        vm->next_event_ns = clock_run_due(vm->clock);
+    if (atomic_load(&vm->arrived))
+        take_arrived(vm);
+
+    uint32_t pending = vm_regs(vm)->pending;
+    if (!pending)
+        return;
+    vm->idle = false;
+    uint32_t entry = vm_regs(vm)->upcall_entry;
+    if (entry && vm_regs(vm)->intr_enabled)
+        upcall(vm, pending, entry);
+}
+
+static void end_by_fault(struct vm *vm)
+{
+    vm_end_with(vm, VM_END_FAULT);
+    vm->end.fault = vm->cpu->fault;
+    vm->end.fault_in_handler = vm_regs(vm)->fault_entry != 0;
+    vm->end.guest_vector = vm_regs(vm)->fault_vector;
+    vm->end.guest_eip = vm_regs(vm)->fault_context.eip;
+}
+
+void vm_fault(struct vm *vm)
+{
+    struct cpu *cpu = vm->cpu;
+    uint32_t entry = vm_regs(vm)->fault_entry;
+    if (!entry || vm_regs(vm)->fault_active) {
+        end_by_fault(vm);
+        return;
+    }
+    volatile struct denali_regs *regs = vm_regs_write(vm);
+    if (!regs)
+        return;
+    save_context(&regs->fault_context, cpu, regs->intr_enabled);
+    regs->fault_active = 1;
+    regs->fault_vector = cpu->fault.vector;
+    regs->fault_error = cpu->fault.has_error ? cpu->fault.error : 0;
+    regs->fault_address = cpu->fault.vector == CPU_PF ? cpu->fault.address : 0;
+    regs->intr_enabled = 0;
+    enter_handler(cpu, entry, regs->fault_stack);
+    vm->counters.faults++;
+}
+
+static void raise_at_exit(struct vm *vm, uint8_t vector, bool has_error)
+{
+    struct cpu *cpu = vm->cpu;
+    cpu->eip -= cpu->exit.length;
+    cpu->fault = (struct cpu_fault){.vector = vector, .has_error = has_error};
+    vm_fault(vm);
+}
+
+void vm_raise_gp(struct vm *vm)
+{
+    raise_at_exit(vm, CPU_GP, true);
+}
+
+void vm_raise_ud(struct vm *vm)
+{
+    raise_at_exit(vm, CPU_UD, false);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a VM, shared by the files of this folder. */
+#ifndef DENALI_VM_PRIVATE_H
+#define DENALI_VM_PRIVATE_H
+
+#include "denali/vdev.h"
+#include "denali/vm.h"
+#include "emu/machine/clock.h"
+
+#include <stdatomic.h>
+
+/* Of the guest's time: how it follows from the host's TSC (vm_time.c). */
+struct vm_time {
+    bool tsc;                     /* the guest may use the host's TSC */
+    uint32_t mul;                 /* as regs.tsc_mul */
+    uint64_t base_ns, base_tsc;   /* as regs.time_ns, regs.time_tsc */
+    uint64_t first_ns, first_tsc; /* of the first sample */
+    uint64_t refresh_tsc;         /* ticks after which the base is moved */
+    uint64_t run_ns, run_icount;  /* deterministic: at the entry to the engine */
+};
+
+#define VM_UNKNOWN_MAX 64
+#define VM_UNKNOWN_NAME 32
+
+/* What the guest was asked for and does not have (DENALI_FN_UNKNOWN). */
+struct vm_unknown {
+    uint32_t number;
+    uint64_t count;
+    char name[VM_UNKNOWN_NAME];
+};
+
+struct vm_counters {
+    uint64_t exits[ENGINE_EXITS];
+    uint64_t idles, upcalls, faults, posted;
+    uint64_t console_bytes, keyboard_bytes;
+    uint64_t unknown_others; /* beyond the table */
+};
+
+struct vm {
+    struct image *image;
+    struct engine *engine;
+    struct console_backend *console;
+    struct io_pool *pool;
+    const struct vm_hooks *hooks;
+    void *hooks_opaque;
+    struct ram *ram;
+    struct cpu *cpu;
+    struct clock *clock;
+    bool deterministic, attached;
+    uint64_t mem_bytes;
+
+    _Atomic uint32_t arrived; /* posted, not yet in the guest's register */
+    _Atomic uint32_t arrived_signals;
+    _Atomic uint64_t next_event_ns; /* of the clock; read by the driver's watcher too */
+
+    bool idle;
+    uint64_t idle_until_ns;
+    struct vdev *blocked; /* the console, in the middle of a write */
+
+    unsigned devices;
+    struct vdev *device[DENALI_MAX_DEVICES];
+
+    struct vm_time time;
+    uint32_t protect_edges; /* places in RAM where rights change */
+    struct vm_end end;
+    struct vm_counters counters;
+    struct vm_unknown *unknown; /* VM_UNKNOWN_MAX, made at the first */
+    unsigned unknowns;
+};
+
+/*
+ * The register page. Whatever is read from it is the guest's word; every field
+ * is read once, through this volatile pointer, into a variable.
+ */
+static inline const volatile struct denali_regs *vm_regs(const struct vm *vm)
+{
+    return (const volatile void *)ram_base(vm->ram);
+}
+
+/* The same to write; NULL only when the host fails, and then the VM has ended. */
+MUST_CHECK volatile struct denali_regs *vm_regs_write(struct vm *vm);
+
+/* vm.c */
+void vm_end_with(struct vm *vm, enum vm_end_reason reason);
+MUST_CHECK int vm_end_host(struct vm *vm, int err, const char *what);
+void vm_rearm(struct vm *vm);
+
+/* vm_boot.c: register page, arguments, start state. */
+MUST_CHECK int vm_boot(struct vm *vm, const struct vm_config *config, struct why *why);
+extern const struct cpu_flat vm_flat;
+
+/* bind.c: makes the devices that the manifest wishes. */
+MUST_CHECK int vm_bind(struct vm *vm, const struct vm_config *config, struct why *why);
+
+/* vm_deliver.c */
+void vm_gather(struct vm *vm);
+void vm_fault(struct vm *vm); /* cpu->fault reaches the guest, or ends the VM */
+void vm_raise_gp(struct vm *vm);
+void vm_raise_ud(struct vm *vm);
+
+/* hypercall.c */
+void vm_hypercall(struct vm *vm);
+
+/* vm_time.c */
+void vm_time_init(struct vm *vm);    /* when the clock is made */
+void vm_time_refresh(struct vm *vm); /* before every entry to the guest */
+
+/* What `len` bytes of RAM at `gpa` are for the guest's own use: the register page and the hole are
+ * not. */
+static inline bool vm_in_ram(const struct vm *vm, uint32_t gpa, uint64_t len)
+{
+    return gpa >= DENALI_RAM_START && gpa <= vm->mem_bytes && len <= vm->mem_bytes - gpa;
+}
+
+#endif

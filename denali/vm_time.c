@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest reads time without a trap: now = time_ns + ((rdtsc - time_tsc) *
+ * tsc_mul >> 32). The base is moved often enough for the product to fit 64 bits
+ * and for the factor, measured against the host's clock over an ever longer
+ * span, to stay right.
+ *
+ * Invariant: what the guest computes never goes back. Where the factor was too
+ * fast, the new base is what the guest computed, and a slower factor makes up
+ * for it over the next second.
+ *
+ * Deterministic VMs, and hosts without a steady TSC, have a virtual TSC of two
+ * ticks a nanosecond.
+ */
+#include "denali/vm_private.h"
+
+#include "emu/base/host.h"
+#include "emu/base/host_thread.h"
+
+#define VIRTUAL_HZ 2000000000u
+#define VIRTUAL_MUL 0x80000000u
+#define SECOND_NS 1000000000u
+/* A first factor from a span this long is right to about 300 in a million. */
+#define MIN_SPAN_NS 100000u
+
+struct sample {
+    uint64_t ns, tsc;
+};
+
+/* Both clocks at one moment: the closest pair of three, to about 20 ns. */
+static struct sample take_sample(const struct vm *vm)
+{
+    struct sample best = {0, 0};
+    uint64_t width = UINT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        uint64_t before = host_tsc();
+        uint64_t ns = clock_now_ns(vm->clock);
+        uint64_t after = host_tsc();
+        if (after - before < width) {
+            width = after - before;
+            best = (struct sample){ns, before + width / 2};
+        }
+    }
+    return best;
+}
+
+static uint64_t scale(uint64_t ticks, uint32_t mul)
+{
+    return (uint64_t)(((unsigned __int128)ticks * mul) >> 32);
+}
+
+static uint32_t factor(uint64_t ns, uint64_t ticks)
+{
+    uint64_t mul = ticks ? (uint64_t)(((unsigned __int128)ns << 32) / ticks) : 0;
+    return mul > UINT32_MAX ? UINT32_MAX : (uint32_t)mul;
+}
+
+static uint64_t virtual_tsc(void *opaque)
+{
+    const struct vm *vm = opaque;
+    if (!vm->deterministic)
+        return 2 * clock_now_ns(vm->clock);
+    return 2 * (vm->time.run_ns + (vm->cpu->icount - vm->time.run_icount));
+}
+
+void vm_time_init(struct vm *vm)
+{
+    vm->time.tsc = !vm->deterministic && host_tsc_steady();
+    if (vm->time.tsc) {
+        struct sample first = take_sample(vm);
+        vm->time.first_ns = first.ns;
+        vm->time.first_tsc = first.tsc;
+    }
+}
+
+/* seq is odd while the pair changes, for guests that look at it from an interrupt. */
+static void publish(struct vm *vm)
+{
+    volatile struct denali_regs *regs = vm_regs_write(vm);
+    if (!regs)
+        return;
+    uint32_t seq = regs->time_seq;
+    regs->time_seq = seq | 1;
+    regs->tsc_mul = vm->time.mul;
+    regs->time_ns = vm->time.base_ns;
+    regs->time_tsc = vm->time.base_tsc;
+    regs->time_seq = (seq | 1) + 1;
+}
+
+static void publish_hz(struct vm *vm)
+{
+    volatile struct denali_regs *regs = vm_regs_write(vm);
+    if (regs && vm->time.mul)
+        regs->cpu_hz = ((uint64_t)SECOND_NS << 32) / vm->time.mul;
+}
+
+static void start_virtual(struct vm *vm)
+{
+    vm->cpu->virtual_tsc = 1;
+    vm->cpu->read_tsc = virtual_tsc;
+    vm->cpu->read_tsc_opaque = vm;
+    vm->time.mul = VIRTUAL_MUL;
+    vm->time.refresh_tsc = VIRTUAL_HZ / 8;
+    vm->time.run_icount = vm->cpu->icount;
+}
+
+static void start_tsc(struct vm *vm)
+{
+    struct vm_time *t = &vm->time;
+    struct sample now = take_sample(vm);
+    while (now.ns - t->first_ns < MIN_SPAN_NS)
+        now = take_sample(vm);
+    t->mul = factor(now.ns - t->first_ns, now.tsc - t->first_tsc);
+    t->refresh_tsc = ((uint64_t)SECOND_NS << 32) / t->mul / 8;
+    t->base_ns = now.ns;
+    t->base_tsc = now.tsc;
+}
+
+/* Before the first instruction: what lies between (making the devices) is the first span. */
+static void start(struct vm *vm)
+{
+    if (vm->time.tsc)
+        start_tsc(vm);
+    else
+        start_virtual(vm);
+    publish(vm);
+    publish_hz(vm);
+}
+
+static void move_tsc_base(struct vm_time *t, struct sample now)
+{
+    uint64_t guest_ns = t->base_ns + scale(now.tsc - t->base_tsc, t->mul);
+    uint32_t right = factor(now.ns - t->first_ns, now.tsc - t->first_tsc);
+    uint64_t ahead = guest_ns > now.ns ? guest_ns - now.ns : 0;
+    if (ahead > SECOND_NS / 2)
+        ahead = SECOND_NS / 2;
+    t->mul = right - (uint32_t)(right * ahead / SECOND_NS);
+    t->base_ns = guest_ns > now.ns ? guest_ns : now.ns;
+    t->base_tsc = now.tsc;
+}
+
+void vm_time_refresh(struct vm *vm)
+{
+    struct vm_time *t = &vm->time;
+    if (!t->mul) {
+        start(vm);
+        return;
+    }
+    if (t->tsc) {
+        if (host_tsc() - t->base_tsc < t->refresh_tsc)
+            return;
+        move_tsc_base(t, take_sample(vm));
+    } else {
+        uint64_t now = clock_now_ns(vm->clock);
+        if (now - t->base_ns < SECOND_NS / 8)
+            return;
+        t->base_ns = now;
+        t->base_tsc = 2 * now;
+    }
+    publish(vm);
+}

@@ -204,6 +204,27 @@ static int unmark_range(struct ram *ram, gpa_t gpa, uint64_t len)
     return 0;
 }
 
+/* Fresh memory instead of a request to drop it: a page may be mapped from an image's file, whose
+ * contents would come back. */
+int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len)
+{
+    if (gpa % PAGE_SIZE || len % PAGE_SIZE || !inside(ram, gpa, len))
+        return -EINVAL;
+    int err = 0;
+    if (range_denied(ram, gpa, len) & RAM_DENIED_CODE)
+        err = unmark_range(ram, gpa, len);
+    uint64_t page = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
+    while (!err && page < end) {
+        unsigned prot = host_rights(ram->denied[page]);
+        uint64_t run = page + 1;
+        while (run < end && host_rights(ram->denied[run]) == prot)
+            run++;
+        err = host_commit(ram->view.base + page * PAGE_SIZE, (run - page) * PAGE_SIZE, prot);
+        page = run;
+    }
+    return err;
+}
+
 void *ram_span_write(struct ram *ram, gpa_t gpa, uint64_t len)
 {
     if (!inside(ram, gpa, len))

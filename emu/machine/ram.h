@@ -67,6 +67,12 @@ MUST_CHECK int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned
 unsigned ram_access(const struct ram *ram, gpa_t gpa);
 
 /*
+ * Whole pages become zero and the host gets their memory back; rights stay, code
+ * marks go (the hook is told first). -EINVAL outside RAM.
+ */
+MUST_CHECK int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len);
+
+/*
  * Code marks: a marked page is write-protected on the host. Before the host
  * writes one, the hook is called once for the range; what it has not unmarked,
  * ram then unmarks itself. A hook must not write guest memory.

@@ -82,10 +82,10 @@ static int missing(const struct binding *b, const struct image_wish *wish)
     if (wish->optional)
         return 0;
     if (wish->kind == DENALI_DEV_DISK)
-        return why_fail(b->why, -EINVAL, "%s needs a disk \"%s\": give --disk %s=FILE", path,
+        return why_fail(b->why, -ENOEXEC, "%s needs a disk \"%s\": give --disk %s=FILE", path,
                         wish->name, wish->name);
     if (wish->kind == DENALI_DEV_NIC)
-        return why_fail(b->why, -EINVAL, "%s needs a NIC \"%s\": give --net", path, wish->name);
+        return why_fail(b->why, -ENOEXEC, "%s needs a NIC \"%s\": give --net", path, wish->name);
     return why_fail(b->why, -ENOEXEC,
                     "%s needs a device of kind %u (\"%s\"), which this program does "
                     "not have",

@@ -45,7 +45,7 @@ static bool name_is_valid(const char name[DENALI_NAME_LEN])
     if (len == 0 || len == DENALI_NAME_LEN)
         return false;
     for (size_t i = 0; i < len; i++) {
-        if (name[i] <= ' ' || name[i] > '~' || strchr("=,:/", name[i]))
+        if (name[i] <= ' ' || name[i] > '~' || strchr("=,:/\"\\", name[i]))
             return false;
     }
     return true;
@@ -66,7 +66,7 @@ static int take_wish(struct image *image, const struct denali_manifest_device *d
     if (!name_is_valid(d->name))
         return why_fail(why, -ENOEXEC,
                         "the manifest of %s names device %u wrongly (1 to 15 printable "
-                        "characters, none of =,:/)",
+                        "characters, none of =,:/ and quotes)",
                         image->path, m->wishes + 1);
     if (name_is_taken(m, d->name))
         return why_fail(why, -ENOEXEC, "the manifest of %s names device \"%s\" twice", image->path,

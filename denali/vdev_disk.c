@@ -164,7 +164,8 @@ static void free_job(struct disk_job *job)
     free(job);
 }
 
-/* The data of a run comes from, or goes to, the guest. -EFAULT as soon as a buffer is out of reach. */
+/* The data of a run comes from, or goes to, the guest. -EFAULT as soon as a buffer is out of reach.
+ */
 static int copy_block(struct disk_dev *d, struct disk_job *job, unsigned i)
 {
     uint8_t *at = job->data + (size_t)i * DENALI_BLOCK;
@@ -318,14 +319,14 @@ static enum vdev_status disk_out(struct vdev *dev, unsigned port)
 static void disk_print(const struct vdev *dev, void *out, bool json)
 {
     const struct disk_dev *d = self(dev);
-    fprintf(out,
-            json ? "\"read\":%llu,\"written\":%llu,\"flushes\":%llu,\"refused\":%llu,\"cached\":%llu,"
-                   "\"jobs\":%llu"
-                 : "%llu blocks read, %llu written, %llu flushes, %llu refused; %llu from the host's "
-                   "cache, %llu jobs",
-            (unsigned long long)d->read, (unsigned long long)d->written,
-            (unsigned long long)d->flushes, (unsigned long long)d->refused,
-            (unsigned long long)d->cached, (unsigned long long)d->jobs);
+    fprintf(
+        out,
+        json ? "\"read\":%llu,\"written\":%llu,\"flushes\":%llu,\"refused\":%llu,\"cached\":%llu,"
+               "\"jobs\":%llu"
+             : "%llu blocks read, %llu written, %llu flushes, %llu refused; %llu from the host's "
+               "cache, %llu jobs",
+        (unsigned long long)d->read, (unsigned long long)d->written, (unsigned long long)d->flushes,
+        (unsigned long long)d->refused, (unsigned long long)d->cached, (unsigned long long)d->jobs);
 }
 
 /* Jobs in flight hold this device: they are waited for, and what they read is dropped. */
@@ -354,8 +355,8 @@ static const struct vdev_ops disk_ops = {
     .destroy = disk_destroy,
 };
 
-int vdev_disk_create(struct vm *vm, const struct vm_resource *resource,
-                     struct denali_device *entry, struct vdev **out)
+int vdev_disk_create(struct vm *vm, const struct vm_resource *resource, struct denali_device *entry,
+                     struct vdev **out)
 {
     struct disk_dev *d = calloc(1, sizeof(*d));
     (void)vm;

@@ -125,6 +125,24 @@ void vm_post_signal(struct vm *vm, uint32_t signals)
     vm_post(vm, DENALI_IRQ_SIGNAL);
 }
 
+bool vm_has_news(const struct vm *vm)
+{
+    return atomic_load(&vm->arrived) != 0;
+}
+
+static uint64_t until(const struct vm *vm, uint64_t when_ns)
+{
+    if (when_ns == CLOCK_NEVER)
+        return HOST_FOREVER;
+    uint64_t now = clock_now_ns(vm->clock);
+    return when_ns > now ? when_ns - now : 0;
+}
+
+uint64_t vm_next_event_in_ns(const struct vm *vm)
+{
+    return vm->deterministic ? HOST_FOREVER : until(vm, vm->next_event_ns);
+}
+
 bool vm_hears_signals(const struct vm *vm)
 {
     return vm_regs(vm)->upcall_entry && !vm_regs(vm)->signals && !vm->arrived_signals;
@@ -168,18 +186,16 @@ const struct vm_end *vm_end(const struct vm *vm)
 
 uint64_t vm_wait_ns(struct vm *vm)
 {
-    uint64_t until = vm->next_event_ns;
-    if (vm->idle && vm->idle_until_ns < until)
-        until = vm->idle_until_ns;
-    if (until == CLOCK_NEVER)
-        return HOST_FOREVER;
-    uint64_t now = clock_now_ns(vm->clock);
-    return until > now ? until - now : 0;
+    uint64_t when = vm->next_event_ns;
+    if (vm->idle && vm->idle_until_ns < when)
+        when = vm->idle_until_ns;
+    return until(vm, when);
 }
 
 void vm_slept(struct vm *vm, uint64_t ns)
 {
-    clock_advance_ns(vm->clock, ns);
+    if (vm->deterministic && vm->idle)
+        clock_advance_ns(vm->clock, ns);
 }
 
 void vm_poll(const struct vm *vm, struct vm_poll *poll)

@@ -84,6 +84,10 @@ void vm_stop(struct vm *vm);
 
 /* From any thread: interrupts (enum denali_irq) have arrived. */
 void vm_post(struct vm *vm, uint32_t irq);
+/* From any thread: whether something was posted that vm_run has not taken yet; ns until the VM's
+ * next timer is due (HOST_FOREVER: none, or its time is not the host's). */
+bool vm_has_news(const struct vm *vm);
+uint64_t vm_next_event_in_ns(const struct vm *vm);
 /* From any thread: the person asks (enum denali_signal). */
 void vm_post_signal(struct vm *vm, uint32_t signals);
 
@@ -94,7 +98,7 @@ bool vm_hears_signals(const struct vm *vm);
 
 /* After VM_IDLE: ns from now to the moment when there is something to do; HOST_FOREVER. */
 uint64_t vm_wait_ns(struct vm *vm);
-/* A deterministic VM has slept this long: its time moves. */
+/* An idle VM has slept this long: a deterministic one's time moves. */
 void vm_slept(struct vm *vm, uint64_t ns);
 
 /* The descriptors whose readiness the VM waits for. vm_poll may be called from one more thread. */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * denali run: one VM from an image to its end. What is made here is unmade
+ * here, in the opposite order, whatever happens in between; the terminal first
+ * of all.
+ */
+#include "denali/solo.h"
+#include "emu/base/host_thread.h"
+#include "emu/cli/cli.h"
+#include "emu/cli/run_engine.h"
+#include "emu/cli/run_resources.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct run {
+    struct run_options options;
+    struct boot boot;
+    struct run_resources resources;
+    struct console_backend *console;
+    struct engine *engine;
+    struct solo *solo;
+    struct vm *vm;
+    enum solo_result result;
+    struct why why;
+};
+
+static void make_seed(const struct run_options *o, uint64_t seed[2])
+{
+    seed[0] = 1;
+    seed[1] = 2;
+    if (!o->deterministic && getrandom(seed, 16, GRND_NONBLOCK) != 16)
+        seed[0] = host_tsc();
+}
+
+static int make_solo(struct run *run)
+{
+    struct solo_config config = {.timeout_ns = run->options.timeout_ns, .console = run->console};
+    config.signals = host_signals_open();
+    if (config.signals < 0)
+        return why_fail(&run->why, config.signals, "cannot take signals: %s",
+                        strerror(-config.signals));
+    return solo_create(&config, &run->solo, &run->why);
+}
+
+static int make_vm(struct run *run)
+{
+    struct vm_config config = {
+        .image = run->boot.image,
+        .engine = run->engine,
+        .mem_bytes = run->options.memory ? run->options.memory : run->boot.mem_bytes,
+        .args = (const char *const *)run->boot.args,
+        .env = (const char *const *)run->boot.env,
+        .console = run->console,
+        .resource = run->resources.list,
+        .resources = run->resources.count,
+        .pool = run->resources.pool,
+        .deterministic = run->options.deterministic,
+        .hooks = &solo_hooks,
+        .hooks_opaque = run->solo,
+    };
+    make_seed(&run->options, config.seed);
+    return vm_create(&config, &run->vm, &run->why);
+}
+
+static int build(struct run *run)
+{
+    int err = boot_plan(&run->options, &run->boot, &run->why);
+    if (!err)
+        err = run_resources_open(&run->options, &run->boot, &run->resources, &run->why);
+    if (!err && console_stdio_create(&run->console))
+        err = why_fail(&run->why, -ENOMEM, "no memory");
+    if (!err)
+        err = run_engine_create(&run->options, &run->engine, &run->why);
+    if (!err)
+        err = make_solo(run);
+    if (!err)
+        err = make_vm(run);
+    return err;
+}
+
+static void give_terminal_back(struct run *run)
+{
+    if (run->console)
+        run->console->ops->suspend(run->console);
+}
+
+static void unmake(struct run *run)
+{
+    vm_destroy(run->vm);
+    solo_destroy(run->solo);
+    if (run->engine)
+        run->engine->ops->destroy(run->engine);
+    if (run->console)
+        run->console->ops->destroy(run->console);
+    run_resources_close(&run->resources);
+    boot_fini(&run->boot);
+    run_options_fini(&run->options);
+}
+
+static int exit_status(uint32_t status)
+{
+    if (status <= CLI_GUEST_MAX)
+        return (int)status;
+    return cli_complain(CLI_GUEST_MAX, "the guest's exit status is %u; told as %d", status,
+                        CLI_GUEST_MAX);
+}
+
+static int diverged(struct run *run)
+{
+    run->engine->ops->report(run->engine, vm_cpu(run->vm), stderr);
+    return cli_complain(CLI_FAILED, "the interpreter and the translator differ; see above");
+}
+
+static int end_status(struct run *run)
+{
+    const struct vm_end *end = vm_end(run->vm);
+    switch (end->reason) {
+    case VM_END_EXIT:
+        return exit_status(end->status);
+    case VM_END_FAULT:
+        vm_report(run->vm, stderr);
+        return CLI_FAULT;
+    case VM_END_DIVERGED:
+        return diverged(run);
+    default:
+        return cli_complain(CLI_FAILED, "%s", end->why.text[0] ? end->why.text : "out of threads");
+    }
+}
+
+static int run_status(struct run *run)
+{
+    switch (run->result) {
+    case SOLO_TIMEOUT:
+        return cli_complain(CLI_TIMEOUT, "the time given by --timeout is up; the guest was ended");
+    case SOLO_SIGNAL:
+        return 128 + solo_signal(run->solo);
+    case SOLO_ENDED:
+        break;
+    }
+    return end_status(run);
+}
+
+static int run_guest(struct run *run)
+{
+    run->result = solo_run(run->solo, run->vm);
+    give_terminal_back(run);
+    int status = run_status(run);
+    if (run->options.stats)
+        vm_print_stats(run->vm, stderr, run->options.json);
+    int number = run->result == SOLO_SIGNAL ? solo_signal(run->solo) : 0;
+    unmake(run);
+    if (number)
+        host_signal_die(number);
+    return status;
+}
+
+static int run_run(int argc, char **argv)
+{
+    struct run run;
+    memset(&run, 0, sizeof(run));
+    int err = run_options_parse(argc - 1, argv + 1, &run.options, &run.why);
+    if (!err && run.options.help) {
+        fputs(cli_run.help, stdout);
+        run_options_fini(&run.options);
+        return CLI_OK;
+    }
+    if (!err)
+        err = build(&run);
+    if (!err)
+        return run_guest(&run);
+    unmake(&run);
+    return cli_complain(err == -ENOEXEC ? CLI_CANNOT_RUN : CLI_FAILED, "%s", run.why.text);
+}
+
+const struct cli_verb cli_run = {
+    .name = "run",
+    .summary = "run a Denali image, or an i386 Linux program under Ilwaco",
+    .help =
+        "usage: denali run [options] IMAGE [args...]\n"
+        "\n"
+        "Runs IMAGE in a virtual machine. An ELF file with the Denali note boots directly;\n"
+        "any other i386 Linux program runs under Ilwaco, the guest OS that comes with it.\n"
+        "\n"
+        "  -m, --memory SIZE        memory, as 64M or 1G (default: what the image wishes;\n"
+        "                           1G for Linux programs, given as it is used)\n"
+        "      --root DIR|TAR       the file tree of a Linux program, read-only with a writable\n"
+        "                           layer in memory. A program found in there (by its absolute\n"
+        "                           path, or by PATH) is taken from there, else it is a file here\n"
+        "      --cwd DIR            working directory of a Linux program (default /)\n"
+        "      --disk NAME=FILE[,ro]  disk image for the disk that the guest calls NAME\n"
+        "  -p, --publish [ADDR:]HOSTPORT:PORT[/udp]\n"
+        "                           lets the host's port lead to the guest's (default ADDR: \n"
+        "                           127.0.0.1)\n"
+        "      --net user|none|socket:PATH|tap:NAME\n"
+        "                           what the NIC is connected to (default user: NAT)\n"
+        "      --pcap FILE          writes what passes the NIC, for tcpdump and wireshark\n"
+        "  -e, --env NAME[=VALUE]   sets a variable of the environment\n"
+        "      --engine dbt|interp|lockstep\n"
+        "                           translator, interpreter, or both side by side\n"
+        "      --verify             checks every translation before it may run\n"
+        "      --timeout SECONDS    ends the guest after that time\n"
+        "      --deterministic      time counts instructions, not the host's clock\n"
+        "      --stats [--json]     tells on stderr what the guest did\n"
+        "\n"
+        "Exit status: 0 to 119 the guest's own; 120 it died of a fault (report on stderr);\n"
+        "124 its time was up; 125 denali or the command line failed; 126 the image cannot be\n"
+        "run.\n"
+        "\n"
+        "  denali run build/guests/hello\n"
+        "  denali run --root debian xz --version\n"
+        "  denali run -p 8080:80 --root site build/guests/httpd\n",
+    .run = run_run,
+};

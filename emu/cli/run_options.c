@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options of `denali run`: a table of names and functions. Options end at the
+ * image; what follows is the guest's, whatever it looks like.
+ */
+#include "emu/cli/run_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option {
+    const char *name; /* long, without dashes */
+    char letter;      /* 0: none */
+    bool has_value;
+    int (*take)(struct run_options *o, const char *value, struct why *why);
+};
+
+static uint64_t unit_of(const char *suffix)
+{
+    if (!*suffix || !strcmp(suffix, "B"))
+        return 1;
+    uint64_t unit = 0;
+    switch (*suffix) {
+    case 'k':
+    case 'K':
+        unit = KIB;
+        break;
+    case 'm':
+    case 'M':
+        unit = MIB;
+        break;
+    case 'g':
+    case 'G':
+        unit = GIB;
+        break;
+    }
+    return !suffix[1] || !strcmp(suffix + 1, "B") || !strcmp(suffix + 1, "iB") ? unit : 0;
+}
+
+static int take_memory(struct run_options *o, const char *value, struct why *why)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(value, &end, 10);
+    uint64_t unit = unit_of(end);
+    if (*value < '0' || *value > '9' || errno || !unit)
+        return why_fail(why, -EINVAL, "--memory %s is not a size; say 64M or 1G", value);
+    if (n > UINT64_MAX / unit || n * unit > 4 * GIB - 64 * KIB)
+        return why_fail(why, -EINVAL, "--memory %s is too much; a VM has at most 4194240K", value);
+    if (n * unit < 128 * KIB)
+        return why_fail(why, -EINVAL, "--memory %s is too little; a VM has at least 128K%s", value,
+                        n && unit == 1 ? " (did you forget the M?)" : "");
+    o->memory = n * unit;
+    return 0;
+}
+
+static int take_root(struct run_options *o, const char *value, struct why *why)
+{
+    (void)why;
+    o->root = value;
+    return 0;
+}
+
+static int take_cwd(struct run_options *o, const char *value, struct why *why)
+{
+    if (*value != '/')
+        return why_fail(why, -EINVAL, "--cwd %s is not an absolute path of the guest", value);
+    o->cwd = value;
+    return 0;
+}
+
+static int take_disk(struct run_options *o, const char *value, struct why *why)
+{
+    const char *equals = strchr(value, '=');
+    size_t len = equals ? (size_t)(equals - value) : 0;
+    if (!len || !equals[1])
+        return why_fail(why, -EINVAL, "--disk %s: say NAME=FILE or NAME=FILE,ro", value);
+    if (o->disks == RUN_MAX_DISKS)
+        return why_fail(why, -EINVAL, "more than %d disks", RUN_MAX_DISKS);
+    struct run_disk *disk = &o->disk[o->disks];
+    if (len >= sizeof(disk->name))
+        return why_fail(why, -EINVAL, "--disk %s: a name has at most 15 characters", value);
+    memcpy(disk->name, value, len);
+    for (unsigned i = 0; i < o->disks; i++) {
+        if (!strcmp(o->disk[i].name, disk->name))
+            return why_fail(why, -EINVAL, "--disk %s is given twice", disk->name);
+    }
+    char *comma = strrchr(equals, ',');
+    disk->readonly = comma && !strcmp(comma, ",ro");
+    if (disk->readonly)
+        *comma = 0; /* argv is ours to write */
+    disk->file = equals + 1;
+    o->disks++;
+    return 0;
+}
+
+static int take_publish(struct run_options *o, const char *value, struct why *why)
+{
+    struct net_error error;
+    if (o->publishes == NET_MAX_PUBLISH)
+        return why_fail(why, -EINVAL, "more than %d published ports", NET_MAX_PUBLISH);
+    if (net_publish_parse(value, &o->publish[o->publishes], &error))
+        return why_fail(why, -EINVAL, "%s", error.text);
+    o->publishes++;
+    return 0;
+}
+
+static int take_net(struct run_options *o, const char *value, struct why *why)
+{
+    (void)why;
+    o->net = value;
+    return 0;
+}
+
+static int take_pcap(struct run_options *o, const char *value, struct why *why)
+{
+    (void)why;
+    o->pcap = value;
+    return 0;
+}
+
+static int take_engine(struct run_options *o, const char *value, struct why *why)
+{
+    if (strcmp(value, "dbt") && strcmp(value, "interp") && strcmp(value, "lockstep"))
+        return why_fail(why, -EINVAL, "--engine %s: there are dbt, interp and lockstep", value);
+    o->engine = value;
+    return 0;
+}
+
+static int take_timeout(struct run_options *o, const char *value, struct why *why)
+{
+    char *end;
+    double seconds = strtod(value, &end);
+    if (end == value || *end || !(seconds > 0) || seconds > 1e9)
+        return why_fail(why, -EINVAL, "--timeout %s is not a number of seconds", value);
+    o->timeout_ns = (uint64_t)(seconds * 1e9);
+    return 0;
+}
+
+static int take_env(struct run_options *o, const char *value, struct why *why)
+{
+    if (!*value || *value == '=')
+        return why_fail(why, -EINVAL, "--env %s: say NAME=VALUE, or NAME for the host's value",
+                        value);
+    const char **env = realloc(o->env, (o->envs + 1) * sizeof(*env));
+    if (!env)
+        return why_fail(why, -ENOMEM, "no memory");
+    o->env = env;
+    o->env[o->envs++] = value;
+    return 0;
+}
+
+#define FLAG(function, member)                                                                     \
+    static int function(struct run_options *o, const char *value, struct why *why)                 \
+    {                                                                                              \
+        (void)value, (void)why;                                                                    \
+        o->member = true;                                                                          \
+        return 0;                                                                                  \
+    }
+FLAG(take_deterministic, deterministic)
+FLAG(take_verify, verify)
+FLAG(take_stats, stats)
+FLAG(take_json, json)
+FLAG(take_help, help)
+
+static const struct option options[] = {
+    {"memory", 'm', true, take_memory},
+    {"root", 0, true, take_root},
+    {"cwd", 0, true, take_cwd},
+    {"disk", 0, true, take_disk},
+    {"publish", 'p', true, take_publish},
+    {"net", 0, true, take_net},
+    {"pcap", 0, true, take_pcap},
+    {"engine", 0, true, take_engine},
+    {"timeout", 0, true, take_timeout},
+    {"env", 'e', true, take_env},
+    {"deterministic", 0, false, take_deterministic},
+    {"verify", 0, false, take_verify},
+    {"stats", 0, false, take_stats},
+    {"json", 0, false, take_json},
+    {"help", 'h', false, take_help},
+};
+
+/* Finds the option of a word and, if it is joined to it (--x=V, -xV), its value. */
+static const struct option *find_option(const char *word, const char **value)
+{
+    *value = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        const struct option *opt = &options[i];
+        size_t len = strlen(opt->name);
+        if (word[1] == '-' && !strncmp(word + 2, opt->name, len) &&
+            (!word[2 + len] || word[2 + len] == '=')) {
+            *value = word[2 + len] ? word + 3 + len : NULL;
+            return opt;
+        }
+        if (word[1] != '-' && opt->letter && word[1] == opt->letter) {
+            *value = word[2] ? word + 2 : NULL;
+            return opt;
+        }
+    }
+    return NULL;
+}
+
+/* Takes the option at argv[*i] and its value. */
+static int take_option(char **argv, int *i, struct run_options *out, struct why *why)
+{
+    const char *word = argv[*i], *value;
+    const struct option *opt = find_option(word, &value);
+    if (!opt)
+        return why_fail(why, -EINVAL, "there is no option %s; see denali help run", word);
+    if (!opt->has_value && value)
+        return why_fail(why, -EINVAL, "%s: this option takes no value", word);
+    if (opt->has_value && !value)
+        value = argv[++*i];
+    if (opt->has_value && !value)
+        return why_fail(why, -EINVAL, "%s: its value is missing; see denali help run", word);
+    return opt->take(out, value, why);
+}
+
+int run_options_parse(int argc, char **argv, struct run_options *out, struct why *why)
+{
+    memset(out, 0, sizeof(*out));
+    int i = 0;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+        if (!strcmp(argv[i], "--")) {
+            i++;
+            break;
+        }
+        int err = take_option(argv, &i, out, why);
+        if (err)
+            return err;
+    }
+    if (out->help)
+        return 0;
+    if (i >= argc)
+        return why_fail(why, -EINVAL, "which image? denali run [options] IMAGE [args...]");
+    out->image = argv[i];
+    out->args = argv + i + 1;
+    return 0;
+}
+
+void run_options_fini(struct run_options *o)
+{
+    free(o->env);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What `denali run` was asked to do. Strings are argv's own. */
+#ifndef DENALI_RUN_OPTIONS_H
+#define DENALI_RUN_OPTIONS_H
+
+#include "devices/net_backends.h"
+#include "emu/base/base.h"
+#include "emu/base/why.h"
+
+#define RUN_MAX_DISKS 14
+
+struct run_disk {
+    char name[16];
+    const char *file;
+    bool readonly;
+};
+
+struct run_options {
+    const char *image;
+    char **args;     /* NULL-ended, after the image */
+    uint64_t memory; /* 0: not said */
+    const char *root, *cwd;
+    struct run_disk disk[RUN_MAX_DISKS];
+    unsigned disks;
+    struct net_publish publish[NET_MAX_PUBLISH];
+    unsigned publishes;
+    const char *net; /* NULL: not said */
+    const char *pcap;
+    const char *engine; /* NULL: not said */
+    uint64_t timeout_ns;
+    bool deterministic, verify, stats, json, help;
+    const char **env; /* K=V or K, as given; freed by run_options_fini */
+    unsigned envs;
+};
+
+/* From the words after the verb. 0, or -EINVAL (-ENOMEM) and `why`. */
+MUST_CHECK int run_options_parse(int argc, char **argv, struct run_options *out, struct why *why);
+void run_options_fini(struct run_options *options);
+
+#endif

@@ -19,6 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The packer may be absent from a build. */
+#pragma weak pack_root
+#pragma weak pack_root_has_program
+
 /* A Linux program's memory, unless -m says otherwise: the host gives it as it is used. */
 #define LINUX_MEMORY GIB
 
@@ -222,6 +226,8 @@ int boot_plan(const struct run_options *o, struct boot *boot, struct why *why)
         err = make_env(o, boot);
     if (err)
         why_fail(why, err, "no memory");
+    else if (o->root && !pack_root)
+        err = why_fail(why, -ENOTSUP, "--root: this build has no root packer");
     else if (o->root)
         err = pack_root(o->root, &boot->root, why);
     if (!err)

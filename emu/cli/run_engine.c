@@ -2,15 +2,16 @@
 /* Which engine runs. */
 #include "emu/cli/run_engine.h"
 
+#include "dbt/dbt.h"
+
 #include <errno.h>
 #include <string.h>
 
 static int create_named(const char *name, const struct engine_options *e, struct engine **out)
 {
-    (void)e;
     if (!strcmp(name, "interp"))
         return interp_create(out);
-    return -ENOTSUP;
+    return strcmp(name, "dbt") ? lockstep_create(e, out) : dbt_create(e, out);
 }
 
 int run_engine_create(const struct run_options *o, struct engine **out, struct why *why)

@@ -148,6 +148,9 @@ void interp_set_stack(struct cpu *cpu, uint32_t value);
 /* An offset into the stack segment, wrapped to the stack's width. */
 uint32_t interp_stack_offset(const struct cpu *cpu, uint32_t value);
 
+/* RDTSC where nothing virtual is wanted. */
+uint64_t interp_host_tsc(void);
+
 /* Ends an instruction with an exit to run()'s caller: enum engine_exit. */
 static inline enum cpu_status interp_exit(struct cpu *cpu, unsigned reason)
 {

@@ -65,7 +65,7 @@ enum cpu_status interp_cpuid(struct cpu *cpu, const struct isa_insn *insn)
     return CPU_OK;
 }
 
-static uint64_t host_tsc(void)
+uint64_t interp_host_tsc(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_ia32_rdtsc();
@@ -78,7 +78,7 @@ enum cpu_status interp_rdtsc(struct cpu *cpu, const struct isa_insn *insn)
 {
     (void)insn;
     bool virtual_tsc = cpu->virtual_tsc && cpu->read_tsc;
-    uint64_t tsc = virtual_tsc ? cpu->read_tsc(cpu->read_tsc_opaque) : host_tsc();
+    uint64_t tsc = virtual_tsc ? cpu->read_tsc(cpu->read_tsc_opaque) : interp_host_tsc();
     cpu->gpr[ISA_EAX] = (uint32_t)tsc;
     cpu->gpr[ISA_EDX] = (uint32_t)(tsc >> 32);
     return CPU_OK;

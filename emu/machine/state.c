@@ -60,6 +60,15 @@ void state_load(const struct state_list *list, void *object, const uint8_t *in)
     }
 }
 
+void state_copy(const struct state_list *list, void *dst, const void *src)
+{
+    for (unsigned i = 0; i < list->fields; i++) {
+        const struct state_field *field = &list->field[i];
+        memcpy((uint8_t *)dst + field->offset, (const uint8_t *)src + field->offset,
+               field_bytes(field));
+    }
+}
+
 const struct state_field *state_compare(const struct state_list *list, const void *a, const void *b)
 {
     for (unsigned i = 0; i < list->fields; i++) {

@@ -49,6 +49,8 @@ struct state_list {
 size_t state_size(const struct state_list *list);
 void state_save(const struct state_list *list, const void *object, uint8_t *out);
 void state_load(const struct state_list *list, void *object, const uint8_t *in);
+/* Copies the declared fields from one object to another. */
+void state_copy(const struct state_list *list, void *dst, const void *src);
 /* The first field that differs, or NULL. */
 const struct state_field *state_compare(const struct state_list *list, const void *a,
                                         const void *b);

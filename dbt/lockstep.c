@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lockstep engine: interpreter and another engine (the subject) run the
+ * same stretch of instructions on one memory, and must agree.
+ *
+ * A stretch: the interpreter runs first and its writes are logged; they are
+ * undone; the subject runs the same number of instructions; then registers,
+ * flags, x87 and SSE state, the written pages and the way it ended are
+ * compared. The subject's state is the one that lives on, so both begin every
+ * stretch from one state. What happens outside (hypercalls, ports, faults)
+ * happens once, after both have come to it.
+ *
+ * Stretches are long, for speed and so that the subject's jumps from block to
+ * block are tried too. After a difference the stretch is run again block by
+ * block, to find the one that differs. The processor is left before it.
+ *
+ * Flags that the manual leaves undefined are not compared, and a stretch ends
+ * before an instruction that reads one.
+ */
+#include "dbt/lockstep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emu/cpu/interp.h"
+
+#define STRETCH_INSTRUCTIONS 500
+
+struct lockstep {
+    struct engine engine;
+    struct engine *subject;
+};
+
+static struct lockstep *from_engine(struct engine *engine)
+{
+    return CONTAINER_OF(engine, struct lockstep, engine);
+}
+
+static uint64_t original_tsc(const struct lockstep_tsc *tsc)
+{
+    if (tsc->virtual_tsc && tsc->read)
+        return tsc->read(tsc->opaque);
+    return interp_host_tsc();
+}
+
+/* Both engines read the same times: the first reader's are kept. */
+static uint64_t shared_tsc(void *opaque)
+{
+    struct lockstep_tsc *tsc = opaque;
+    if (tsc->next < tsc->count)
+        return tsc->value[tsc->next++];
+    uint64_t now = original_tsc(tsc);
+    if (tsc->count == tsc->room) {
+        uint32_t room = tsc->room ? tsc->room * 2 : 64;
+        uint64_t *value = realloc(tsc->value, room * sizeof(*value));
+        if (!value)
+            return now; /* the subject will read a later time, and the difference be reported */
+        tsc->value = value;
+        tsc->room = room;
+    }
+    tsc->value[tsc->count++] = now;
+    tsc->next = tsc->count;
+    return now;
+}
+
+static void hook_tsc(struct lockstep_cpu *lc)
+{
+    struct cpu *cpu = lc->cpu;
+    lc->tsc.read = cpu->read_tsc;
+    lc->tsc.opaque = cpu->read_tsc_opaque;
+    lc->tsc.virtual_tsc = cpu->virtual_tsc;
+    cpu->read_tsc = shared_tsc;
+    cpu->read_tsc_opaque = &lc->tsc;
+    cpu->virtual_tsc = 1;
+}
+
+static void unhook_tsc(struct lockstep_cpu *lc)
+{
+    struct cpu *cpu = lc->cpu;
+    cpu->read_tsc = lc->tsc.read;
+    cpu->read_tsc_opaque = lc->tsc.opaque;
+    cpu->virtual_tsc = lc->tsc.virtual_tsc;
+}
+
+#define BLOCK_ENDS (ISA_T_JUMP | ISA_T_BRANCH | ISA_T_CALL | ISA_T_RET | ISA_T_END)
+
+/* One instruction by the interpreter. False: the stretch ends here (s->reference_exit says how). */
+static bool reference_step(struct cpu *cpu, struct lockstep_stretch *s, bool one_block)
+{
+    struct isa_insn insn;
+    enum cpu_status status = interp_fetch(cpu, &insn);
+    if (status == CPU_OK) {
+        struct isa_flags flags = isa_flags(&insn);
+        if (flags.reads & s->undefined)
+            return false;
+        s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->eip;
+        status = interp_execute(cpu, &insn);
+        s->undefined = (s->undefined & ~(uint32_t)flags.kills) | flags.undef;
+    }
+    if (status == CPU_FAULT) {
+        s->reference_exit = ENGINE_EXIT_FAULT;
+        return false;
+    }
+    s->count++;
+    cpu->icount++;
+    if (status == CPU_EXIT)
+        s->reference_exit = cpu->exit.reason;
+    return status == CPU_OK && !(one_block && (insn.row->attr & BLOCK_ENDS));
+}
+
+static void run_reference(struct lockstep_cpu *lc, uint64_t limit, bool one_block)
+{
+    struct lockstep_stretch *s = &lc->stretch;
+    lc->cpu->write_log = &lc->log.log;
+    while (s->count < limit && reference_step(lc->cpu, s, one_block))
+        ;
+    lc->cpu->write_log = NULL;
+    s->reference = *lc->cpu;
+}
+
+/*
+ * An exit or a fault lies at the end of the subject's stretch: it is given one
+ * instruction more, so that it comes to it. A stop in the middle is noted, and
+ * the stretch completed.
+ */
+static void run_subject(struct lockstep *ls, struct lockstep_cpu *lc)
+{
+    struct cpu *cpu = lc->cpu;
+    struct lockstep_stretch *s = &lc->stretch;
+    uint64_t end = cpu->icount + s->count + (s->reference_exit != ENGINE_EXIT_BUDGET);
+    void *own_state = cpu->engine_state;
+    cpu->engine = ls->subject;
+    cpu->engine_state = lc->subject_state;
+    do {
+        s->subject_exit = engine_run(cpu, end - cpu->icount);
+        lc->stopped |= s->subject_exit == ENGINE_EXIT_STOP;
+    } while (s->subject_exit == ENGINE_EXIT_STOP && cpu->icount < end);
+    if (s->subject_exit == ENGINE_EXIT_STOP)
+        s->subject_exit = ENGINE_EXIT_BUDGET;
+    cpu->engine = &ls->engine;
+    cpu->engine_state = own_state;
+    s->subject = *cpu;
+}
+
+static bool same_fault(const struct cpu_fault *a, const struct cpu_fault *b)
+{
+    return a->vector == b->vector && a->has_error == b->has_error && a->error == b->error &&
+           a->address == b->address;
+}
+
+static bool same_exit(const struct cpu_exit *a, const struct cpu_exit *b, enum engine_exit reason)
+{
+    if (reason == ENGINE_EXIT_HYPERCALL)
+        return a->hypercall == b->hypercall && a->length == b->length;
+    if (reason == ENGINE_EXIT_PORT)
+        return a->port == b->port && a->port_size == b->port_size &&
+               a->port_write == b->port_write && a->length == b->length;
+    return true;
+}
+
+/* What differs, in words; NULL if nothing does. */
+static const char *find_difference(struct lockstep_cpu *lc)
+{
+    struct lockstep_stretch *s = &lc->stretch;
+    if (s->reference_exit != s->subject_exit)
+        return "the way it ended";
+    uint32_t eflags = s->subject.eflags;
+    s->subject.eflags = (eflags & ~s->undefined) | (s->reference.eflags & s->undefined);
+    const struct state_field *field = state_compare(&cpu_state_list, &s->reference, &s->subject);
+    s->subject.eflags = eflags;
+    if (field)
+        return field->name;
+    if (s->reference_exit == ENGINE_EXIT_FAULT &&
+        !same_fault(&s->reference.fault, &s->subject.fault))
+        return "the fault";
+    if (!same_exit(&s->reference.exit, &s->subject.exit, s->reference_exit))
+        return "the exit";
+    s->memory_at = lockstep_log_compare(&lc->log);
+    return s->memory_at == UINT64_MAX ? NULL : "memory";
+}
+
+static void note_memory(struct lockstep_cpu *lc)
+{
+    struct lockstep_stretch *s = &lc->stretch;
+    if (s->memory_at == UINT64_MAX)
+        return;
+    const struct lockstep_page *page = &lc->log.page[lc->log.index[s->memory_at >> PAGE_BITS] - 1];
+    s->memory_reference = page->reference[s->memory_at & PAGE_MASK];
+    s->memory_subject = ram_base(lc->cpu->ram)[s->memory_at];
+}
+
+/* Runs one stretch of at most `limit` instructions by both; false on a difference. */
+static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t limit,
+                        bool one_block)
+{
+    struct cpu *cpu = lc->cpu;
+    struct lockstep_stretch *s = &lc->stretch;
+    memset(&cpu->fault, 0, sizeof(cpu->fault));
+    memset(&cpu->exit, 0, sizeof(cpu->exit));
+    s->before = *cpu;
+    s->count = s->traced = s->undefined = 0;
+    s->memory_at = UINT64_MAX;
+    s->reference_exit = ENGINE_EXIT_BUDGET;
+    lockstep_log_begin(&lc->log);
+    uint32_t first_tsc = lc->tsc.next;
+
+    run_reference(lc, limit, one_block);
+    s->differs = NULL;
+    if (lc->log.lost) /* too much was written to be undone: nothing to compare */
+        return true;
+    lockstep_log_undo(&lc->log);
+    state_copy(&cpu_state_list, cpu, &s->before);
+    cpu->fault = s->before.fault;
+    cpu->exit = s->before.exit;
+    lc->tsc.next = first_tsc;
+    run_subject(ls, lc);
+    s->differs = find_difference(lc);
+    if (s->differs)
+        note_memory(lc);
+    return !s->differs;
+}
+
+static void back_to_start(struct lockstep_cpu *lc)
+{
+    lockstep_log_restore(&lc->log);
+    state_copy(&cpu_state_list, lc->cpu, &lc->stretch.before);
+}
+
+/* A long stretch differed: again from its start, block by block. Keeps the long one if it agrees
+ * now. */
+static void narrow(struct lockstep *ls, struct lockstep_cpu *lc)
+{
+    struct lockstep_stretch *whole = malloc(sizeof(*whole));
+    uint64_t left = lc->stretch.count + 1;
+    back_to_start(lc);
+    if (!whole)
+        return;
+    *whole = lc->stretch;
+    lc->tsc.next = 0;
+    while (left && run_stretch(ls, lc, left, true)) {
+        if (lc->stretch.reference_exit != ENGINE_EXIT_BUDGET)
+            break;
+        left -= lc->stretch.count;
+    }
+    if (lc->stretch.differs)
+        back_to_start(lc);
+    else
+        lc->stretch = *whole;
+    free(whole);
+}
+
+/* A stop that came together with another exit waits for the next run. */
+static bool take_stop(struct lockstep_cpu *lc)
+{
+    bool stopped = lc->stopped;
+    lc->stopped = false;
+    return stopped;
+}
+
+static enum engine_exit run_stretches(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t budget)
+{
+    while (budget && !lc->stopped) {
+        uint64_t limit = budget < STRETCH_INSTRUCTIONS ? budget : STRETCH_INSTRUCTIONS;
+        lc->tsc.count = lc->tsc.next = 0;
+        if (!run_stretch(ls, lc, limit, false)) {
+            narrow(ls, lc);
+            return ENGINE_EXIT_DIVERGED;
+        }
+        if (lc->stretch.reference_exit != ENGINE_EXIT_BUDGET)
+            return lc->stretch.reference_exit;
+        budget -= lc->stretch.count;
+    }
+    return take_stop(lc) ? ENGINE_EXIT_STOP : ENGINE_EXIT_BUDGET;
+}
+
+static enum engine_exit lockstep_run(struct engine *engine, struct cpu *cpu, uint64_t budget)
+{
+    struct lockstep_cpu *lc = cpu->engine_state;
+    hook_tsc(lc);
+    enum engine_exit exit = run_stretches(from_engine(engine), lc, budget);
+    unhook_tsc(lc);
+    return exit;
+}
+
+static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
+{
+    struct lockstep *ls = from_engine(engine);
+    struct lockstep_cpu *lc = calloc(1, sizeof(*lc));
+    if (!lc)
+        return -ENOMEM;
+    lc->cpu = cpu;
+    int err = lockstep_log_init(&lc->log, cpu->ram);
+    if (!err)
+        err = ls->subject->ops->attach(ls->subject, cpu, image);
+    if (err) {
+        lockstep_log_fini(&lc->log);
+        free(lc);
+        return err;
+    }
+    lc->subject_state = cpu->engine_state;
+    cpu->engine_state = lc;
+    cpu->engine = engine;
+    return 0;
+}
+
+static void lockstep_detach(struct engine *engine, struct cpu *cpu)
+{
+    struct lockstep *ls = from_engine(engine);
+    struct lockstep_cpu *lc = cpu->engine_state;
+    cpu->engine_state = lc->subject_state;
+    cpu->engine = ls->subject;
+    ls->subject->ops->detach(ls->subject, cpu);
+    cpu->engine_state = NULL;
+    cpu->engine = NULL;
+    lockstep_log_fini(&lc->log);
+    free(lc->tsc.value);
+    free(lc);
+}
+
+/* The subject's own calls expect its state behind cpu->engine_state. */
+static void lockstep_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uint64_t len)
+{
+    struct lockstep *ls = from_engine(engine);
+    struct lockstep_cpu *lc = cpu->engine_state;
+    cpu->engine_state = lc->subject_state;
+    ls->subject->ops->forget(ls->subject, cpu, gpa, len);
+    cpu->engine_state = lc;
+}
+
+/* The subject's next run ends with STOP, which is seen within a stretch. */
+static void lockstep_stop(struct engine *engine, struct cpu *cpu)
+{
+    struct lockstep *ls = from_engine(engine);
+    ls->subject->ops->stop(ls->subject, cpu);
+}
+
+static void lockstep_counters(const struct engine *engine, struct engine_counters *out)
+{
+    const struct lockstep *ls = CONTAINER_OF(engine, const struct lockstep, engine);
+    ls->subject->ops->counters(ls->subject, out);
+}
+
+static void lockstep_engine_report(struct engine *engine, struct cpu *cpu, void *out)
+{
+    struct lockstep *ls = from_engine(engine);
+    struct lockstep_cpu *lc = cpu->engine_state;
+    if (!lc->stretch.differs)
+        return;
+    lockstep_report(&lc->stretch, cpu, out);
+    cpu->engine_state = lc->subject_state;
+    ls->subject->ops->report(ls->subject, cpu, out);
+    cpu->engine_state = lc;
+}
+
+static void lockstep_destroy(struct engine *engine)
+{
+    struct lockstep *ls = from_engine(engine);
+    ls->subject->ops->destroy(ls->subject);
+    free(ls);
+}
+
+static const struct engine_ops lockstep_ops = {
+    .name = "lockstep",
+    .attach = lockstep_attach,
+    .detach = lockstep_detach,
+    .run = lockstep_run,
+    .forget = lockstep_forget,
+    .stop = lockstep_stop,
+    .counters = lockstep_counters,
+    .report = lockstep_engine_report,
+    .destroy = lockstep_destroy,
+};
+
+int lockstep_create_pair(struct engine *subject, struct engine **out)
+{
+    struct lockstep *ls = calloc(1, sizeof(*ls));
+    if (!ls) {
+        subject->ops->destroy(subject);
+        return -ENOMEM;
+    }
+    ls->engine.ops = &lockstep_ops;
+    ls->subject = subject;
+    *out = &ls->engine;
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of the lockstep engine, and the constructor that takes any engine
+ * as the one that is tried. lockstep_create (dbt.h) gives it the translator.
+ */
+#ifndef DENALI_LOCKSTEP_H
+#define DENALI_LOCKSTEP_H
+
+#include "emu/cpu/engine.h"
+
+/* Takes `subject` over: destroyed with the result, and on failure too. It must count exactly. */
+MUST_CHECK int lockstep_create_pair(struct engine *subject, struct engine **out);
+
+/* Pages written since lockstep_log_begin, with what they held. */
+struct lockstep_page {
+    gpa_t page;
+    uint8_t before[PAGE_SIZE];
+    uint8_t reference[PAGE_SIZE]; /* as the interpreter left it, once undone */
+};
+
+struct lockstep_log {
+    struct cpu_write_log log;
+    struct ram *ram;
+    struct lockstep_page *page;
+    uint32_t count, room;
+    uint32_t *index; /* by page number: 1 + its place in `page`, or 0 */
+    bool lost;       /* no memory for a page: this stretch cannot be undone */
+};
+
+MUST_CHECK int lockstep_log_init(struct lockstep_log *log, struct ram *ram);
+void lockstep_log_fini(struct lockstep_log *log);
+void lockstep_log_begin(struct lockstep_log *log);
+/* Keeps what the pages hold now as `reference` and puts `before` back. */
+void lockstep_log_undo(struct lockstep_log *log);
+/* Puts `before` back, whatever the pages hold. */
+void lockstep_log_restore(struct lockstep_log *log);
+/* Address of the first byte that is not as in `reference`, or UINT64_MAX. */
+gpa_t lockstep_log_compare(const struct lockstep_log *log);
+
+#define LOCKSTEP_TRACE 64
+
+/* One stretch, run by both: where it began, and how each left it. */
+struct lockstep_stretch {
+    struct cpu before, reference, subject;
+    enum engine_exit reference_exit, subject_exit;
+    uint64_t count;                 /* instructions that the interpreter completed */
+    uint32_t undefined;             /* flags that the last instructions leave undefined */
+    uint32_t trace[LOCKSTEP_TRACE]; /* addresses of the last instructions, a ring */
+    uint64_t traced;                /* how many were put in */
+    const char *differs;            /* field, or what else; NULL: nothing */
+    gpa_t memory_at;                /* when memory differs */
+    uint8_t memory_reference, memory_subject;
+};
+
+/* Values that RDTSC gave to the interpreter, given again to the subject. */
+struct lockstep_tsc {
+    uint64_t *value;
+    uint32_t count, room, next;
+    uint64_t (*read)(void *opaque); /* the processor's own; NULL: the host's */
+    void *opaque;
+    uint8_t virtual_tsc;
+};
+
+struct lockstep_cpu {
+    struct cpu *cpu;
+    void *subject_state;
+    struct lockstep_log log;
+    struct lockstep_tsc tsc;
+    struct lockstep_stretch stretch;
+    bool stopped;
+};
+
+void lockstep_report(const struct lockstep_stretch *stretch, struct cpu *cpu, void *out);
+
+#endif

@@ -19,6 +19,9 @@
 #define DBT_DATA 0x80000u
 #define DBT_STACK 0xc0000u
 
+/* A guest address of a label in GUEST text that is loaded at DBT_CODE. */
+#define AT(label, name) "(" label " - guest_" name " + 0x10000)"
+
 #define GUEST(name, text)                                                                          \
     extern const uint8_t guest_##name[], guest_##name##_end[];                                     \
     __asm__(".pushsection .rodata\n.code32\nguest_" #name ":\n" text "\nguest_" #name              \

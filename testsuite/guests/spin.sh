@@ -11,6 +11,7 @@ for engine in $engines; do
     "$DENALI" run --engine "$engine" --timeout 1 "$BUILD/guests/spin" flood >/dev/null 2>"$TMPDIR/err"
     [ $? = 124 ] || fail "$engine: flood: status $?"
     # Nobody reads the flood: the time still ends it.
+    # shellcheck disable=SC2216
     { "$DENALI" run --engine "$engine" --timeout 1 "$BUILD/guests/spin" flood 2>/dev/null
       echo $? >"$TMPDIR/status"; } | sleep 3
     case $(cat "$TMPDIR/status") in 124 | 125 | 141) ;; *) fail "$engine: unread flood: $(cat "$TMPDIR/status")" ;; esac

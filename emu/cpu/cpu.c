@@ -107,6 +107,7 @@ struct cpu *cpu_init_flat(struct ram *ram, const struct cpu_flat *flat)
     cpu->cpl = 3;
     cpu->ram = ram;
     cpu->flat = flat;
+    cpu->code_page = CPU_NO_PAGE;
     init_flat_segments(cpu);
     cpu->fpu.control = 0x37f;
     cpu->fpu.mxcsr = 0x1f80;

@@ -91,6 +91,7 @@ struct cpu_sys {
 };
 
 #define CPU_FLAT_NONE UINT32_MAX
+#define CPU_NO_PAGE UINT32_MAX
 
 /*
  * The flat machine's words in guest memory, as guest physical addresses.
@@ -152,6 +153,8 @@ struct cpu {
     struct engine *engine;           /* the engine that runs it */
     void *engine_state;              /* the engine's own, per processor */
     struct cpu_write_log *write_log; /* NULL, or what the interpreter tells of every write */
+    uint32_t code_page;              /* the interpreter's: page of the running block, */
+    uint32_t code_written;           /* and whether an instruction has written to it */
     uint64_t (*read_tsc)(void *opaque);
     void *read_tsc_opaque;
 

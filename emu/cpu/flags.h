@@ -85,8 +85,35 @@ static inline uint32_t flags_sub(uint32_t a, uint32_t b, unsigned borrow, unsign
     return result;
 }
 
+/* The even conditions of table B-1; an odd code is the negation of the one before it. */
+static inline bool flags_even_condition(uint32_t f, unsigned cc)
+{
+    bool sign_differs = !(f & ISA_F_S) != !(f & ISA_F_O);
+    switch (cc) {
+    case 0x0:
+        return f & ISA_F_O;
+    case 0x2:
+        return f & ISA_F_C;
+    case 0x4:
+        return f & ISA_F_Z;
+    case 0x6:
+        return f & (ISA_F_C | ISA_F_Z);
+    case 0x8:
+        return f & ISA_F_S;
+    case 0xa:
+        return f & ISA_F_P;
+    case 0xc:
+        return sign_differs;
+    default:
+        return sign_differs || (f & ISA_F_Z);
+    }
+}
+
 /* Condition code `cc` (low four bits of the opcode) of JCC, SETCC, CMOVCC. */
-bool flags_condition(uint32_t eflags, unsigned cc);
+static inline bool flags_condition(uint32_t eflags, unsigned cc)
+{
+    return flags_even_condition(eflags, cc & 0xe) != (cc & 1);
+}
 
 /* Loads the flags that user code may change from a popped word of 2 or 4 bytes. */
 void flags_load_user(struct cpu *cpu, uint32_t value, unsigned bytes);

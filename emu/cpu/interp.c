@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "emu/cpu/engine.h"
+#include "emu/cpu/interp_block.h"
 
 struct interp {
     struct engine engine;
@@ -73,19 +74,57 @@ enum cpu_status interp_step(struct cpu *cpu)
     return status ? status : interp_execute(cpu, &insn);
 }
 
-static enum engine_exit run_loop(struct cpu *cpu, uint64_t budget)
+/* Runs at most `limit` instructions of a block; *done tells how many were completed. */
+static enum cpu_status run_block(struct cpu *cpu, const struct interp_op *op, uint32_t limit,
+                                 uint32_t *done)
 {
-    for (uint64_t done = 0; done < budget; done++) {
+    enum cpu_status status = CPU_OK;
+    uint32_t i = 0;
+    cpu->code_page = (cpu_seg_base(cpu, ISA_CS) + cpu->eip) >> PAGE_BITS;
+    cpu->code_written = 0;
+    for (; i < limit && status == CPU_OK && !cpu->code_written; i++, op++) {
+        uint32_t start = cpu->eip;
+        cpu->eip = start + op->insn.len;
+        status = op->fn(cpu, op);
+        if (status == CPU_FAULT) {
+            cpu->eip = start;
+            break;
+        }
+    }
+    if (status == CPU_EXIT)
+        cpu->exit.length = op[-1].insn.len;
+    cpu->code_page = CPU_NO_PAGE;
+    *done = i;
+    return status;
+}
+
+/* A block, or one instruction that is in none (it crosses a page, or cannot be decoded). */
+static enum cpu_status run_some(struct interp_cache *cache, struct cpu *cpu, uint64_t limit,
+                                uint32_t *done)
+{
+    const struct interp_block *block = interp_cache_find(cache, cpu);
+    if (block->ops) {
+        uint32_t ops = limit < block->ops ? (uint32_t)limit : block->ops;
+        return run_block(cpu, interp_cache_ops(cache, block), ops, done);
+    }
+    enum cpu_status status = interp_step(cpu);
+    *done = status != CPU_FAULT;
+    return status;
+}
+
+static enum engine_exit run_loop(struct interp_cache *cache, struct cpu *cpu, uint64_t budget)
+{
+    while (budget) {
         if (cpu->stop_request) {
             cpu->stop_request = 0;
             return ENGINE_EXIT_STOP;
         }
-        enum cpu_status status = interp_step(cpu);
-        if (status == CPU_FAULT)
-            return ENGINE_EXIT_FAULT;
-        cpu->icount++;
-        if (status == CPU_EXIT)
-            return cpu->exit.reason;
+        uint32_t done;
+        enum cpu_status status = run_some(cache, cpu, budget, &done);
+        cpu->icount += done;
+        budget -= done;
+        if (status)
+            return status == CPU_FAULT ? ENGINE_EXIT_FAULT : cpu->exit.reason;
     }
     return ENGINE_EXIT_BUDGET;
 }
@@ -94,7 +133,7 @@ static enum engine_exit interp_run(struct engine *engine, struct cpu *cpu, uint6
 {
     struct interp *interp = CONTAINER_OF(engine, struct interp, engine);
     __atomic_fetch_add(&interp->exits, 1, __ATOMIC_RELAXED);
-    return run_loop(cpu, budget);
+    return run_loop(cpu->engine_state, cpu, budget);
 }
 
 static int interp_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
@@ -102,19 +141,27 @@ static int interp_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
     (void)image;
     if (!cpu->flat)
         return -ENOTSUP;
+    struct interp_cache *cache;
+    int err = interp_cache_create(&cache);
+    if (err)
+        return err;
     cpu->engine = engine;
+    cpu->engine_state = cache;
     return 0;
 }
 
 static void interp_detach(struct engine *engine, struct cpu *cpu)
 {
     (void)engine;
+    interp_cache_destroy(cpu->engine_state);
+    cpu->engine_state = NULL;
     cpu->engine = NULL;
 }
 
 static void interp_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uint64_t len)
 {
-    (void)engine, (void)cpu, (void)gpa, (void)len; /* every fetch looks at memory itself */
+    (void)engine, (void)cpu, (void)gpa,
+        (void)len; /* blocks are compared with memory when entered */
 }
 
 static void interp_stop(struct engine *engine, struct cpu *cpu)

@@ -99,6 +99,60 @@ static enum cpu_status scas_once(struct cpu *cpu, const struct isa_insn *insn, u
     return CPU_OK;
 }
 
+/*
+ * Elements of a forward repetition that can be done in one go: those before
+ * the end of either page, in pages that nobody watches. `count` at most.
+ */
+static uint32_t elements_in_page(uint32_t linear, unsigned bytes, uint32_t count)
+{
+    uint32_t room = (PAGE_SIZE - (linear & PAGE_MASK)) / bytes;
+    return count < room ? count : room;
+}
+
+static bool goes_forward(const struct cpu *cpu, const struct isa_insn *insn)
+{
+    return insn->adsize == 4 && !(cpu->eflags & ISA_F_D);
+}
+
+/* Returns how many elements it moved; 0: one must be moved the slow way. */
+static uint32_t movs_many(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,
+                          uint32_t count)
+{
+    uint32_t from = cpu_seg_base(cpu, interp_data_seg(insn)) + cpu->gpr[ISA_ESI];
+    uint32_t to = cpu_seg_base(cpu, ISA_ES) + cpu->gpr[ISA_EDI];
+    count = elements_in_page(to, bytes, elements_in_page(from, bytes, count));
+    uint32_t len = count * bytes;
+    bool overlap = to - from < len; /* a store reaches a later load: element by element */
+    if (!goes_forward(cpu, insn) || !count || overlap)
+        return 0;
+    const uint8_t *src = cpu_page_ptr(cpu, from, len, RAM_DENIED_READ);
+    uint8_t *dst = cpu_write_ptr(cpu, to, len);
+    if (!src || !dst)
+        return 0;
+    memmove(dst, src, len);
+    cpu->gpr[ISA_ESI] += len;
+    cpu->gpr[ISA_EDI] += len;
+    return count;
+}
+
+static uint32_t stos_many(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,
+                          uint32_t count)
+{
+    uint32_t to = cpu_seg_base(cpu, ISA_ES) + cpu->gpr[ISA_EDI];
+    count = elements_in_page(to, bytes, count);
+    if (!goes_forward(cpu, insn) || !count)
+        return 0;
+    uint8_t *dst = cpu_write_ptr(cpu, to, count * bytes);
+    if (!dst)
+        return 0;
+    for (uint32_t i = 0; i < count; i++)
+        cpu_store(dst + i * bytes, bytes, cpu->gpr[ISA_EAX]);
+    cpu->gpr[ISA_EDI] += count * bytes;
+    return count;
+}
+
+typedef uint32_t (*many_fn)(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,
+                            uint32_t count);
 typedef enum cpu_status (*string_fn)(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes);
 
 /* Should REPE or REPNE go on after a comparison? Others always do. */
@@ -111,13 +165,19 @@ static bool goes_on(const struct cpu *cpu, const struct isa_insn *insn)
 }
 
 MUST_CHECK static enum cpu_status repeat(struct cpu *cpu, const struct isa_insn *insn,
-                                         unsigned bytes, string_fn once)
+                                         unsigned bytes, string_fn once, many_fn many)
 {
     if (!(insn->seen & (ISA_SEEN_F2 | ISA_SEEN_F3)))
         return once(cpu, insn, bytes);
     uint32_t eflags = cpu->eflags;
     uint32_t count = address_reg(cpu, insn, ISA_ECX);
     while (count) {
+        uint32_t done = many ? many(cpu, insn, bytes, count) : 0;
+        if (done) {
+            count -= done;
+            cpu->gpr[ISA_ECX] = count;
+            continue;
+        }
         enum cpu_status status = once(cpu, insn, bytes);
         if (status) {
             cpu->eflags = eflags;
@@ -132,25 +192,25 @@ MUST_CHECK static enum cpu_status repeat(struct cpu *cpu, const struct isa_insn 
 
 enum cpu_status interp_movs(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), movs_once);
+    return repeat(cpu, insn, interp_bytes(insn, 0), movs_once, movs_many);
 }
 
 enum cpu_status interp_stos(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), stos_once);
+    return repeat(cpu, insn, interp_bytes(insn, 0), stos_once, stos_many);
 }
 
 enum cpu_status interp_lods(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), lods_once);
+    return repeat(cpu, insn, interp_bytes(insn, 0), lods_once, NULL);
 }
 
 enum cpu_status interp_cmps(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), cmps_once);
+    return repeat(cpu, insn, interp_bytes(insn, 0), cmps_once, NULL);
 }
 
 enum cpu_status interp_scas(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), scas_once);
+    return repeat(cpu, insn, interp_bytes(insn, 0), scas_once, NULL);
 }

@@ -35,31 +35,15 @@ enum cpu_status cpu_raise_page(struct cpu *cpu, uint32_t address, uint32_t error
     return CPU_FAULT;
 }
 
-uint32_t cpu_flat_read(const struct cpu *cpu, uint32_t gpa)
-{
-    uint32_t value = 0;
-    if (gpa != CPU_FLAT_NONE && ram_read(cpu->ram, gpa, &value, sizeof(value)))
-        value = 0;
-    return value;
-}
-
 void cpu_flat_write(struct cpu *cpu, uint32_t gpa, uint32_t value)
 {
     if (gpa == CPU_FLAT_NONE)
         return;
-    if (cpu->write_log)
-        cpu->write_log->before_write(cpu->write_log, gpa, sizeof(value));
-    if (ram_write(cpu->ram, gpa, &value, sizeof(value)))
-        return; /* the guest has taken its own register page away: nobody will read the word */
-}
-
-uint32_t cpu_seg_base_slow(const struct cpu *cpu, unsigned seg)
-{
-    if (!cpu->flat)
-        return cpu->seg[seg].base;
-    if (seg < ISA_FS)
-        return 0;
-    return cpu_flat_read(cpu, seg == ISA_FS ? cpu->flat->fs_base : cpu->flat->gs_base);
+    uint8_t raw[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+                      (uint8_t)(value >> 24)};
+    struct cpu_fault fault = cpu->fault;
+    if (cpu_write_slow(cpu, gpa, raw, sizeof(raw)))
+        cpu->fault = fault; /* the guest has taken its register page away: nobody reads the word */
 }
 
 /* Bytes from `linear` to the end of its page, at most `bytes`. */
@@ -102,6 +86,8 @@ static void write_piece(struct cpu *cpu, uint32_t linear, const uint8_t *from, u
 {
     if (cpu->write_log)
         cpu->write_log->before_write(cpu->write_log, linear, len);
+    if (linear >> PAGE_BITS == cpu->code_page)
+        cpu->code_written = 1;
     uint8_t *to = ram_span_write(cpu->ram, linear, len);
     BUG_ON(!to, "a checked page refuses a write");
     memcpy(to, from, len);

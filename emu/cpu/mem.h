@@ -21,25 +21,6 @@ MUST_CHECK enum cpu_status cpu_raise_error(struct cpu *cpu, enum cpu_vector vect
 /* CPU_PF at a linear address; `error` is CPU_PF_WRITE, CPU_PF_FETCH or 0, the rest is found out. */
 MUST_CHECK enum cpu_status cpu_raise_page(struct cpu *cpu, uint32_t address, uint32_t error);
 
-/* Linear base of a segment. On a flat machine the guest's words for FS and GS, 0 for the others. */
-uint32_t cpu_seg_base_slow(const struct cpu *cpu, unsigned seg);
-static inline uint32_t cpu_seg_base(const struct cpu *cpu, unsigned seg)
-{
-    return cpu->flat && seg < ISA_FS ? 0 : cpu_seg_base_slow(cpu, seg);
-}
-
-/* The word of struct cpu_flat at `gpa`; 0 where there is none. Never faults. */
-uint32_t cpu_flat_read(const struct cpu *cpu, uint32_t gpa);
-void cpu_flat_write(struct cpu *cpu, uint32_t gpa, uint32_t value);
-
-/* Any size; out of line. */
-MUST_CHECK enum cpu_status cpu_read_slow(struct cpu *cpu, uint32_t linear, void *out,
-                                         uint32_t bytes);
-MUST_CHECK enum cpu_status cpu_write_slow(struct cpu *cpu, uint32_t linear, const void *in,
-                                          uint32_t bytes);
-MUST_CHECK enum cpu_status cpu_check_slow(struct cpu *cpu, uint32_t linear, uint32_t bytes,
-                                          uint32_t error);
-
 /* The host's place of a linear range if it lies in one page that denies none of `denied`. */
 static inline uint8_t *cpu_page_ptr(const struct cpu *cpu, uint32_t linear, uint32_t bytes,
                                     unsigned denied)
@@ -50,6 +31,54 @@ static inline uint8_t *cpu_page_ptr(const struct cpu *cpu, uint32_t linear, uint
               (linear & PAGE_MASK) + bytes <= PAGE_SIZE;
     return ok ? view->base + linear : NULL;
 }
+
+/* Little-endian integers of 1, 2 or 4 bytes at a host address. */
+static inline uint32_t cpu_load(const uint8_t *at, uint32_t bytes)
+{
+    if (bytes == 1)
+        return at[0];
+    if (bytes == 2)
+        return at[0] | (uint32_t)at[1] << 8;
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static inline void cpu_store(uint8_t *at, uint32_t bytes, uint32_t value)
+{
+    at[0] = (uint8_t)value;
+    if (bytes == 1)
+        return;
+    at[1] = (uint8_t)(value >> 8);
+    if (bytes == 2)
+        return;
+    at[2] = (uint8_t)(value >> 16);
+    at[3] = (uint8_t)(value >> 24);
+}
+
+/* The word of struct cpu_flat at `gpa`; 0 where there is none. Never faults. */
+static inline uint32_t cpu_flat_read(const struct cpu *cpu, uint32_t gpa)
+{
+    const uint8_t *at = cpu_page_ptr(cpu, gpa, 4, RAM_DENIED_READ);
+    return at ? cpu_load(at, 4) : 0;
+}
+void cpu_flat_write(struct cpu *cpu, uint32_t gpa, uint32_t value);
+
+/* Linear base of a segment. On a flat machine the guest's words for FS and GS, 0 for the others. */
+static inline uint32_t cpu_seg_base(const struct cpu *cpu, unsigned seg)
+{
+    if (!cpu->flat)
+        return cpu->seg[seg].base;
+    if (seg < ISA_FS)
+        return 0;
+    return cpu_flat_read(cpu, seg == ISA_FS ? cpu->flat->fs_base : cpu->flat->gs_base);
+}
+
+/* Any size; out of line. */
+MUST_CHECK enum cpu_status cpu_read_slow(struct cpu *cpu, uint32_t linear, void *out,
+                                         uint32_t bytes);
+MUST_CHECK enum cpu_status cpu_write_slow(struct cpu *cpu, uint32_t linear, const void *in,
+                                          uint32_t bytes);
+MUST_CHECK enum cpu_status cpu_check_slow(struct cpu *cpu, uint32_t linear, uint32_t bytes,
+                                          uint32_t error);
 
 /* Reads `bytes` (up to 512) at seg:offset. */
 MUST_CHECK static inline enum cpu_status cpu_read(struct cpu *cpu, unsigned seg, uint32_t offset,
@@ -63,12 +92,20 @@ MUST_CHECK static inline enum cpu_status cpu_read(struct cpu *cpu, unsigned seg,
     return CPU_OK;
 }
 
+/* The host's place of a write that nobody must be told of, or NULL. */
+static inline uint8_t *cpu_write_ptr(const struct cpu *cpu, uint32_t linear, uint32_t bytes)
+{
+    if (cpu->write_log || linear >> PAGE_BITS == cpu->code_page)
+        return NULL;
+    return cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_WRITE | RAM_DENIED_CODE);
+}
+
 MUST_CHECK static inline enum cpu_status cpu_write(struct cpu *cpu, unsigned seg, uint32_t offset,
                                                    const void *in, uint32_t bytes)
 {
     uint32_t linear = cpu_seg_base(cpu, seg) + offset;
-    uint8_t *ptr = cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_WRITE | RAM_DENIED_CODE);
-    if (!ptr || cpu->write_log)
+    uint8_t *ptr = cpu_write_ptr(cpu, linear, bytes);
+    if (!ptr)
         return cpu_write_slow(cpu, linear, in, bytes);
     memcpy(ptr, in, bytes);
     return CPU_OK;
@@ -87,22 +124,28 @@ MUST_CHECK static inline enum cpu_status cpu_check_read(struct cpu *cpu, unsigne
     return cpu_check_slow(cpu, cpu_seg_base(cpu, seg) + offset, bytes, 0);
 }
 
-/* Integers of 1, 2 or 4 bytes, zero-extended. */
+/* Integers of 1, 2 or 4 bytes in guest memory, zero-extended. */
 MUST_CHECK static inline enum cpu_status
 cpu_read_int(struct cpu *cpu, unsigned seg, uint32_t offset, uint32_t bytes, uint32_t *value)
 {
     uint8_t raw[4] = {0};
-    enum cpu_status status = cpu_read(cpu, seg, offset, raw, bytes);
-    *value = raw[0] | (uint32_t)raw[1] << 8 | (uint32_t)raw[2] << 16 | (uint32_t)raw[3] << 24;
+    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
+    const uint8_t *ptr = cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_READ);
+    enum cpu_status status = CPU_OK;
+    if (!ptr)
+        status = cpu_read_slow(cpu, linear, raw, bytes);
+    *value = cpu_load(ptr ? ptr : raw, bytes);
     return status;
 }
 
 MUST_CHECK static inline enum cpu_status
 cpu_write_int(struct cpu *cpu, unsigned seg, uint32_t offset, uint32_t bytes, uint32_t value)
 {
-    uint8_t raw[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
-                      (uint8_t)(value >> 24)};
-    return cpu_write(cpu, seg, offset, raw, bytes);
+    uint8_t raw[4];
+    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
+    uint8_t *ptr = cpu_write_ptr(cpu, linear, bytes);
+    cpu_store(ptr ? ptr : raw, ptr ? bytes : 4, value);
+    return ptr ? CPU_OK : cpu_write_slow(cpu, linear, raw, bytes);
 }
 
 #endif

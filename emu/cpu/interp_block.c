@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finding, comparing and decoding blocks. The cache is a direct-mapped table of
+ * blocks over an arena of instructions; a full arena is emptied as a whole.
+ */
+#include "emu/cpu/interp_block.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CACHE_BLOCKS 2048u
+#define CACHE_OPS 8192u
+
+struct interp_cache {
+    uint32_t used; /* of ops */
+    struct interp_block block[CACHE_BLOCKS];
+    struct interp_op op[CACHE_OPS];
+};
+
+int interp_cache_create(struct interp_cache **out)
+{
+    *out = calloc(1, sizeof(**out));
+    return *out ? 0 : -ENOMEM;
+}
+
+void interp_cache_destroy(struct interp_cache *cache)
+{
+    free(cache);
+}
+
+const struct interp_op *interp_cache_ops(const struct interp_cache *cache,
+                                         const struct interp_block *block)
+{
+    return &cache->op[block->first];
+}
+
+/* The block's bytes, padded with zeros to a multiple of 8, against memory. */
+static bool same_code(const struct interp_block *block, const uint8_t *memory)
+{
+    uint32_t at = 0;
+    for (; at + 8 <= block->bytes; at += 8) {
+        if (memcmp(block->code + at, memory + at, 8))
+            return false;
+    }
+    for (; at < block->bytes; at++) {
+        if (block->code[at] != memory[at])
+            return false;
+    }
+    return true;
+}
+
+#define BLOCK_ENDS (ISA_T_JUMP | ISA_T_BRANCH | ISA_T_CALL | ISA_T_RET | ISA_T_END)
+
+/* Decodes from `memory`, of which `room` bytes are left in the page. */
+static void decode_block(struct interp_cache *cache, struct interp_block *block, struct cpu *cpu,
+                         const uint8_t *memory, uint32_t room)
+{
+    if (room > INTERP_BLOCK_BYTES)
+        room = INTERP_BLOCK_BYTES;
+    bool ended = false;
+    while (!ended && block->ops < INTERP_BLOCK_OPS) {
+        struct interp_op *op = &cache->op[block->first + block->ops];
+        const uint8_t *at = memory + block->bytes;
+        if (isa_decode(at, room - block->bytes, cpu->code32, &op->insn) != ISA_OK)
+            break;
+        interp_prepare(op);
+        block->ops++;
+        block->bytes += op->insn.len;
+        ended = op->insn.row->attr & BLOCK_ENDS;
+    }
+    memcpy(block->code, memory, block->bytes);
+    cache->used += block->ops;
+}
+
+static void empty(struct interp_cache *cache)
+{
+    memset(cache->block, 0, sizeof(cache->block));
+    cache->used = 0;
+}
+
+const struct interp_block *interp_cache_find(struct interp_cache *cache, struct cpu *cpu)
+{
+    uint32_t eip = cpu->eip;
+    uint32_t linear = cpu_seg_base(cpu, ISA_CS) + eip;
+    struct interp_block *block = &cache->block[(eip ^ eip >> 11) % CACHE_BLOCKS];
+    if (block->eip == eip && block->ops) {
+        const uint8_t *memory = cpu_page_ptr(cpu, linear, block->bytes, RAM_DENIED_READ);
+        if (memory && same_code(block, memory))
+            return block;
+    }
+    if (cache->used + INTERP_BLOCK_OPS > CACHE_OPS)
+        empty(cache);
+    *block = (struct interp_block){.eip = eip, .first = cache->used};
+    const uint8_t *memory = cpu_page_ptr(cpu, linear, 1, RAM_DENIED_READ);
+    if (memory)
+        decode_block(cache, block, cpu, memory, PAGE_SIZE - (linear & PAGE_MASK));
+    return block;
+}

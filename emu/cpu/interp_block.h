@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run loop's cache of decoded code: straight runs of instructions within
+ * one page, prepared for execution. A block holds a copy of the bytes it was
+ * decoded from and is compared with memory each time it is entered, so nobody
+ * has to tell it that code has changed.
+ */
+#ifndef DENALI_INTERP_BLOCK_H
+#define DENALI_INTERP_BLOCK_H
+
+#include "emu/cpu/interp.h"
+
+#define INTERP_BLOCK_BYTES 64u
+#define INTERP_BLOCK_OPS 16u
+
+struct interp_op;
+typedef enum cpu_status (*interp_op_fn)(struct cpu *cpu, const struct interp_op *op);
+
+/* An instruction with what its function needs at hand. */
+struct interp_op {
+    interp_op_fn fn;
+    uint32_t imm;
+    uint32_t disp, base_mask, index_mask; /* a mask is 0 where the register is absent */
+    uint8_t base, index, shift;
+    uint8_t dst, src; /* register numbers */
+    struct isa_insn insn;
+};
+
+struct interp_block {
+    uint32_t eip;
+    uint16_t bytes; /* 0: empty entry, or one whose first instruction cannot be prepared */
+    uint16_t ops;
+    uint32_t first; /* in the arena */
+    _Alignas(8) uint8_t code[INTERP_BLOCK_BYTES];
+};
+
+struct interp_cache;
+MUST_CHECK int interp_cache_create(struct interp_cache **out);
+void interp_cache_destroy(struct interp_cache *cache);
+
+/* The block at cpu->eip as memory is now; one without ops: take a single step. */
+const struct interp_block *interp_cache_find(struct interp_cache *cache, struct cpu *cpu);
+/* Its first instruction; the others follow. */
+const struct interp_op *interp_cache_ops(const struct interp_cache *cache,
+                                         const struct interp_block *block);
+
+/* Fills in fn and the fields it needs: a function made for this form, or the general one. */
+void interp_prepare(struct interp_op *op);
+
+#endif

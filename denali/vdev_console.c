@@ -64,10 +64,10 @@ static enum vdev_status console_out(struct vdev *dev, unsigned port)
     c->stream = stream, c->gpa = gpa, c->len = len, c->done = 0;
     if (stream != CONSOLE_OUT && stream != CONSOLE_ERR)
         return finish(c, DENALI_INVAL);
-    if (len > INT32_MAX)
-        return finish(c, DENALI_RANGE);
     if (!vm_in_ram(dev->vm, gpa, len))
         return finish(c, DENALI_FAULT);
+    if (len > INT32_MAX)
+        return finish(c, DENALI_RANGE);
     c->writes++;
     c->writing = true;
     return go_on(dev);

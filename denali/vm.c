@@ -42,6 +42,7 @@ static int make_cpu(struct vm *vm, struct why *why)
 {
     vm->cpu = cpu_init_flat(vm->ram, &vm_flat);
     vm->cpu->engine = vm->engine;
+    vm_time_init(vm);
     int err = vm->engine->ops->attach(vm->engine, vm->cpu, image_key(vm->image));
     if (err)
         return why_fail(why, err, "the engine cannot take a VM: %s", strerror(-err));
@@ -59,8 +60,6 @@ static int build(struct vm *vm, const struct vm_config *config, struct why *why)
         err = image_load(vm->image, vm->ram, why);
     if (!err && clock_create(vm->deterministic, &vm->clock))
         err = why_fail(why, -ENOMEM, "no memory for a clock");
-    if (!err)
-        vm_time_init(vm);
     if (!err)
         err = make_cpu(vm, why);
     if (!err)

@@ -11,7 +11,8 @@
 
 /* Of the guest's time: how it follows from the host's TSC (vm_time.c). */
 struct vm_time {
-    bool tsc;                     /* the guest may use the host's TSC */
+    bool tsc; /* the guest may use the host's TSC */
+    bool started;
     uint32_t mul;                 /* as regs.tsc_mul */
     uint64_t base_ns, base_tsc;   /* as regs.time_ns, regs.time_tsc */
     uint64_t first_ns, first_tsc; /* of the first sample */
@@ -102,7 +103,7 @@ void vm_raise_ud(struct vm *vm);
 void vm_hypercall(struct vm *vm);
 
 /* vm_time.c */
-void vm_time_init(struct vm *vm);    /* when the clock is made */
+void vm_time_init(struct vm *vm);    /* before the engine sees the processor */
 void vm_time_refresh(struct vm *vm); /* before every entry to the guest */
 
 /* What `len` bytes of RAM at `gpa` are for the guest's own use: the register page and the hole are

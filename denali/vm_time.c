@@ -63,14 +63,25 @@ static uint64_t virtual_tsc(void *opaque)
     return 2 * (vm->time.run_ns + (vm->cpu->icount - vm->time.run_icount));
 }
 
+static void init_virtual(struct vm *vm)
+{
+    vm->cpu->virtual_tsc = 1;
+    vm->cpu->read_tsc = virtual_tsc;
+    vm->cpu->read_tsc_opaque = vm;
+    vm->time.mul = VIRTUAL_MUL;
+    vm->time.refresh_tsc = VIRTUAL_HZ / 8;
+}
+
 void vm_time_init(struct vm *vm)
 {
     vm->time.tsc = !vm->deterministic && host_tsc_steady();
-    if (vm->time.tsc) {
-        struct sample first = take_sample(vm);
-        vm->time.first_ns = first.ns;
-        vm->time.first_tsc = first.tsc;
+    if (!vm->time.tsc) {
+        init_virtual(vm);
+        return;
     }
+    struct sample first = take_sample(vm);
+    vm->time.first_ns = first.ns;
+    vm->time.first_tsc = first.tsc;
 }
 
 /* seq is odd while the pair changes, for guests that look at it from an interrupt. */
@@ -94,16 +105,6 @@ static void publish_hz(struct vm *vm)
         regs->cpu_hz = ((uint64_t)SECOND_NS << 32) / vm->time.mul;
 }
 
-static void start_virtual(struct vm *vm)
-{
-    vm->cpu->virtual_tsc = 1;
-    vm->cpu->read_tsc = virtual_tsc;
-    vm->cpu->read_tsc_opaque = vm;
-    vm->time.mul = VIRTUAL_MUL;
-    vm->time.refresh_tsc = VIRTUAL_HZ / 8;
-    vm->time.run_icount = vm->cpu->icount;
-}
-
 static void start_tsc(struct vm *vm)
 {
     struct vm_time *t = &vm->time;
@@ -119,10 +120,9 @@ static void start_tsc(struct vm *vm)
 /* Before the first instruction: what lies between (making the devices) is the first span. */
 static void start(struct vm *vm)
 {
+    vm->time.started = true;
     if (vm->time.tsc)
         start_tsc(vm);
-    else
-        start_virtual(vm);
     publish(vm);
     publish_hz(vm);
 }
@@ -142,7 +142,7 @@ static void move_tsc_base(struct vm_time *t, struct sample now)
 void vm_time_refresh(struct vm *vm)
 {
     struct vm_time *t = &vm->time;
-    if (!t->mul) {
+    if (!t->started) {
         start(vm);
         return;
     }

@@ -79,7 +79,8 @@ static int set_option(char ***env, const char *option)
     return value ? set_env(env, text("%s=%s", option, value)) : 0;
 }
 
-static int make_env(const struct run_options *o, struct boot *boot)
+/* What a Linux program expects to find. */
+static int default_env(struct boot *boot)
 {
     const char *term = getenv("TERM");
     int err = append(&boot->env, strdup("PATH=" DEFAULT_PATH));
@@ -89,6 +90,12 @@ static int make_env(const struct run_options *o, struct boot *boot)
         err = append(&boot->env, strdup("LANG=C.UTF-8"));
     if (!err && term && *term)
         err = append(&boot->env, text("TERM=%s", term));
+    return err;
+}
+
+static int option_env(const struct run_options *o, struct boot *boot)
+{
+    int err = 0;
     for (unsigned i = 0; !err && i < o->envs; i++)
         err = set_option(&boot->env, o->env[i]);
     return err;
@@ -199,51 +206,65 @@ static int not_anywhere(const struct run_options *o, int err, struct why *why)
                     strchr(o->image, '/') ? "" : " (a name alone is looked up only with --root)");
 }
 
+static void free_list(char **list)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        free(list[i]);
+    free(list);
+}
+
+/* A Denali image gets the environment that was asked for and nothing else. */
+static int plan_denali(const struct run_options *o, struct boot *boot, struct why *why)
+{
+    if (o->root || o->cwd)
+        return why_fail(why, -EINVAL,
+                        "%s is a Denali image: --root and --cwd are for Linux programs", o->image);
+    free_list(boot->env);
+    boot->env = NULL;
+    int err = option_env(o, boot);
+    return err ? why_fail(why, err, "no memory") : 0;
+}
+
 static int plan_host_program(const struct run_options *o, struct boot *boot, struct why *why)
 {
-    struct image *image;
-    int err = image_open(o->image, &image, why);
+    int err = image_open(o->image, &boot->image, why);
     if (err)
         return not_anywhere(o, err, why);
-    if (image_kind(image) == IMAGE_DENALI) {
-        boot->image = image;
-        return o->root ? why_fail(why, -EINVAL,
-                                  "%s is a Denali image: --root is for Linux programs", o->image)
-                       : 0;
-    }
-    image_close(image);
+    if (image_kind(boot->image) == IMAGE_DENALI)
+        return plan_denali(o, boot, why);
+    image_close(boot->image);
+    boot->image = NULL;
     boot->program = strdup(o->image);
     if (!boot->program || set_program(boot, o->image))
         return why_fail(why, -ENOMEM, "no memory");
     return plan_linux(o, boot, why);
 }
 
-int boot_plan(const struct run_options *o, struct boot *boot, struct why *why)
+static int plan(const struct run_options *o, struct boot *boot, struct why *why)
 {
-    memset(boot, 0, sizeof(*boot));
     int err = make_args(o, boot);
     if (!err)
-        err = make_env(o, boot);
+        err = default_env(boot);
+    if (!err)
+        err = option_env(o, boot);
     if (err)
-        why_fail(why, err, "no memory");
-    else if (o->root && !pack_root)
-        err = why_fail(why, -ENOTSUP, "--root: this build has no root packer");
-    else if (o->root)
+        return why_fail(why, err, "no memory");
+    if (o->root && !pack_root)
+        return why_fail(why, -ENOTSUP, "--root: this build has no root packer");
+    if (o->root)
         err = pack_root(o->root, &boot->root, why);
     if (!err)
         err = plan_root_program(o, boot, why);
-    if (!err)
-        err = plan_host_program(o, boot, why);
+    return err ? err : plan_host_program(o, boot, why);
+}
+
+int boot_plan(const struct run_options *o, struct boot *boot, struct why *why)
+{
+    memset(boot, 0, sizeof(*boot));
+    int err = plan(o, boot, why);
     if (err < 0)
         boot_fini(boot);
     return err < 0 ? err : 0;
-}
-
-static void free_list(char **list)
-{
-    for (size_t i = 0; list && list[i]; i++)
-        free(list[i]);
-    free(list);
 }
 
 void boot_fini(struct boot *boot)

@@ -291,8 +291,10 @@ static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t imag
         return -ENOMEM;
     lc->cpu = cpu;
     int err = lockstep_log_init(&lc->log, cpu->ram);
+    hook_tsc(lc); /* the subject may decide now how it translates RDTSC */
     if (!err)
         err = ls->subject->ops->attach(ls->subject, cpu, image);
+    unhook_tsc(lc);
     if (err) {
         lockstep_log_fini(&lc->log);
         free(lc);

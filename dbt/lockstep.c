@@ -290,6 +290,7 @@ static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t imag
     if (!lc)
         return -ENOMEM;
     lc->cpu = cpu;
+    cpu->no_fpu_pointers = 1; /* a translator does not know them: nobody keeps them */
     int err = lockstep_log_init(&lc->log, cpu->ram);
     hook_tsc(lc); /* the subject may decide now how it translates RDTSC */
     if (!err)

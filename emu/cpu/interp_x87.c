@@ -51,6 +51,8 @@ static void note_last(struct x87 *x)
     struct cpu_fpu *fpu = &x->cpu->fpu;
     const struct isa_insn *insn = x->insn;
 
+    if (x->cpu->no_fpu_pointers)
+        return;
     fpu->ip = x->cpu->eip - insn->len;
     if (!(x->env.flags & ~x->env.masks))
         return;

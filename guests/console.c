@@ -16,6 +16,7 @@ int guest_main(void)
     GUEST_CHECK_EQ(guest_write(1, (void *)0x8000, 16), DENALI_FAULT);
     GUEST_CHECK_EQ(guest_write(1, (void *)0xfffffff0, 0x20), DENALI_FAULT);
     GUEST_CHECK_EQ(guest_write(1, (void *)(uint32_t)(guest_regs.mem_bytes - 8), 16), DENALI_FAULT);
+    GUEST_CHECK_EQ(guest_write(1, buf, 0x7fffffff), DENALI_FAULT);
     GUEST_CHECK_EQ(guest_write(1, buf, 0xffffffff), DENALI_FAULT);
     GUEST_CHECK_EQ(guest_write(3, buf, 1), DENALI_INVAL);
     return 0;

@@ -4,10 +4,11 @@
 . "$SRCDIR/testsuite/lib.sh"
 for engine in $engines; do
     guest args one "two words" "" 'q"u$o`te'
-    expect 0 'arg 1: one
+    expect 0
+    [ "$(grep '^arg' "$TMPDIR/out")" = 'arg 1: one
 arg 2: two words
 arg 3: 
-arg 4: q"u$o`te'
+arg 4: q"u$o`te' ] || fail "$engine: $(cat "$TMPDIR/out")"
     options='--env A=1 --env B=two=2'
     guest args
     expect 0

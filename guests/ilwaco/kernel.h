@@ -75,6 +75,7 @@ int uio_zero(struct uio *uio, uint32_t n);
 #define NS_PER_MS 1000000u
 
 uint64_t time_now(void);       /* ns since the VM started; monotonic; no exit to the host */
+int64_t time_wall_ns(void);    /* Unix time */
 uint64_t time_wall_base(void); /* Unix ns at time 0 (settimeofday moves it) */
 
 /* A timer is the caller's memory, zeroed before its first use; fn runs once, as an interrupt does,
@@ -249,8 +250,6 @@ const char *boot_hostname(void);
 /* ---- the socket room (sys_socket.c, net/) gives these ---- */
 
 void net_init(void); /* at boot, before the program; no waiting: DHCP goes on in the background */
-/* What /etc/resolv.conf says now (the DNS servers, one a line), NUL-ended; its length. */
-int net_resolv_conf(char *out, size_t room);
 int32_t sys_socketcall(uint32_t call, uint32_t args);
 int32_t sys_socket(uint32_t family, uint32_t type, uint32_t protocol);
 int32_t sys_socketpair(uint32_t family, uint32_t type, uint32_t protocol, uint32_t fds);

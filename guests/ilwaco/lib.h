@@ -27,7 +27,7 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 
-/* %d %u %x %s %c %p %%, with 0, width, - and the l, ll, z lengths. Always ends with a NUL when
+/* %d %u %x %o %s %c %%, with 0, width, - and the l, ll, z lengths. Always ends with a NUL when
  * size > 0; returns the length that the whole text has. */
 int ksnprintf(char *out, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int kvsnprintf(char *out, size_t size, const char *fmt, va_list args);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads come and go. A dead thread's memory is freed by the next one that is created or dies,
+ * because nobody can free the stack he stands on. */
+#include "guests/ilwaco/thread.h"
+#include "guests/ilwaco/boot_params.h"
+#include "guests/ilwaco/memory.h"
+
+extern char boot_thread[], fault_stack_top[];
+void trap_slow_start(void);
+
+static struct list all = {&all, &all};
+static struct thread *buried; /* dead, its stack not in use any more once another runs */
+static int32_t next_tid = ILWACO_PID;
+
+static void thread_setup(struct thread *thread)
+{
+    thread->canary = THREAD_CANARY;
+    list_init(&thread->run);
+    list_append(&all, &thread->all);
+    thread->tid = next_tid++;
+}
+
+void thread_init(void)
+{
+    struct thread *thread = (struct thread *)boot_thread;
+    thread_setup(thread);
+    memcpy(thread->name, "ilwaco", 7);
+    thread_current = thread;
+    trap_stack_top = (uint32_t)thread + THREAD_PAGES * PAGE_SIZE;
+    machine_regs.upcall_stack = trap_stack_top;
+}
+
+static void bury(void)
+{
+    if (buried && buried != thread_current && (char *)buried != boot_thread)
+        page_free(buried, THREAD_PAGES);
+    buried = NULL;
+}
+
+struct thread *thread_create(const struct denali_context *frame)
+{
+    bury();
+    struct thread *thread = page_alloc(THREAD_PAGES);
+    if (!thread)
+        return NULL;
+    thread_setup(thread);
+    *thread_frame(thread) = *frame;
+    /* thread_switch_stack pops four registers and returns to trap_first_return. */
+    uint32_t *stack = (uint32_t *)thread_frame(thread) - 5;
+    stack[4] = (uint32_t)trap_slow_start;
+    thread->stack_pointer = (uint32_t)stack;
+    thread->work = WORK_FRAME;
+    memcpy(thread->name, thread_current->name, sizeof thread->name);
+    __asm__ volatile("fxsave %0" : "=m"(thread->fpu));
+    return thread;
+}
+
+void thread_start(struct thread *thread)
+{
+    sched_ready(thread);
+}
+
+void thread_discard(struct thread *thread)
+{
+    list_remove(&thread->all);
+    page_free(thread, THREAD_PAGES);
+}
+
+uint32_t thread_count(void)
+{
+    uint32_t n = 0;
+    for (struct list *at = all.next; at != &all; at = at->next)
+        n++;
+    return n;
+}
+
+struct thread *thread_next(struct thread *thread)
+{
+    struct list *at = thread ? thread->all.next : all.next;
+    return at == &all ? NULL : LIST_ITEM(at, struct thread, all);
+}
+
+struct thread *thread_by_tid(int32_t tid)
+{
+    for (struct thread *t = thread_next(NULL); t; t = thread_next(t))
+        if (t->tid == tid)
+            return t;
+    return NULL;
+}
+
+uint64_t thread_cpu_ns(const struct thread *thread)
+{
+    uint64_t running = thread == thread_current ? time_now() - thread->run_since_ns : 0;
+    return thread->cpu_ns + running;
+}
+
+void thread_exit(int status)
+{
+    struct thread *self = thread_current;
+    futex_thread_exit(self);
+    if (self->clear_tid && !put_user32(self->clear_tid, 0))
+        futex_wake_address(self->clear_tid, 1);
+    if (thread_count() == 1)
+        process_exit(status);
+    list_remove(&self->all);
+    bury();
+    buried = self;
+    self->state = THREAD_DEAD;
+    sched_wait();
+    BUG_ON(true, "a dead thread runs");
+    for (;;)
+        ;
+}
+
+void process_exit(int status)
+{
+    status &= 0xff;
+    if (status > ILWACO_STATUS_MAX) {
+        klog("the program ended with status %d", status);
+        status = ILWACO_STATUS_MAX;
+    }
+    machine_terminate((uint32_t)status);
+}
+
+static const char *const signal_names[] = {
+    "",
+    "hangup",
+    "interrupt",
+    "quit",
+    "illegal instruction",
+    "trace trap",
+    "aborted",
+    "bus error",
+    "floating point exception",
+    "killed",
+    "user signal 1",
+    "segmentation fault",
+    "user signal 2",
+    "broken pipe",
+    "alarm clock",
+    "terminated",
+};
+
+void process_die(int signal)
+{
+    const char *name =
+        (uint32_t)signal < ARRAY_LEN(signal_names) ? signal_names[signal] : "killed by a signal";
+    klog("the program was ended by signal %d (%s), status %d", signal, name, 128 + signal);
+    machine_terminate(ILWACO_STATUS_MAX);
+}

@@ -7,7 +7,7 @@
  * or on the way there; while the image is halted nobody goes in. Whoever finds
  * that a member's memory no longer holds the image's code waits until it is
  * outside and expels it: it never enters this image again, and leaves it when
- * it next looks.
+ * it next looks. Pages that got code lately are compared on the way in.
  */
 #ifndef DENALI_DBT_ENGINE_STATE_H
 #define DENALI_DBT_ENGINE_STATE_H
@@ -39,6 +39,7 @@ struct dbt_cpu {
     struct dbt_cpu *next; /* among the members of the image */
     uint64_t key;         /* of the image, as attach had it */
     bool inside, expelled;
+    uint32_t checked;    /* how far into the image's log its memory is known to be the same */
     uint32_t slow_steps; /* still to be interpreted before translation is tried again */
     struct dbt_trap trap;
     uint64_t misses, exits, interpreted, signals;
@@ -57,11 +58,12 @@ void member_resume_all(struct image *image);
 void member_expel(struct dbt_cpu *d);
 
 /* smc.c: code pages. */
-/* Inside the image's lock: marks the block's pages as code in every member's RAM; members whose
- * bytes differ from those of `d` are expelled. False: a page could not be marked. */
+/* Inside the image's lock, by the processor's thread: marks the block's pages as code in its RAM
+ * and sees to it that other members compare before they run the block. False: a page cannot be
+ * marked. */
 bool smc_protect(struct image *image, struct dbt_cpu *d, const struct block *block);
-/* Does this RAM hold the image's code? Its pages are marked as they are compared. */
-bool smc_same_code(const struct image *image, const struct ram *member, struct ram *newcomer);
+/* Inside the image's lock: does this RAM hold all code that was logged since it was last asked? */
+bool smc_check(const struct image *image, struct dbt_cpu *d);
 /* [gpa, gpa+len) of this processor's memory is about to change. From any thread that holds no lock
  * of the engine's and is not in the cache. */
 void smc_forget(struct dbt_cpu *d, gpa_t gpa, uint64_t len);

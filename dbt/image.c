@@ -14,11 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/stub.h"
+#include "dbt/engine_state.h"
 #include "emu/base/host.h"
 
 #define TABLE_BYTES (16 * GIB)
 #define PAGE_COUNT (1u << 20)
+#define LOG_ENTRIES (4 * PAGE_COUNT)
 #define BLOCK_ALIGN 16u
 
 static int reserve_array(void *out_ptr, uint64_t bytes)
@@ -71,11 +72,11 @@ static int reserve_arrays(struct image *image)
     if (!err)
         err = reserve_array(&image->pages, PAGE_COUNT * sizeof(image->pages[0]));
     if (!err)
-        err = reserve_array(&image->page_listed, PAGE_COUNT);
-    if (!err)
         err = reserve_array(&image->page_heat, PAGE_COUNT);
     if (!err)
-        err = reserve_array(&image->code_page, PAGE_COUNT * sizeof(image->code_page[0]));
+        err = reserve_array(&image->log, LOG_ENTRIES * sizeof(image->log[0]));
+    if (!err && image->key)
+        err = reserve_array(&image->page_copy, RAM_WINDOW);
     if (!err)
         err = reserve_array(&image->table, TABLE_BYTES);
     return err;
@@ -120,9 +121,9 @@ void image_destroy(struct image *image)
     release_array(image->sides, sides_bytes(image));
     release_array(image->exits, exits_bytes(image));
     release_array(image->pages, PAGE_COUNT * sizeof(image->pages[0]));
-    release_array(image->page_listed, PAGE_COUNT);
     release_array(image->page_heat, PAGE_COUNT);
-    release_array(image->code_page, PAGE_COUNT * sizeof(image->code_page[0]));
+    release_array(image->log, LOG_ENTRIES * sizeof(image->log[0]));
+    release_array(image->page_copy, RAM_WINDOW);
     release_array(image->table, TABLE_BYTES);
     cache_fini(&image->cache);
     host_lock_fini(&image->lock);
@@ -226,10 +227,6 @@ struct block *image_block_open(struct image *image, struct emit *emit)
 static void page_link_insert(struct image *image, struct page_link *link, uint32_t page)
 {
     struct page_link **head = &image->pages[page];
-    if (!image->page_listed[page]) {
-        image->page_listed[page] = 1;
-        image->code_page[image->code_pages++] = page;
-    }
     link->next = *head;
     link->link = head;
     if (link->next)
@@ -328,6 +325,27 @@ void image_segment_next(struct image *image)
         image->counters.evictions++;
     segment_reset(image, n);
     image->current = n;
+}
+
+/* A full log begins anew with the pages that have blocks now; members compare them all again, for
+ * no place in the log that they remember is as far as that. */
+static void log_restart(struct image *image)
+{
+    uint32_t end = 0;
+    for (uint32_t page = 0; page < PAGE_COUNT; page++)
+        if (image->pages[page])
+            image->log[end++] = page;
+    image->log_end = end;
+    for (struct dbt_cpu *d = image->members; d; d = d->next)
+        d->checked = 0;
+}
+
+void image_log_page(struct image *image, uint32_t page)
+{
+    if (image->log_end == LOG_ENTRIES)
+        log_restart(image);
+    image->log[image->log_end] = page;
+    __atomic_store_n(&image->log_end, image->log_end + 1, __ATOMIC_SEQ_CST);
 }
 
 bool image_page_has_blocks(const struct image *image, uint32_t page)

@@ -90,9 +90,9 @@ struct image {
     struct stubs stubs;
     uint32_t *table;          /* 4 Gi entries: offset in the cache, 0: none */
     struct page_link **pages; /* by page number */
-    uint8_t *page_listed;     /* is in code_page[] */
-    uint32_t *code_page;      /* pages that had a block once */
-    uint32_t code_pages;
+    uint32_t *log;            /* pages in the order in which they got their first block */
+    uint32_t log_end;
+    uint8_t *page_copy; /* of shared images: bytes of the pages in the log */
     uint8_t *page_heat; /* how often its blocks were dropped because of a write */
     struct segment segment[CACHE_SEGMENTS];
     unsigned current;
@@ -134,6 +134,8 @@ struct block *image_find_exact(const struct image *image, uint32_t eip, uint32_t
 
 void image_chain(struct image *image, struct exit *exit, struct block *target);
 
+/* Notes that a page gets its first block. */
+void image_log_page(struct image *image, uint32_t page);
 /* Removes every block that touches the page. True if there was one. */
 bool image_remove_page(struct image *image, uint32_t page);
 bool image_page_has_blocks(const struct image *image, uint32_t page);

@@ -55,20 +55,12 @@ static void remove_member(struct image *image, struct dbt_cpu *d)
     d->image = NULL;
 }
 
-static const struct dbt_cpu *good_member(const struct image *image)
-{
-    const struct dbt_cpu *d = image->members;
-    while (d && d->expelled)
-        d = d->next;
-    return d;
-}
-
 /* Joins an image if this processor's memory really holds its code. */
 static bool join_existing(struct image *image, struct dbt_cpu *d)
 {
     host_lock_enter(&image->lock);
-    const struct dbt_cpu *member = good_member(image);
-    bool same = member && smc_same_code(image, member->cpu->ram, d->cpu->ram);
+    d->checked = 0;
+    bool same = smc_check(image, d);
     if (same)
         add_member(image, d);
     host_lock_leave(&image->lock);
@@ -91,6 +83,7 @@ static int join_new(struct dbt *dbt, struct dbt_cpu *d, uint64_t key)
         return err;
     image->next = dbt->images;
     dbt->images = image;
+    d->checked = 0;
     add_member(image, d);
     return 0;
 }
@@ -122,16 +115,25 @@ void member_leave(struct dbt_cpu *d)
     host_lock_leave(&dbt->lock);
 }
 
+/* Waits for whoever halted the image, and looks at what is new in it. */
+static void look_again(struct image *image, struct dbt_cpu *d)
+{
+    host_lock_enter(&image->lock);
+    if (!d->expelled && !smc_check(image, d))
+        d->expelled = true;
+    host_lock_leave(&image->lock);
+}
+
 bool member_go_inside(struct dbt_cpu *d)
 {
     struct image *image = d->image;
     __atomic_store_n(&d->inside, true, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&image->halted, __ATOMIC_SEQ_CST) &&
-        !__atomic_load_n(&d->expelled, __ATOMIC_SEQ_CST))
+        !__atomic_load_n(&d->expelled, __ATOMIC_SEQ_CST) &&
+        d->checked == __atomic_load_n(&image->log_end, __ATOMIC_SEQ_CST))
         return true;
     member_go_outside(d);
-    host_lock_enter(&image->lock); /* until whoever halted is done */
-    host_lock_leave(&image->lock);
+    look_again(image, d);
     return false;
 }
 

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Code that changes. A page with blocks is write-protected in the RAM of every
- * member; a write ends up here before it happens. Marking comes before
- * comparing, so that a neighbour cannot change a page between the two.
+ * member that runs them; a write ends up here before it happens.
+ *
+ * Only a processor's own thread marks pages of its RAM, so that nobody else's
+ * write is caught half-way. The first block of a page writes the page into the
+ * image's log and its bytes into the image's copy; other members are halted
+ * once, and compare the page with the copy before they go in again. Marking
+ * comes before copying and comparing, so that a page cannot change in between.
  */
 #include <string.h>
 
 #include "dbt/engine_state.h"
 #include "emu/machine/ram.h"
-
-static bool same_page(const struct ram *a, const struct ram *b, uint32_t page)
-{
-    gpa_t gpa = (gpa_t)page << PAGE_BITS;
-    const void *left = ram_span(a, gpa, PAGE_SIZE), *right = ram_span(b, gpa, PAGE_SIZE);
-    return left && right && !memcmp(left, right, PAGE_SIZE);
-}
 
 static bool mark(struct ram *ram, uint32_t page)
 {
@@ -22,36 +20,63 @@ static bool mark(struct ram *ram, uint32_t page)
     return gpa < ram_size(ram) && !ram_mark_code(ram, gpa, true);
 }
 
+static const void *page_bytes(const struct ram *ram, uint32_t page)
+{
+    return ram_span(ram, (gpa_t)page << PAGE_BITS, PAGE_SIZE);
+}
+
+static uint8_t *page_copy(const struct image *image, uint32_t page)
+{
+    return image->page_copy + ((size_t)page << PAGE_BITS);
+}
+
 static bool protect_page(struct image *image, struct dbt_cpu *d, uint32_t page)
 {
-    if (!mark(d->cpu->ram, page))
+    const void *bytes = page_bytes(d->cpu->ram, page);
+    if (!bytes || !mark(d->cpu->ram, page))
         return false;
-    for (struct dbt_cpu *other = image->members; other; other = other->next) {
-        if (other == d || other->expelled)
-            continue;
-        if (!mark(other->cpu->ram, page) || !same_page(d->cpu->ram, other->cpu->ram, page))
-            member_expel(other);
-    }
+    if (image->key)
+        memcpy(page_copy(image, page), bytes, PAGE_SIZE);
+    image_log_page(image, page);
     return true;
+}
+
+static bool has_others(const struct image *image, const struct dbt_cpu *d)
+{
+    return image->members != d || d->next;
 }
 
 bool smc_protect(struct image *image, struct dbt_cpu *d, const struct block *block)
 {
+    uint32_t before = image->log_end;
     for (unsigned i = 0; i < block->pages; i++)
         if (!image_page_has_blocks(image, block->page_number[i]) &&
             !protect_page(image, d, block->page_number[i]))
             return false;
+    if (image->log_end == before)
+        return true;
+    if (has_others(image, d)) {
+        member_halt_all(image);
+        member_resume_all(image);
+    }
+    d->checked = image->log_end;
     return true;
 }
 
-bool smc_same_code(const struct image *image, const struct ram *member, struct ram *newcomer)
+static bool same_page(const struct image *image, struct ram *ram, uint32_t page)
 {
-    for (uint32_t i = 0; i < image->code_pages; i++) {
-        uint32_t page = image->code_page[i];
-        if (image_page_has_blocks(image, page) &&
-            (!mark(newcomer, page) || !same_page(member, newcomer, page)))
+    const void *bytes = mark(ram, page) ? page_bytes(ram, page) : NULL;
+    return bytes && !memcmp(bytes, page_copy(image, page), PAGE_SIZE);
+}
+
+bool smc_check(const struct image *image, struct dbt_cpu *d)
+{
+    for (uint32_t i = d->checked; i < image->log_end; i++) {
+        uint32_t page = image->log[i];
+        if (image_page_has_blocks(image, page) && !same_page(image, d->cpu->ram, page))
             return false;
     }
+    d->checked = image->log_end;
     return true;
 }
 

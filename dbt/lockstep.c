@@ -96,7 +96,8 @@ static bool reference_step(struct cpu *cpu, struct lockstep_stretch *s, bool one
             return false;
         s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->eip;
         status = interp_execute(cpu, &insn);
-        s->undefined = (s->undefined & ~(uint32_t)flags.kills) | flags.undef;
+        if (status != CPU_FAULT)
+            s->undefined = (s->undefined & ~(uint32_t)flags.kills) | flags.undef;
     }
     if (status == CPU_FAULT) {
         s->reference_exit = ENGINE_EXIT_FAULT;

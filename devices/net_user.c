@@ -12,6 +12,8 @@
  */
 #include "devices/net_backends.h"
 
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -138,7 +140,7 @@ static const struct net_backend_ops user_ops = {
     .destroy = user_destroy,
 };
 
-/* The NAT program: the caller's, the environment's, or the one beside us. */
+/* The NAT program: the caller's, the environment's, the one beside us, or the installed one. */
 static int user_program(const struct net_user_config *config, char *path, size_t room)
 {
     const char *given = config->program ? config->program : getenv("DENALI_NAT");
@@ -153,6 +155,8 @@ static int user_program(const struct net_user_config *config, char *path, size_t
     if (!slash || (size_t)(slash - path) + sizeof name > room)
         return -ENAMETOOLONG;
     memcpy(slash, name, sizeof name);
+    if (access(path, X_OK) && snprintf(path, room, "%s%s", DENALI_LIBDIR, name) >= (int)room)
+        return -ENAMETOOLONG;
     return 0;
 }
 

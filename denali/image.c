@@ -116,22 +116,26 @@ static bool overlaps(const struct image_segment *a, const struct image_segment *
            b->address < (uint64_t)a->address + a->mem_bytes;
 }
 
-static int check_segment(const struct image *image, const Elf32_Phdr *ph, struct why *why)
+/* What is loaded or read lies inside the file, in a Linux program as well. */
+static int check_extents(const struct image *image, const Elf32_Phdr *table, struct why *why)
 {
-    if ((uint64_t)ph->p_offset + ph->p_filesz > image->file_bytes)
-        return why_fail(why, -ENOEXEC, "%s is cut off: a segment at 0x%x ends beyond the file",
-                        image->path, ph->p_vaddr);
-    if (ph->p_filesz > ph->p_memsz)
-        return why_fail(why, -ENOEXEC, "%s is damaged: a segment at 0x%x is longer in the file",
-                        image->path, ph->p_vaddr);
+    for (unsigned i = 0; i < image->header.e_phnum; i++) {
+        const Elf32_Phdr *ph = &table[i];
+        if ((ph->p_type == PT_LOAD || ph->p_type == PT_NOTE) &&
+            (uint64_t)ph->p_offset + ph->p_filesz > image->file_bytes)
+            return why_fail(why, -ENOEXEC, "%s is cut off: a segment at 0x%x ends beyond the file",
+                            image->path, ph->p_vaddr);
+    }
     return 0;
 }
 
 static int add_segment(struct image *image, const Elf32_Phdr *ph, struct why *why)
 {
-    int err = check_segment(image, ph, why);
-    if (err || !ph->p_memsz)
-        return err;
+    if (ph->p_filesz > ph->p_memsz)
+        return why_fail(why, -ENOEXEC, "%s is damaged: a segment at 0x%x is longer in the file",
+                        image->path, ph->p_vaddr);
+    if (!ph->p_memsz)
+        return 0;
     struct image_segment seg = {.address = ph->p_vaddr,
                                 .mem_bytes = ph->p_memsz,
                                 .file_bytes = ph->p_filesz,
@@ -169,14 +173,11 @@ static int find_manifest(struct image *image, const Elf32_Phdr *table, struct wh
     image->kind = IMAGE_LINUX;
     for (unsigned i = 0; i < image->header.e_phnum; i++) {
         const Elf32_Phdr *ph = &table[i];
-        if (ph->p_type != PT_NOTE || !ph->p_filesz || ph->p_filesz > MAX_NOTE_BYTES ||
-            (uint64_t)ph->p_offset + ph->p_filesz > image->file_bytes)
+        if (ph->p_type != PT_NOTE || !ph->p_filesz || ph->p_filesz > MAX_NOTE_BYTES)
             continue;
         int found = read_note(image, ph, why);
         if (found < 0)
             return found;
-        if (found && image->kind == IMAGE_DENALI)
-            return why_fail(why, -ENOEXEC, "%s has two manifests", image->path);
         if (found)
             image->kind = IMAGE_DENALI;
     }
@@ -201,7 +202,9 @@ static int read_program_headers(struct image *image, struct why *why)
     if (image_read(image, image->header.e_phoff, table, len))
         return why_fail(why, -ENOEXEC, "%s is cut off inside its program headers", image->path);
 
-    int err = find_manifest(image, table, why);
+    int err = check_extents(image, table, why);
+    if (!err)
+        err = find_manifest(image, table, why);
     if (err || image->kind == IMAGE_LINUX)
         return err;
     if (image->header.e_type != ET_EXEC)

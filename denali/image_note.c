@@ -112,7 +112,7 @@ int image_note_parse(struct image *image, const uint8_t *bytes, size_t len, stru
     size_t at = 0;
     int found = 0;
     while (next_manifest(bytes, len, &at, &note)) {
-        if (found)
+        if (found || image->kind == IMAGE_DENALI)
             return why_fail(why, -ENOEXEC, "%s has two manifests", image->path);
         int err = take_manifest(image, &note, why);
         if (err)

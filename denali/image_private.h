@@ -38,7 +38,8 @@ struct image {
 /* Exactly [offset, offset+len) of the file; -ENOEXEC where it ends before. */
 MUST_CHECK int image_read(const struct image *image, uint64_t offset, void *dst, size_t len);
 
-/* Looks for the manifest in the bytes of one PT_NOTE. 1: found and taken; 0: not here; -ENOEXEC. */
+/* Looks for the manifest in the bytes of one PT_NOTE. 1: found and taken; 0: not here; -ENOEXEC,
+ * also where one was found before. */
 MUST_CHECK int image_note_parse(struct image *image, const uint8_t *note, size_t len,
                                 struct why *why);
 

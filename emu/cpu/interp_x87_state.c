@@ -151,6 +151,13 @@ static void env_from_bytes(struct cpu_fpu *fpu, unsigned width, const uint8_t *i
     x87_update_summary(fpu);
 }
 
+/* After a load: where nobody keeps the pointers of the last instruction, they are 0. */
+static void drop_pointers(struct cpu *cpu)
+{
+    if (cpu->no_fpu_pointers)
+        cpu->fpu.ip = cpu->fpu.dp = cpu->fpu.opcode = 0;
+}
+
 #define STATE_MAX 108
 
 /* FNSTENV and FNSAVE. */
@@ -192,6 +199,7 @@ enum cpu_status interp_x87_restore(struct cpu *cpu, const struct isa_insn *insn)
     if (status)
         return status;
     env_from_bytes(&cpu->fpu, insn->opsize, image);
+    drop_pointers(cpu);
     for (unsigned i = 0; i < 8 && all; i++)
         memcpy(cpu->fpu.st[i], image + env + i * 10, 10);
     return CPU_OK;
@@ -245,6 +253,7 @@ enum cpu_status interp_x87_fxrstor(struct cpu *cpu, const struct isa_insn *insn)
     cpu->fpu.opcode &= 0x7ff;
     cpu->fpu.cs = cpu->fpu.ds = 0;
     cpu->fpu.mxcsr_mask = MXCSR_MASK;
+    drop_pointers(cpu);
     x87_update_summary(&cpu->fpu);
     return CPU_OK;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The software floating point against the host's own units: the same operands,
- * control word and masks, millions of times. Operands are drawn so that the
- * corners (denormals, NaNs, unsupported encodings, near cancellation, near
- * overflow) come up as often as the plain.
+ * control word and masks, millions of times.
  */
 #include <check.h>
 #include <signal.h>
@@ -12,98 +10,17 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "emu/cpu/softfp.h"
+#include "testsuite/unit/fp_draw.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 
 enum { ROUNDS = 200000, MAX_REPORTS = 8 };
 
-/* ---- operands ---- */
-
-static uint64_t rng_state = 0x9e3779b97f4a7c15;
+static struct fp_draw draw = {0x9e3779b97f4a7c15};
 
 static uint64_t rng(void)
 {
-    rng_state ^= rng_state << 13;
-    rng_state ^= rng_state >> 7;
-    rng_state ^= rng_state << 17;
-    return rng_state * UINT64_C(0x2545f4914f6cdd1d);
-}
-
-static uint64_t pick_sig(void)
-{
-    uint64_t r = rng();
-
-    switch (r >> 61) {
-    case 0:
-        return (uint64_t)1 << (rng() & 63);
-    case 1:
-        return ~(uint64_t)0 << (rng() & 63);
-    case 2:
-        return (uint64_t)1 << 63 | ((uint64_t)1 << (rng() & 63)) | ((uint64_t)1 << (rng() & 63));
-    case 3:
-        return ((uint64_t)1 << 63) + (rng() & 3) - 1;
-    case 4:
-        return ~(uint64_t)0 >> (rng() & 63);
-    default:
-        return rng() >> (rng() % 8 == 0 ? rng() & 63 : 0);
-    }
-}
-
-static uint16_t pick_exponent(unsigned bias)
-{
-    uint64_t r = rng();
-
-    switch (r >> 60) {
-    case 0:
-        return 0;
-    case 1:
-        return (uint16_t)(rng() & 3);
-    case 2:
-        return (uint16_t)(2 * bias + 1 - (rng() & 3));
-    case 3:
-        return (uint16_t)(2 * bias + 1);
-    case 4:
-    case 5:
-        return (uint16_t)(rng() % (2 * bias + 2));
-    case 6:
-        return (uint16_t)(rng() % 70);
-    case 7:
-        return (uint16_t)(bias / 2 + rng() % 64);
-    case 8:
-        return (uint16_t)(bias + bias / 2 + rng() % 64);
-    default:
-        return (uint16_t)(bias - 35 + rng() % 72);
-    }
-}
-
-static struct softfp_ext pick_ext(void)
-{
-    struct softfp_ext out;
-
-    out.se = (uint16_t)(pick_exponent(16383) & 0x7fff);
-    out.se |= (uint16_t)(rng() & 0x8000);
-    out.sig = pick_sig();
-    if (rng() % 16 == 0)
-        out.sig = 0;
-    if (out.se & 0x7fff && rng() % 32 != 0) /* mostly supported encodings */
-        out.sig |= (uint64_t)1 << 63;
-    return out;
-}
-
-static uint64_t pick_f64(void)
-{
-    uint64_t e = pick_exponent(1023) & 0x7ff;
-
-    return (rng() & (uint64_t)1 << 63) | e << 52 | (rng() % 16 ? pick_sig() << 1 >> 12 : 0);
-}
-
-static uint32_t pick_f32(void)
-{
-    uint32_t e = pick_exponent(127) & 0xff;
-
-    return (uint32_t)(rng() & 0x80000000) | e << 23 |
-           (rng() % 16 ? (uint32_t)(pick_sig() << 1 >> 41) : 0);
+    return fp_draw_bits(&draw);
 }
 
 /* ---- x87 ---- */
@@ -369,7 +286,7 @@ static void x87_report(const struct x87_test *t, const struct x87_case *c, const
 
 static struct x87_case x87_draw(void)
 {
-    struct x87_case c = {.a = pick_ext(), .b = pick_ext()};
+    struct x87_case c = {.a = fp_draw_ext(&draw), .b = fp_draw_ext(&draw)};
 
     if (rng() % 8 == 0) { /* close to each other: cancellation */
         c.b = c.a;
@@ -404,7 +321,7 @@ END_TEST
 START_TEST(x87_bcd)
 {
     for (int n = 0; n < ROUNDS; n++) {
-        struct softfp_ext a = pick_ext();
+        struct softfp_ext a = fp_draw_ext(&draw);
         uint8_t host[10], soft[10];
         struct softfp_env env = {.precision = 64, .masks = 0x3f};
         uint16_t sw;
@@ -556,8 +473,8 @@ static struct sse_case sse_draw(const struct sse_test *t)
     struct sse_case c;
     uint32_t r = (uint32_t)rng();
 
-    c.a = t->from64 ? pick_f64() : pick_f32();
-    c.b = t->from64 ? pick_f64() : pick_f32();
+    c.a = t->from64 ? fp_draw_f64(&draw) : fp_draw_f32(&draw);
+    c.b = t->from64 ? fp_draw_f64(&draw) : fp_draw_f32(&draw);
     if (rng() % 8 == 0)
         c.b = c.a ^ (rng() >> (rng() & 63) & (t->from64 ? 0x801fffffffffffff : 0x80ffffff));
     c.mxcsr = 0x1f80 | (r & 0xe040 & (r >> 16));

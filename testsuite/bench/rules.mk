@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# make bench: our programs (static Linux i386), those of a Debian root where it can be fetched,
+# natively, under denali and under QEMU. BENCH_FLAGS: more for testsuite/bench/run.c.
+bench_dir = $(srcdir)/testsuite/bench
+ifneq ($(guest_static),)
+bench_names = $(patsubst $(bench_dir)/programs/%.c,%,$(wildcard $(bench_dir)/programs/*.c))
+bench_programs = $(addprefix bench/programs/,$(bench_names))
+BENCH_CFLAGS = -m32 -std=gnu11 -O2 -march=i686 -Wall -Wextra -static
+bench_sse = -msse2 -mfpmath=sse
+bench/programs/mandel bench/programs/nbody87: bench_flags = -mfpmath=387 -mno-sse
+bench/programs/nbodysse: bench_flags = $(bench_sse)
+bench/programs/matrix: bench_flags = $(bench_sse) -O3
+
+bench/programs/%: $(bench_dir)/programs/%.c $(bench_dir)/bench.h $(bench_dir)/programs/nbody.h config.mk
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(BENCH_CFLAGS) $(bench_flags) -o $@ $< -lm
+endif
+
+bench/run: $(bench_dir)/run.c $(bench_dir)/report.c $(bench_dir)/report.h config.mk
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c,$^) -lm
+
+bench_needs = bench/run $(bench_programs)
+bench = root=$$($(srcdir)/testsuite/debian/fetch debian) && root="--root $$root" || { echo "$$root"; root=; }; \
+	bench/run --programs bench/programs --scripts $(bench_dir)/scripts --work bench/work --denali ./denali \
+	$$root --json bench/bench.json --svg bench/bench.svg $(BENCH_FLAGS)

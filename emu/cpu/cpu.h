@@ -144,8 +144,8 @@ struct cpu {
 
     uint8_t code32; /* CS.D */
     uint8_t cpl;
-    uint8_t virtual_tsc;     /* RDTSC comes from the clock, not from the host */
-    uint8_t no_fpu_pointers; /* x87 instruction and operand pointers are always 0 */
+    uint8_t virtual_tsc;            /* RDTSC comes from the clock, not from the host */
+    uint8_t no_fpu_pointers;        /* x87 instruction and operand pointers are always 0 */
     volatile uint32_t stop_request; /* set by engine_stop from any thread */
 
     struct ram *ram;

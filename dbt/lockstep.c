@@ -23,8 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emu/cpu/interp.h"
-
 #define STRETCH_INSTRUCTIONS 500
 
 struct lockstep {
@@ -83,38 +81,71 @@ static void unhook_tsc(struct lockstep_cpu *lc)
     cpu->virtual_tsc = lc->tsc.virtual_tsc;
 }
 
-#define BLOCK_ENDS (ISA_T_JUMP | ISA_T_BRANCH | ISA_T_CALL | ISA_T_RET | ISA_T_END)
-
-/* One instruction by the interpreter. False: the stretch ends here (s->reference_exit says how). */
-static bool reference_step(struct cpu *cpu, struct lockstep_stretch *s, bool one_block)
+/* Books one instruction that the interpreter has tried. False: the stretch ends here. */
+static bool note_step(struct cpu *cpu, struct lockstep_stretch *s, enum cpu_status status,
+                      const struct isa_flags *flags)
 {
-    struct isa_insn insn;
-    enum cpu_status status = interp_fetch(cpu, &insn);
-    if (status == CPU_OK) {
-        struct isa_flags flags = isa_flags(&insn);
-        if (flags.reads & s->undefined)
-            return false;
-        s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->eip;
-        status = interp_execute(cpu, &insn);
-        if (status != CPU_FAULT)
-            s->undefined = (s->undefined & ~(uint32_t)flags.kills) | flags.undef;
-    }
     if (status == CPU_FAULT) {
         s->reference_exit = ENGINE_EXIT_FAULT;
         return false;
     }
+    s->undefined = (s->undefined & ~(uint32_t)flags->kills) | flags->undef;
     s->count++;
     cpu->icount++;
     if (status == CPU_EXIT)
         s->reference_exit = cpu->exit.reason;
-    return status == CPU_OK && !(one_block && (insn.row->attr & BLOCK_ENDS));
+    return status == CPU_OK;
+}
+
+/* The instructions of a block, `limit` at most. False: the stretch ends here. */
+static bool reference_block(struct cpu *cpu, struct lockstep_stretch *s, const struct interp_op *op,
+                            uint64_t limit)
+{
+    bool go_on = true;
+    interp_block_enter(cpu);
+    for (uint64_t i = 0; i < limit && go_on && !cpu->code_written; i++, op++) {
+        if (op->flags.reads & s->undefined) {
+            go_on = false;
+            break;
+        }
+        s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->eip;
+        go_on = note_step(cpu, s, interp_run_op(cpu, op), &op->flags);
+    }
+    interp_block_leave(cpu);
+    return go_on;
+}
+
+/* An instruction that is in no block: it crosses a page, or cannot be decoded. */
+static bool reference_single(struct cpu *cpu, struct lockstep_stretch *s)
+{
+    struct isa_insn insn;
+    struct isa_flags flags = {0};
+    enum cpu_status status = interp_fetch(cpu, &insn);
+    if (status == CPU_OK) {
+        flags = isa_flags(&insn);
+        if (flags.reads & s->undefined)
+            return false;
+        s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->eip;
+        status = interp_execute(cpu, &insn);
+    }
+    return note_step(cpu, s, status, &flags);
+}
+
+static bool reference_some(struct lockstep_cpu *lc, uint64_t limit)
+{
+    struct cpu *cpu = lc->cpu;
+    const struct interp_block *block = interp_cache_find(lc->cache, cpu);
+    if (!block->ops)
+        return reference_single(cpu, &lc->stretch);
+    uint64_t ops = limit < block->ops ? limit : block->ops;
+    return reference_block(cpu, &lc->stretch, interp_cache_ops(lc->cache, block), ops);
 }
 
 static void run_reference(struct lockstep_cpu *lc, uint64_t limit, bool one_block)
 {
     struct lockstep_stretch *s = &lc->stretch;
     lc->cpu->write_log = &lc->log.log;
-    while (s->count < limit && reference_step(lc->cpu, s, one_block))
+    while (s->count < limit && reference_some(lc, limit - s->count) && !one_block)
         ;
     lc->cpu->write_log = NULL;
     s->reference = *lc->cpu;
@@ -284,6 +315,14 @@ static enum engine_exit lockstep_run(struct engine *engine, struct cpu *cpu, uin
     return exit;
 }
 
+static void lockstep_cpu_free(struct lockstep_cpu *lc)
+{
+    lockstep_log_fini(&lc->log);
+    interp_cache_destroy(lc->cache);
+    free(lc->tsc.value);
+    free(lc);
+}
+
 static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
 {
     struct lockstep *ls = from_engine(engine);
@@ -293,13 +332,14 @@ static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t imag
     lc->cpu = cpu;
     cpu->no_fpu_pointers = 1; /* a translator does not know them: nobody keeps them */
     int err = lockstep_log_init(&lc->log, cpu->ram);
+    if (!err)
+        err = interp_cache_create(&lc->cache);
     hook_tsc(lc); /* the subject may decide now how it translates RDTSC */
     if (!err)
         err = ls->subject->ops->attach(ls->subject, cpu, image);
     unhook_tsc(lc);
     if (err) {
-        lockstep_log_fini(&lc->log);
-        free(lc);
+        lockstep_cpu_free(lc);
         return err;
     }
     lc->subject_state = cpu->engine_state;
@@ -317,9 +357,7 @@ static void lockstep_detach(struct engine *engine, struct cpu *cpu)
     ls->subject->ops->detach(ls->subject, cpu);
     cpu->engine_state = NULL;
     cpu->engine = NULL;
-    lockstep_log_fini(&lc->log);
-    free(lc->tsc.value);
-    free(lc);
+    lockstep_cpu_free(lc);
 }
 
 /* The subject's own calls expect its state behind cpu->engine_state. */

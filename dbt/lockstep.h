@@ -7,6 +7,7 @@
 #define DENALI_LOCKSTEP_H
 
 #include "emu/cpu/engine.h"
+#include "emu/cpu/interp_block.h"
 
 /* Takes `subject` over: destroyed with the result, and on failure too. It must count exactly. */
 MUST_CHECK int lockstep_create_pair(struct engine *subject, struct engine **out);
@@ -64,6 +65,7 @@ struct lockstep_tsc {
 struct lockstep_cpu {
     struct cpu *cpu;
     void *subject_state;
+    struct interp_cache *cache; /* the interpreter's */
     struct lockstep_log log;
     struct lockstep_tsc tsc;
     struct lockstep_stretch stretch;

@@ -80,21 +80,11 @@ static enum cpu_status run_block(struct cpu *cpu, const struct interp_op *op, ui
 {
     enum cpu_status status = CPU_OK;
     uint32_t i = 0;
-    cpu->code_page = (cpu_seg_base(cpu, ISA_CS) + cpu->eip) >> PAGE_BITS;
-    cpu->code_written = 0;
-    for (; i < limit && status == CPU_OK && !cpu->code_written; i++, op++) {
-        uint32_t start = cpu->eip;
-        cpu->eip = start + op->insn.len;
-        status = op->fn(cpu, op);
-        if (status == CPU_FAULT) {
-            cpu->eip = start;
-            break;
-        }
-    }
-    if (status == CPU_EXIT)
-        cpu->exit.length = op[-1].insn.len;
-    cpu->code_page = CPU_NO_PAGE;
-    *done = i;
+    interp_block_enter(cpu);
+    for (; i < limit && status == CPU_OK && !cpu->code_written; i++)
+        status = interp_run_op(cpu, op + i);
+    interp_block_leave(cpu);
+    *done = status == CPU_FAULT ? i - 1 : i;
     return status;
 }
 

@@ -23,6 +23,7 @@ struct interp_op {
     uint32_t disp, base_mask, index_mask; /* a mask is 0 where the register is absent */
     uint8_t base, index, shift;
     uint8_t dst, src; /* register numbers */
+    struct isa_flags flags;
     struct isa_insn insn;
 };
 
@@ -44,7 +45,35 @@ const struct interp_block *interp_cache_find(struct interp_cache *cache, struct 
 const struct interp_op *interp_cache_ops(const struct interp_cache *cache,
                                          const struct interp_block *block);
 
-/* Fills in fn and the fields it needs: a function made for this form, or the general one. */
+/*
+ * While a block runs: its page is watched, so that it ends after an instruction
+ * that writes to it (cpu->code_written). It must be left in any case.
+ */
+static inline void interp_block_enter(struct cpu *cpu)
+{
+    cpu->code_page = (cpu_seg_base(cpu, ISA_CS) + cpu->eip) >> PAGE_BITS;
+    cpu->code_written = 0;
+}
+
+static inline void interp_block_leave(struct cpu *cpu)
+{
+    cpu->code_page = CPU_NO_PAGE;
+}
+
+/* Executes one prepared instruction at cpu->eip, as interp_execute does. */
+MUST_CHECK static inline enum cpu_status interp_run_op(struct cpu *cpu, const struct interp_op *op)
+{
+    uint32_t start = cpu->eip;
+    cpu->eip = start + op->insn.len;
+    enum cpu_status status = op->fn(cpu, op);
+    if (status == CPU_FAULT)
+        cpu->eip = start;
+    else if (status == CPU_EXIT)
+        cpu->exit.length = op->insn.len;
+    return status;
+}
+
+/* Fills in everything from op->insn; fn is made for this form, or the general one. */
 void interp_prepare(struct interp_op *op);
 
 #endif

@@ -427,5 +427,6 @@ void interp_prepare(struct interp_op *op)
     op->imm = insn->imm;
     op->dst = (uint8_t)interp_operand_reg(insn, 0);
     op->src = (uint8_t)interp_operand_reg(insn, insn->row->op[1].method == ISA_M_NONE ? 0 : 1);
+    op->flags = isa_flags(insn);
     prepare_address(op);
 }

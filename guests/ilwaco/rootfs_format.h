@@ -5,9 +5,10 @@
  * width. Both sides take the other's bytes for hostile.
  *
  *   block 0            struct rootfs_super
- *   inodes_offset      struct rootfs_inode [inode_count]; number n is entry n - 1; 1 is the root
- *   anywhere behind    directories and symbolic links' targets, aligned to 8
- *   from data_offset   regular files, each from a 4096-byte border on, contiguous
+ *   blocks 1...        regular files, each from a 4096-byte border on, contiguous
+ *   meta_offset        struct rootfs_inode [inode_count]; number n is entry n - 1; 1 is the
+ *                      root; behind them directories and symbolic links' targets, each
+ *                      aligned to 8; meta_bytes in all
  *
  * A directory's bytes: struct rootfs_dirent [count], sorted by name (bytes
  * compared as unsigned), then the names without ends. "." and ".." are not there.
@@ -28,10 +29,10 @@ struct rootfs_super {
     uint64_t magic;
     uint32_t version;
     uint32_t inode_count;
-    uint64_t inodes_offset;
-    uint64_t data_offset;
+    uint64_t meta_offset;
+    uint64_t meta_bytes;
     uint64_t image_bytes;   /* of the whole image, a multiple of 4096 */
-    uint64_t meta_checksum; /* rootfs_hash of [inodes_offset, data_offset) */
+    uint64_t meta_checksum; /* rootfs_hash of the meta_bytes */
     uint64_t source_key;    /* the packer's own: tells whether the source has changed */
     uint64_t file_bytes;    /* sum of the regular files' sizes */
     uint64_t reserved[7];

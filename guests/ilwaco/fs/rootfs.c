@@ -27,7 +27,7 @@ static int read_inode(uint32_t number, struct rootfs_inode *out)
 {
     if (number - 1 >= super.inode_count)
         return -EIO;
-    int err = cache_read(disk, super.inodes_offset + (uint64_t)(number - 1) * sizeof *out, out,
+    int err = cache_read(disk, super.meta_offset + (uint64_t)(number - 1) * sizeof *out, out,
                          sizeof *out);
     if (err)
         return err;
@@ -212,7 +212,7 @@ static int read_super(void)
     bool good =
         super.magic == ROOTFS_MAGIC && super.version == ROOTFS_VERSION &&
         super.super_checksum == sum && super.image_bytes <= disk->blocks * BLOCK_SIZE &&
-        inside(super.inodes_offset, (uint64_t)super.inode_count * sizeof(struct rootfs_inode));
+        inside(super.meta_offset, (uint64_t)super.inode_count * sizeof(struct rootfs_inode));
     return good ? 0 : -EINVAL;
 }
 

@@ -237,6 +237,8 @@ static int fill(struct folder *folder, const struct entry *entry, struct pack_in
     inode->mtime_nsec = (uint32_t)st->st_mtim.tv_nsec;
     inode->rdev_major = major(st->st_rdev);
     inode->rdev_minor = minor(st->st_rdev);
+    if (S_ISDIR(st->st_mode))
+        inode->size = (uint64_t)st->st_size;
     if (S_ISREG(st->st_mode))
         return add_contents(folder, entry, inode);
     return S_ISLNK(st->st_mode) ? add_target(entry, inode) : S_ISSOCK(st->st_mode);
@@ -272,6 +274,7 @@ int pack_folder(const char *path, struct pack_writer *writer, struct pack_tree *
         tree->root->inode->mode = st.st_mode;
         tree->root->inode->uid = st.st_uid;
         tree->root->inode->gid = st.st_gid;
+        tree->root->inode->size = (uint64_t)st.st_size;
         tree->root->inode->mtime_sec = st.st_mtim.tv_sec;
     }
     int err = start(path, &walk, tree->root);

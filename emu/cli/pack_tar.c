@@ -153,6 +153,7 @@ static int make_inode(struct tar *tar, const struct tar_entry *entry, struct pac
     inode->uid = entry->uid;
     inode->gid = entry->gid;
     inode->mtime_sec = entry->mtime;
+    inode->size = S_ISDIR(type) ? ROOTFS_BLOCK : 0;
     inode->rdev_major = entry->major;
     inode->rdev_minor = entry->minor;
     if (S_ISLNK(type) && !(inode->target = strdup(entry->link ? entry->link : "")))

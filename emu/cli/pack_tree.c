@@ -120,6 +120,7 @@ static int insert(struct pack_tree *tree, struct pack_node *dir, uint32_t at, co
     dir->child[at] = node;
     dir->children++;
     node->parent = dir;
+    node->place = tree->places++;
     tree->nodes++;
     *out = node;
     return 0;

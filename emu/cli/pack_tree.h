@@ -12,7 +12,7 @@ struct pack_inode {
     struct pack_inode *next; /* of all, the newest first */
     uint32_t number;         /* given when the tree is written; 0 before */
     uint32_t mode, nlink, uid, gid;
-    uint64_t size, offset; /* regular: contents in the image */
+    uint64_t size, offset; /* regular: contents in the image; directory: size as stat tells it */
     int64_t mtime_sec;
     uint32_t mtime_nsec;
     uint32_t rdev_major, rdev_minor;
@@ -25,12 +25,15 @@ struct pack_node {
     struct pack_inode *inode;
     struct pack_node **child; /* sorted by name; directories only */
     uint32_t children, room;
+    uint32_t index; /* in its parent's `child`, when the tree is written */
+    uint32_t place; /* grows with every name added: the order of listings */
 };
 
 struct pack_tree {
     struct pack_node *root;
     struct pack_inode *inodes;
     uint32_t nodes;
+    uint32_t places;
 };
 
 /* At most this many names: a bound for hostile archives. */

@@ -142,6 +142,7 @@ static void put_inode(struct meta *meta, const struct pack_inode *inode, uint64_
         .rdev_major = inode->rdev_major,
         .rdev_minor = inode->rdev_minor,
         .count = count,
+        .shown_size = S_ISDIR(inode->mode) ? inode->size : size,
     };
 }
 
@@ -151,6 +152,29 @@ static uint64_t directory_bytes(const struct pack_node *dir)
     for (uint32_t i = 0; i < dir->children; i++)
         n += strlen(dir->child[i]->name);
     return n;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct pack_node *x = *(struct pack_node *const *)a, *y = *(struct pack_node *const *)b;
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+/* The order of a listing: the children by place, told as their indices in the sorted array. */
+static int put_order(const struct pack_node *dir, struct rootfs_dirent *out)
+{
+    struct pack_node **order = malloc(dir->children * sizeof(*order) + 1);
+    if (!order)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < dir->children; i++) {
+        dir->child[i]->index = i;
+        order[i] = dir->child[i];
+    }
+    qsort(order, dir->children, sizeof(*order), by_place);
+    for (uint32_t i = 0; i < dir->children; i++)
+        out[i].listed = order[i]->index;
+    free(order);
+    return 0;
 }
 
 static void put_directory(struct meta *meta, const struct pack_node *dir)
@@ -172,6 +196,7 @@ static void put_directory(struct meta *meta, const struct pack_node *dir)
         memcpy(meta->data + at + name_at, child->name, len);
         name_at += len;
     }
+    meta->err = put_order(dir, out);
     put_inode(meta, dir->inode, bytes, meta->offset + at, dir->children);
 }
 

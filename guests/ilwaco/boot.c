@@ -177,6 +177,7 @@ static void start_files(void)
     if (err)
         give_up("the root disk is damaged or not a packed root (error %d)", -err);
     vfs_init(root);
+    int64_t changed_ns = root->mtime_ns; /* our mounts are no change of the root */
     err = devfs_mount(vfs_root());
     if (!err)
         err = procfs_mount(vfs_root());
@@ -184,6 +185,7 @@ static void start_files(void)
         err = console_install();
     if (err)
         give_up("no memory for /dev and /proc (error %d)", -err);
+    root->mtime_ns = root->ctime_ns = changed_ns;
 }
 
 static void enter_directory(void)

@@ -48,8 +48,8 @@ struct rootfs_inode {
     int64_t mtime_sec;
     uint32_t mtime_nsec;
     uint32_t rdev_major, rdev_minor;
-    uint32_t count; /* directory: entries */
-    uint64_t reserved;
+    uint32_t count;      /* directory: entries */
+    uint64_t shown_size; /* directory: what stat tells, as the source had it */
 };
 
 struct rootfs_dirent {
@@ -57,7 +57,8 @@ struct rootfs_dirent {
     uint32_t name_offset; /* from the directory's first byte */
     uint16_t name_len;
     uint8_t type; /* mode >> 12 */
-    uint8_t reserved[5];
+    uint8_t reserved;
+    uint32_t listed; /* of entry i: which entry a listing shows as the i-th, as the source did */
 };
 
 _Static_assert(sizeof(struct rootfs_super) == 128, "superblock");

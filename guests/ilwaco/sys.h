@@ -215,8 +215,10 @@ int32_t sys_fstatfs(uint32_t fd, uint32_t out);
 int32_t sys_statfs64(uint32_t path, uint32_t size, uint32_t out);
 int32_t sys_fstatfs64(uint32_t fd, uint32_t size, uint32_t out);
 int32_t sys_getxattr(uint32_t path);
+int32_t sys_lgetxattr(uint32_t path);
 int32_t sys_fgetxattr(uint32_t fd);
 int32_t sys_listxattr(uint32_t path);
+int32_t sys_llistxattr(uint32_t path);
 int32_t sys_flistxattr(uint32_t fd);
 int32_t sys_setxattr(void);
 

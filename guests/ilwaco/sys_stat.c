@@ -385,10 +385,10 @@ static int32_t put_statfs64(uint32_t size, uint32_t out)
     return size == sizeof wide ? copy_to_user(out, &wide, sizeof wide) : -EINVAL;
 }
 
-static int exists(uint32_t path)
+static int exists(uint32_t path, uint32_t flags)
 {
     struct dentry *dentry;
-    int err = walk_user_dentry(AT_FDCWD, path, 0, &dentry);
+    int err = walk_user_dentry(AT_FDCWD, path, flags, &dentry);
     if (!err)
         dentry_release(dentry);
     return err;
@@ -396,7 +396,7 @@ static int exists(uint32_t path)
 
 int32_t sys_statfs(uint32_t path, uint32_t out)
 {
-    int err = exists(path);
+    int err = exists(path, 0);
     return err ? err : put_statfs(out);
 }
 
@@ -407,7 +407,7 @@ int32_t sys_fstatfs(uint32_t fd, uint32_t out)
 
 int32_t sys_statfs64(uint32_t path, uint32_t size, uint32_t out)
 {
-    int err = exists(path);
+    int err = exists(path, 0);
     return err ? err : put_statfs64(size, out);
 }
 
@@ -420,7 +420,13 @@ int32_t sys_fstatfs64(uint32_t fd, uint32_t size, uint32_t out)
 
 int32_t sys_getxattr(uint32_t path)
 {
-    int err = exists(path);
+    int err = exists(path, 0);
+    return err ? err : -ENODATA;
+}
+
+int32_t sys_lgetxattr(uint32_t path)
+{
+    int err = exists(path, WALK_NOFOLLOW);
     return err ? err : -ENODATA;
 }
 
@@ -431,7 +437,12 @@ int32_t sys_fgetxattr(uint32_t fd)
 
 int32_t sys_listxattr(uint32_t path)
 {
-    return exists(path);
+    return exists(path, 0);
+}
+
+int32_t sys_llistxattr(uint32_t path)
+{
+    return exists(path, WALK_NOFOLLOW);
 }
 
 int32_t sys_flistxattr(uint32_t fd)

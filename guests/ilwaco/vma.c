@@ -208,9 +208,10 @@ int vma_unmap(uint32_t start, uint32_t end)
     while (index < map.count && map.list[index].start < end) {
         struct vma vma = map.list[index];
         if (vma.kind != VMA_SHARED || !inode_unmap_shared(vma.dentry, vma.start, vma.end)) {
-            if (vma.prot && !(vma.prot & PROT_WRITE))
-                machine_protect(vma.start, vma.end - vma.start, MACHINE_READ_WRITE);
-            memory_clear(vma.start, vma.end - vma.start);
+            if (vma.prot & PROT_WRITE)
+                memory_clear(vma.start, vma.end - vma.start);
+            else
+                machine_discard(vma.start, vma.end - vma.start);
         }
         machine_protect(vma.start, vma.end - vma.start, MACHINE_NONE);
         remove_at(index);

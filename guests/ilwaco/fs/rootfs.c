@@ -83,7 +83,8 @@ static int load(uint32_t number, struct inode **out)
     inode->nlink = packed.nlink;
     inode->uid = packed.uid;
     inode->gid = packed.gid;
-    inode->size = packed.size;
+    inode->size = dir ? packed.shown_size : packed.size;
+    inode->lower[1] = dir ? packed.size : 0;
     inode->rdev = (uint64_t)packed.rdev_major << 8 | (packed.rdev_minor & 0xff);
     inode->mtime_ns = packed.mtime_sec * (int64_t)NS_PER_SEC + packed.mtime_nsec;
     inode->atime_ns = inode->ctime_ns = inode->mtime_ns;
@@ -118,7 +119,7 @@ static int compare(const char *a, uint32_t a_len, const char *b, uint32_t b_len)
 static uint32_t entries(const struct inode *dir)
 {
     uint32_t count = (uint32_t)dir->data,
-             room = (uint32_t)(dir->size / sizeof(struct rootfs_dirent));
+             room = (uint32_t)(dir->lower[1] / sizeof(struct rootfs_dirent));
     return count < room ? count : room;
 }
 
@@ -146,7 +147,12 @@ static int packed_lookup(struct inode *dir, const char *name, uint32_t len, stru
 static bool packed_list(struct inode *dir, uint32_t index, struct dir_entry *out)
 {
     struct rootfs_dirent entry;
-    if (index >= entries(dir) || read_dirent(dir, index, &entry, out->name))
+    uint32_t listed;
+    if (index >= entries(dir) ||
+        cache_read(disk,
+                   dir->lower[0] + index * sizeof entry + offsetof(struct rootfs_dirent, listed),
+                   &listed, sizeof listed) ||
+        listed >= entries(dir) || read_dirent(dir, listed, &entry, out->name))
         return false;
     out->ino = entry.inode;
     out->type = entry.type;

@@ -27,6 +27,8 @@ struct sim {
     struct sim_fault fault;
     uint64_t now, random, frames;
     bool cut;
+    void (*seen)(void *arg, unsigned to, const uint8_t *frame, size_t len);
+    void *seen_arg;
     struct flying **heap;
     size_t count, room;
 };
@@ -269,9 +271,18 @@ void sim_cut(struct sim *sim, bool cut)
     sim->cut = cut;
 }
 
+void sim_watch(struct sim *sim,
+               void (*seen)(void *arg, unsigned to, const uint8_t *frame, size_t len), void *arg)
+{
+    sim->seen = seen;
+    sim->seen_arg = arg;
+}
+
 static void deliver(struct sim *sim, struct flying *f)
 {
     struct side *from = &sim->side[!f->to];
+    if (sim->seen)
+        sim->seen(sim->seen_arg, f->to, f->bytes, f->len);
     netstack_input(sim->side[f->to].ns, f->bytes, f->len);
     from->in_flight--;
     if (from->was_full) {

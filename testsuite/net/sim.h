@@ -34,6 +34,10 @@ uint64_t sim_random(struct sim *sim);
 /* Frames vanish while it is cut. */
 void sim_cut(struct sim *sim, bool cut);
 
+/* Tells of every frame that arrives at a side. */
+void sim_watch(struct sim *sim,
+               void (*seen)(void *arg, unsigned to, const uint8_t *frame, size_t len), void *arg);
+
 /* An io over plain memory. */
 struct sim_io {
     struct net_io io;

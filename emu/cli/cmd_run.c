@@ -185,7 +185,7 @@ const struct cli_verb cli_run = {
         "any other i386 Linux program runs under Ilwaco, the guest OS that comes with it.\n"
         "\n"
         "  -m, --memory SIZE        memory, as 64M or 1G (default: what the image wishes;\n"
-        "                           1G for Linux programs, given as it is used)\n"
+        "                           3G for Linux programs, given as it is used)\n"
         "      --root DIR|TAR       the file tree of a Linux program, read-only with a writable\n"
         "                           layer in memory. A program found in there (by its absolute\n"
         "                           path, or by PATH) is taken from there, else it is a file here\n"

@@ -24,7 +24,7 @@
 #pragma weak pack_root_has_program
 
 /* A Linux program's memory, unless -m says otherwise: the host gives it as it is used. */
-#define LINUX_MEMORY GIB
+#define LINUX_MEMORY (3 * GIB)
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

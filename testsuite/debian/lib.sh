@@ -20,18 +20,19 @@ denali() {
         --env LC_ALL=C --env TERM=vt100 ${options-} "$@"
 }
 
-# same PROGRAM ARGS...: both, with the file $input (default: nothing) as standard input.
+# same PROGRAM ARGS...: both, with the file $input (default: nothing) piped into them.
 same() {
-    native "$@" <"${input:-/dev/null}" >"$TMPDIR/native.out" 2>"$TMPDIR/native.err"
+    what=$(printf '%s' "$*" | head -1 | cut -c1-60)
+    cat "${input:-/dev/null}" | native "$@" >"$TMPDIR/native.out" 2>"$TMPDIR/native.err"
     native_status=$?
     rm -rf "${root:?}"/tmp/*
-    case $native_status in 125 | 126 | 127) fail "$*: does not run natively: $(cat "$TMPDIR/native.err")" ;; esac
-    denali "$@" <"${input:-/dev/null}" >"$TMPDIR/out" 2>"$TMPDIR/err"
+    case $native_status in 125 | 126 | 127) fail "$what: does not run natively: $(cat "$TMPDIR/native.err")" ;; esac
+    cat "${input:-/dev/null}" | denali "$@" >"$TMPDIR/out" 2>"$TMPDIR/err"
     status=$?
     [ $status = $native_status ] ||
-        fail "$*: status $status, native $native_status: $(head -20 "$TMPDIR/err")"
-    cmp "$TMPDIR/native.out" "$TMPDIR/out" || fail "$*: the output differs: $(head -c 500 "$TMPDIR/err")"
-    cmp "$TMPDIR/native.err" "$TMPDIR/err" || fail "$*: stderr differs: $(diff "$TMPDIR/native.err" "$TMPDIR/err" | head -10)"
+        fail "$what: status $status, native $native_status: $(head -20 "$TMPDIR/err")"
+    cmp "$TMPDIR/native.out" "$TMPDIR/out" || fail "$what: the output differs: $(head -c 500 "$TMPDIR/err")"
+    cmp "$TMPDIR/native.err" "$TMPDIR/err" || fail "$what: stderr differs: $(diff "$TMPDIR/native.err" "$TMPDIR/err" | head -10)"
 }
 
 # text N FILE: N lines that look like words and numbers, the same each time.

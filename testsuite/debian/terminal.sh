@@ -14,7 +14,12 @@ screens() {
     "$BUILD/helpers/pty" $silent "$TMPDIR/keys" "$DENALI" run --engine "$engine" --root "$root" \
         --env PATH=/usr/bin:/bin --env HOME=/root --env LC_ALL=C --env TERM=vt100 "$@" >"$TMPDIR/out"
     status=$?
-    case $native_status in 9[89]) fail "$*: native status $native_status" ;; esac
+    case $native_status in
+    77) skip "no terminals here" ;;
+    9[89]) fail "$*: native status $native_status" ;;
+    esac
+    # What a guest's status cannot say, over 119, denali says as 119.
+    [ $native_status -le 119 ] || native_status=119
     [ $status = $native_status ] || fail "$*: status $status, native $native_status"
     cmp "$TMPDIR/native.out" "$TMPDIR/out" || fail "$*: the screens differ"
 }

@@ -163,6 +163,13 @@ static inline uint32_t tcp_data_end(const struct tcp *t)
     return t->tx_seq + t->tx.len;
 }
 
+/* The largest window that we can offer. */
+static inline uint32_t tcp_window_most(const struct tcp *t)
+{
+    uint32_t field = 65535u << t->rcv_scale;
+    return t->sk.rcvbuf < field ? t->sk.rcvbuf : field;
+}
+
 static inline uint32_t tcp_ts_now(const struct tcp *t)
 {
     return (uint32_t)(t->sk.ns->now >> 20) + t->ts_offset;

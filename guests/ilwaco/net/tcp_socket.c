@@ -91,13 +91,15 @@ static int tcp_send(struct net_sock *sk, struct net_io *io, unsigned flags,
 /* Tells the peer of new room if that is worth a segment. */
 static void window_opened(struct tcp *t)
 {
-    uint32_t space = t->sk.rcvbuf > t->rx.len ? t->sk.rcvbuf - t->rx.len : 0;
+    uint32_t most = tcp_window_most(t);
+    uint32_t space = t->rx.len < t->sk.rcvbuf ? t->sk.rcvbuf - t->rx.len : 0;
     uint32_t offered = seq_lt(t->rcv_nxt, t->rcv_adv) ? t->rcv_adv - t->rcv_nxt : 0;
-    uint32_t gain = space > offered ? space - offered : 0;
     if (!tcp_synchronized(t) || has_ended(t))
         return;
+    space = space < most ? space : most;
+    uint32_t gain = space > offered ? space - offered : 0;
     /* Acknowledgements carry small gains. */
-    if (gain >= t->sk.rcvbuf / 2 || (offered < t->sk.rcvbuf / 4 && gain >= 2u * t->rcv_mss))
+    if (gain >= most / 2 || (offered < most / 4 && gain >= 2u * t->rcv_mss))
         tcp_ack_now(t);
 }
 

@@ -10,6 +10,12 @@
 
 MUST_CHECK int dbt_create(const struct engine_options *options, struct engine **out);
 
+/* Of an engine that dbt_create made, while it does not run; `out` is a FILE *. */
+/* One line for each block, as perf reads from /tmp/perf-PID.map. */
+void dbt_dump_map(struct engine *engine, void *out);
+/* Guest and host code, as text, of the block that begins at eip in this processor's memory. */
+void dbt_dump_block(struct engine *engine, struct cpu *cpu, uint32_t eip, void *out);
+
 /* Interpreter and translator side by side, block by block, on one memory. */
 MUST_CHECK int lockstep_create(const struct engine_options *options, struct engine **out);
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For people: translations as text, and as a map for perf. Reads an engine
+ * that is not running.
+ */
+#include <capstone/capstone.h>
+#include <stdio.h>
+
+#include "dbt/engine_state.h"
+#include "dbt/translate.h"
+#include "emu/machine/ram.h"
+
+static void each_block(const struct image *image,
+                       void (*fn)(const struct image *image, const struct block *block, FILE *out),
+                       FILE *out)
+{
+    for (unsigned n = 0; n < CACHE_SEGMENTS; n++) {
+        const struct block *first = image->blocks + (size_t)n * image->block_cap;
+        for (uint32_t i = 0; i < image->segment[n].blocks; i++)
+            if (!first[i].dead)
+                fn(image, &first[i], out);
+    }
+}
+
+static void map_line(const struct image *image, const struct block *block, FILE *out)
+{
+    fprintf(out, "%llx %x guest_%08x\n",
+            (unsigned long long)(uintptr_t)(image->cache.rx + block->host), block->host_len,
+            block->eip);
+}
+
+void dbt_dump_map(struct engine *engine, void *out)
+{
+    struct dbt *dbt = CONTAINER_OF(engine, struct dbt, engine);
+    host_lock_enter(&dbt->lock);
+    for (const struct image *image = dbt->images; image; image = image->next)
+        each_block(image, map_line, out);
+    host_lock_leave(&dbt->lock);
+}
+
+static void print_code(cs_mode mode, const uint8_t *code, size_t len, uint64_t at, unsigned limit,
+                       const char *indent, FILE *out)
+{
+    csh handle;
+    cs_insn *insn;
+    if (cs_open(CS_ARCH_X86, mode, &handle) != CS_ERR_OK)
+        return;
+    cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_INTEL);
+    size_t count = cs_disasm(handle, code, len, at, limit, &insn);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s%08llx  %s %s\n", indent, (unsigned long long)insn[i].address,
+                insn[i].mnemonic, insn[i].op_str);
+    if (count)
+        cs_free(insn, count);
+    cs_close(&handle);
+}
+
+static void print_guest(const struct cpu *cpu, uint32_t eip, FILE *out)
+{
+    uint8_t bytes[ISA_MAX_LENGTH];
+    size_t have = sizeof(bytes);
+    while (have && ram_read(cpu->ram, eip, bytes, have))
+        have--;
+    print_code(CS_MODE_32, bytes, have, eip, 1, "", out);
+}
+
+static void print_block(const struct image *image, const struct block *block, const struct cpu *cpu,
+                        FILE *out)
+{
+    const uint8_t *host = image->cache.rx + block->host;
+    for (unsigned i = 0; i < block->sides; i++) {
+        uint32_t from = block->side[i].host;
+        uint32_t to = i + 1 < block->sides ? block->side[i + 1].host : block->host_len;
+        if (!i || block->side[i].eip != block->side[i - 1].eip)
+            print_guest(cpu, block->side[i].eip, out);
+        print_code(CS_MODE_64, host + from, to - from, block->host + from, 0, "          ", out);
+    }
+}
+
+void dbt_dump_block(struct engine *engine, struct cpu *cpu, uint32_t eip, void *out)
+{
+    struct dbt_cpu *d = cpu->engine_state;
+    (void)engine;
+    host_lock_enter(&d->image->lock);
+    const struct block *block = image_find(d->image, eip);
+    if (block)
+        print_block(d->image, block, cpu, out);
+    else
+        fprintf(out, "no translation of %08x\n", eip);
+    host_lock_leave(&d->image->lock);
+}

@@ -181,7 +181,7 @@ struct block *image_find(const struct image *image, uint32_t eip)
 
 static unsigned exact_bucket(uint32_t eip, uint32_t exact)
 {
-    return ((eip * 0x9e3779b1u) ^ (exact * 0x85ebca6bu)) >> 22 & (IMAGE_EXACT_BUCKETS - 1);
+    return ((eip * 0x9e3779b1u) ^ (exact * 0x85ebca6bu)) >> 17 & (IMAGE_EXACT_BUCKETS - 1);
 }
 
 struct block *image_find_exact(const struct image *image, uint32_t eip, uint32_t exact)

@@ -68,7 +68,7 @@ struct segment {
     uint32_t blocks, sides, exits;
 };
 
-#define IMAGE_EXACT_BUCKETS 1024u
+#define IMAGE_EXACT_BUCKETS 32768u
 
 /* Offsets of the stubs, see stub.h. */
 struct stubs {

@@ -58,5 +58,4 @@ same test -d /usr
 same test -f /usr
 same id -u
 same pwd
-same env
 same cat /no/such/file

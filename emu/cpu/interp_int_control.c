@@ -186,19 +186,21 @@ enum cpu_status interp_iret(struct cpu *cpu, const struct isa_insn *insn)
 }
 
 /* Signed: the index must lie within [lower, upper]. */
+/* The upper bound is read only if the lower one holds, as the processor does it. */
 enum cpu_status interp_bound(struct cpu *cpu, const struct isa_insn *insn)
 {
     unsigned bytes = insn->opsize;
-    uint32_t at = interp_address(cpu, insn), lower, upper;
-    enum cpu_status status = cpu_read_int(cpu, insn->seg, at, bytes, &lower);
-    if (status == CPU_OK)
-        status = cpu_read_int(cpu, insn->seg, at + bytes, bytes, &upper);
+    uint32_t at = interp_address(cpu, insn), bound;
+    int32_t index = flags_sign_extend(interp_reg(cpu, insn->reg, bytes), bytes);
+    enum cpu_status status = cpu_read_int(cpu, insn->seg, at, bytes, &bound);
     if (status)
         return status;
-    int32_t index = flags_sign_extend(interp_reg(cpu, insn->reg, bytes), bytes);
-    bool inside =
-        index >= flags_sign_extend(lower, bytes) && index <= flags_sign_extend(upper, bytes);
-    return inside ? CPU_OK : cpu_raise(cpu, CPU_BR);
+    if (index < flags_sign_extend(bound, bytes))
+        return cpu_raise(cpu, CPU_BR);
+    status = cpu_read_int(cpu, insn->seg, at + bytes, bytes, &bound);
+    if (status)
+        return status;
+    return index > flags_sign_extend(bound, bytes) ? cpu_raise(cpu, CPU_BR) : CPU_OK;
 }
 
 enum cpu_status interp_int3(struct cpu *cpu, const struct isa_insn *insn)

@@ -123,18 +123,16 @@ enum cpu_status interp_no_descriptor(struct cpu *cpu, const struct isa_insn *ins
 }
 
 /* Pure computation: raises the requested privilege level of the destination to the source's. */
+/* As the processor does it: the operand is written, and needs to be writable, only to change it. */
 enum cpu_status interp_arpl(struct cpu *cpu, const struct isa_insn *insn)
 {
-    uint32_t dst, src;
-    enum cpu_status status = interp_read_operand(cpu, insn, 0, &dst);
-    if (status == CPU_OK)
-        status = interp_read_operand(cpu, insn, 1, &src);
-    if (status)
-        return status;
+    uint32_t dst = interp_reg(cpu, insn->rm, 2), src = interp_reg(cpu, insn->reg, 2);
+    enum cpu_status status = CPU_OK;
+    if (insn->has_mem)
+        status = cpu_read_int(cpu, insn->seg, interp_address(cpu, insn), 2, &dst);
     bool lower = (dst & 3) < (src & 3);
-    if (lower)
-        dst = (dst & ~3u) | (src & 3);
-    status = interp_write_operand(cpu, insn, 0, dst);
+    if (status == CPU_OK && lower)
+        status = interp_write_operand(cpu, insn, 0, (dst & ~3u) | (src & 3));
     if (status == CPU_OK)
         flags_set(cpu, ISA_F_Z, lower ? ISA_F_Z : 0);
     return status;

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# The instruction tests and the fuzzer; their oracle is a 32-bit process on this CPU.
+insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form gen options runner_engine runner_native value)
+insn_programs = tests/insn tests/accept
+all_objs += $(insn_common) $(insn_programs:tests/%=obj/testsuite/insn/%.o)
+-include $(patsubst %.o,%.d,$(insn_common) $(insn_programs:tests/%=obj/testsuite/insn/%.o))
+tests: $(insn_programs)
+
+$(insn_programs): tests/%: obj/testsuite/insn/%.o $(insn_common) $(floor_libs)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(pie_ldflags) $(LDFLAGS) -o $@ $< $(insn_common) $(floor_libs) $(LIBS)
+
+ifneq ($(guest_static),)
+tests: insn/native32
+insn/native32: $(srcdir)/testsuite/insn/native32.c $(srcdir)/testsuite/insn/case.h config.mk Makefile
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(LINUX_CFLAGS) -fno-stack-protector -I$(srcdir) -static -no-pie -Wl,-Ttext-segment=0x70000000 -o $@ $<
+endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A runner executes cases. All of them are given the same and must come back
+ * with the same.
+ */
+#ifndef DENALI_INSN_RUNNER_H
+#define DENALI_INSN_RUNNER_H
+
+#include <stdbool.h>
+
+#include "testsuite/insn/case.h"
+
+struct runner {
+    const char *name;
+    /* Runs count (at most INSN_BATCH) cases; negative errno if the runner itself failed. */
+    int (*run)(struct runner *runner, const struct insn_case *cases, unsigned count,
+               struct insn_outcome *outcomes);
+    void (*destroy)(struct runner *runner);
+};
+
+/* The host's CPU through the 32-bit process `helper`. NULL: it cannot be started. */
+struct runner *runner_native_create(const char *helper);
+
+/* An engine: "interp", "dbt" or "lockstep". NULL: the host has none such. */
+struct runner *runner_engine_create(const char *name);
+
+#endif

@@ -39,10 +39,24 @@ MUST_CHECK enum cpu_status simd_load(struct simd *s, struct cpu *cpu, const stru
 /* Lane `i` of `size` bytes, zero- or sign-extended; the low `size` bytes of value are stored. */
 static inline uint64_t simd_lane(const uint8_t *reg, unsigned i, unsigned size)
 {
-    uint64_t value = 0;
+    const uint8_t *lane = reg + (size_t)i * size;
+    uint64_t q;
+    uint32_t d;
+    uint16_t w;
 
-    memcpy(&value, reg + (size_t)i * size, size);
-    return value;
+    switch (size) { /* copies of constant length, for speed */
+    case 8:
+        memcpy(&q, lane, 8);
+        return q;
+    case 4:
+        memcpy(&d, lane, 4);
+        return d;
+    case 2:
+        memcpy(&w, lane, 2);
+        return w;
+    default:
+        return *lane;
+    }
 }
 
 static inline int64_t simd_lane_signed(const uint8_t *reg, unsigned i, unsigned size)
@@ -54,7 +68,21 @@ static inline int64_t simd_lane_signed(const uint8_t *reg, unsigned i, unsigned 
 
 static inline void simd_set_lane(uint8_t *reg, unsigned i, unsigned size, uint64_t value)
 {
-    memcpy(reg + (size_t)i * size, &value, size);
+    uint8_t *lane = reg + (size_t)i * size;
+
+    switch (size) {
+    case 8:
+        memcpy(lane, &value, 8);
+        break;
+    case 4:
+        memcpy(lane, &value, 4);
+        break;
+    case 2:
+        memcpy(lane, &value, 2);
+        break;
+    default:
+        *lane = (uint8_t)value;
+    }
 }
 
 #endif

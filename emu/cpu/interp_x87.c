@@ -145,8 +145,8 @@ void x87_turn(struct cpu_fpu *fpu, int delta)
     uint8_t old[8][16];
 
     memcpy(old, fpu->st, sizeof(old));
-    memcpy(fpu->st, old + by, (8 - by) * 16);
-    memcpy(fpu->st + 8 - by, old, by * 16);
+    for (unsigned i = 0; i < 8; i++) /* copies of constant length, for speed */
+        memcpy(fpu->st[i], old[(i + by) & 7], 16);
     fpu->status = (uint16_t)((fpu->status & ~X87_TOP) | ((top + by) & 7) << 11);
 }
 

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CACHE_BLOCKS 2048u
-#define CACHE_OPS 8192u
+#define CACHE_BLOCKS 8192u
+#define CACHE_OPS 32768u
 
 struct interp_cache {
     uint32_t used; /* of ops */
@@ -82,7 +82,7 @@ const struct interp_block *interp_cache_find(struct interp_cache *cache, struct 
 {
     uint32_t eip = cpu->eip;
     uint32_t linear = cpu_seg_base(cpu, ISA_CS) + eip;
-    struct interp_block *block = &cache->block[(eip ^ eip >> 11) % CACHE_BLOCKS];
+    struct interp_block *block = &cache->block[(eip ^ eip >> 13) % CACHE_BLOCKS];
     if (block->eip == eip && block->ops) {
         const uint8_t *memory = cpu_page_ptr(cpu, linear, block->bytes, RAM_DENIED_READ);
         if (memory && same_code(block, memory))

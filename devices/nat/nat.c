@@ -23,6 +23,8 @@
 #define NAT_BATCH 64
 #define NAT_ROUND 512 /* frames from the VM before the host's sockets get their turn */
 #define NAT_TIMERS 8
+#define NAT_BACKLOG 4096
+#define NAT_START_FILES (NET_MAX_PUBLISH + 64) /* descriptors that may be open at the start */
 
 struct nat_timer {
     SlirpTimerCb call;
@@ -275,6 +277,20 @@ static int nat_publish(struct nat *nat, const struct net_publish *p, struct net_
                     p->host_port, inet_ntoa(host), p->udp ? " (udp)" : "", strerror(err));
 }
 
+/*
+ * libslirp listens with a backlog of 1, and a burst of clients waits seconds for
+ * their SYNs to be sent again. The descriptors are not told to us, so all are asked.
+ */
+static void nat_deepen_backlogs(void)
+{
+    for (int fd = 0; fd < NAT_START_FILES; fd++) {
+        int listening = 0;
+        socklen_t len = sizeof listening;
+        if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) && listening)
+            listen(fd, NAT_BACKLOG);
+    }
+}
+
 static Slirp *nat_slirp(struct nat *nat)
 {
     SlirpConfig config = {
@@ -309,6 +325,7 @@ int nat_create(int fd, const struct net_publish *publish, size_t count, struct n
         err = net_fail(why, -ENOMEM, "no memory for the NAT process");
     for (size_t i = 0; !err && i < count; i++)
         err = nat_publish(nat, &publish[i], why);
+    nat_deepen_backlogs();
     if (err)
         nat_destroy(nat);
     else

@@ -5,7 +5,7 @@
 netstack_objs = $(call objects,guests/ilwaco/net/*.c)
 net_rig_objs = $(patsubst %,obj/testsuite/net/%.o,sim services)
 net_main_objs = $(patsubst %,obj/testsuite/net/%.o,pair linux_tcp fuzz)
-all_objs += $(netstack_objs) $(net_rig_objs) $(net_main_objs)
+-include $(patsubst %.o,%.d,$(netstack_objs) $(net_rig_objs) $(net_main_objs))
 tests: tests/net_pair tests/net_linux tests/net_fuzz
 
 tests/net_pair: obj/testsuite/net/pair.o

@@ -2,10 +2,11 @@
 /*
  * Neighbours (RFC 826) and the way out to them.
  *
- * Invariants: the table is fixed; an entry that is being asked for holds at most
- * ARP_PENDING packets; strangers' ARP packets refresh entries but make none unless
- * they ask for us. A known address that is past its time is still used while it
- * is asked for again, so that traffic does not stop every minute.
+ * Invariants: the table is fixed; entries that are being asked for hold at most
+ * ARP_PENDING packets together (a burst of SYNs from one router must find room);
+ * strangers' ARP packets refresh entries but make none unless they ask for us. A known address that
+ * is past its time is still used while it is asked for again, so that traffic does not stop every
+ * minute.
  */
 #include "guests/ilwaco/net/internal.h"
 
@@ -64,15 +65,27 @@ static struct arp_entry *arp_find(struct netstack *ns, uint32_t ip)
     return NULL;
 }
 
+/* Takes the packet that waits longest, or NULL. */
+static struct chunk *arp_take(struct netstack *ns, struct arp_entry *entry)
+{
+    struct chunk *packet = entry->first;
+    if (!packet)
+        return NULL;
+    entry->first = packet->next;
+    ns->arp_pending--;
+    return packet;
+}
+
 /* Frees an entry; what waited for it is told if `error` is not 0. */
 static void arp_release(struct netstack *ns, struct arp_entry *entry, int error)
 {
     struct arp_entry old = *entry;
+    struct chunk *packet;
     memset(entry, 0, sizeof *entry);
-    for (unsigned i = 0; i < old.pending_count; i++) {
+    while ((packet = arp_take(ns, &old))) {
         if (error)
-            ip_failed(ns, old.pending[i]->data, old.pending[i]->number, error, 0);
-        pool_free(&ns->pool, old.pending[i]);
+            ip_failed(ns, packet->data, packet->number, error, 0);
+        pool_free(&ns->pool, packet);
     }
 }
 
@@ -94,7 +107,7 @@ static struct arp_entry *arp_new(struct netstack *ns, uint32_t ip)
 
 static void arp_ask(struct netstack *ns, struct arp_entry *entry)
 {
-    const uint8_t *to = entry->state == ARP_STALE ? entry->mac : mac_all;
+    const uint8_t *to = entry->state == ARP_STALE && !entry->tries ? entry->mac : mac_all;
     entry->tries++;
     entry->until = ns->now + ARP_RETRY;
     arp_packet_out(ns, ARP_REQUEST, to, mac_none, entry->ip);
@@ -141,26 +154,28 @@ static int arp_frame_out(struct netstack *ns, const uint8_t *mac, size_t len)
 static void arp_wait(struct netstack *ns, struct arp_entry *entry, size_t len)
 {
     struct chunk *packet = NULL;
-    if (entry->pending_count < ARP_PENDING)
+    if (ns->arp_pending < ARP_PENDING)
         packet = pool_alloc(&ns->pool, &ns->chunks.chunks);
     if (!packet) {
         ns->info.tx_dropped++;
         return;
     }
     packet->number = (uint32_t)len;
+    packet->next = NULL;
     memcpy(packet->data, frame_ip(ns), len);
-    entry->pending[entry->pending_count++] = packet;
+    *(entry->first ? entry->last : &entry->first) = packet;
+    entry->last = &packet->next;
+    ns->arp_pending++;
 }
 
 static void arp_learn(struct netstack *ns, struct arp_entry *entry, const uint8_t *mac)
 {
-    struct arp_entry waiting = *entry;
+    struct chunk *packet;
     entry->state = ARP_KNOWN;
     entry->until = ns->now + ARP_TRUST;
-    entry->pending_count = entry->tries = 0;
+    entry->tries = 0;
     memcpy(entry->mac, mac, 6);
-    for (unsigned i = 0; i < waiting.pending_count; i++) {
-        struct chunk *packet = waiting.pending[i];
+    while ((packet = arp_take(ns, entry))) {
         memcpy(frame_ip(ns), packet->data, packet->number);
         arp_frame_out(ns, entry->mac, packet->number);
         pool_free(&ns->pool, packet);
@@ -189,6 +204,13 @@ void arp_input(struct netstack *ns, const uint8_t *data, size_t len)
         arp_learn(ns, entry, arp->sender_mac);
     if (for_us && arp->op == be16(ARP_REQUEST))
         arp_packet_out(ns, ARP_REPLY, arp->sender_mac, arp->sender_mac, sender);
+}
+
+void arp_doubt(struct netstack *ns, uint32_t hop)
+{
+    struct arp_entry *entry = arp_find(ns, hop);
+    if (entry && entry->state == ARP_KNOWN)
+        entry->until = ns->now;
 }
 
 static int arp_multicast(struct netstack *ns, uint32_t group, size_t len)

@@ -92,7 +92,7 @@ void dgram_deliver(struct dgram_sock *d, const struct net_addr *from, const void
 /* ---- the interface ---- */
 
 #define ARP_ENTRIES 32
-#define ARP_PENDING 3 /* packets that wait for one address */
+#define ARP_PENDING 64 /* packets that wait for addresses, in all */
 
 enum arp_state { ARP_FREE, ARP_ASKING, ARP_KNOWN, ARP_STALE };
 
@@ -100,10 +100,9 @@ struct arp_entry {
     uint32_t ip;
     uint8_t mac[6];
     uint8_t state, tries;
-    uint64_t until;                     /* ASKING, STALE: next try; KNOWN: end of trust */
-    uint64_t used;                      /* for replacing the one that rests longest */
-    uint8_t pending_count;              /* ASKING */
-    struct chunk *pending[ARP_PENDING]; /* IP packets, their length in `number` */
+    uint64_t until;              /* ASKING, STALE: next try; KNOWN: end of trust */
+    uint64_t used;               /* for replacing the one that rests longest */
+    struct chunk *first, **last; /* ASKING: IP packets that wait, their length in `number` */
 };
 
 /* A datagram that is being put together. */
@@ -173,6 +172,7 @@ struct netstack {
     struct pool_kind dgram_kind, tcp_kind, ranges_kind;
 
     struct arp_entry arp[ARP_ENTRIES];
+    uint32_t arp_pending;
     struct net_timer arp_timer;
     struct fragment_slot fragment[FRAGMENT_SLOTS];
     struct net_timer fragment_timer;
@@ -223,6 +223,8 @@ void arp_init(struct netstack *ns);
 void arp_input(struct netstack *ns, const uint8_t *data, size_t len);
 void arp_announce(struct netstack *ns);
 void arp_forget(struct netstack *ns);
+/* Nothing comes back from the neighbour: its address is asked for again when it is used. */
+void arp_doubt(struct netstack *ns, uint32_t hop);
 /*
  * Sends the IP packet of `len` bytes that lies in ns->frame behind the Ethernet
  * head, to the neighbour `hop` (broadcast: to all). 0 (sent, or waits for ARP), or
@@ -238,6 +240,7 @@ int ip_send(struct netstack *ns, const struct ip_out *out, size_t len);
 int ip_send_bytes(struct netstack *ns, const struct ip_out *out, const void *payload, size_t len);
 /* The source address for `dst`; 0: no way there. */
 uint32_t ip_source(const struct netstack *ns, uint32_t dst);
+void ip_doubt(struct netstack *ns, uint32_t dst); /* see arp_doubt */
 bool ip_is_local(const struct netstack *ns, uint32_t ip);
 bool ip_is_broadcast(const struct netstack *ns, uint32_t ip);
 static inline bool ip_is_loopback(uint32_t ip)

@@ -42,6 +42,12 @@ uint32_t ip_source(const struct netstack *ns, uint32_t dst)
     return ip_hop(ns, dst) ? ns->info.addr : 0;
 }
 
+void ip_doubt(struct netstack *ns, uint32_t dst)
+{
+    if (!ip_is_local(ns, dst))
+        arp_doubt(ns, ip_hop(ns, dst));
+}
+
 uint32_t ip_room(const struct netstack *ns, uint32_t dst)
 {
     return (ip_is_local(ns, dst) ? NET_MTU_MAX : ns->info.mtu) - IP_LEN;

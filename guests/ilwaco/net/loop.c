@@ -5,8 +5,9 @@
  */
 #include "guests/ilwaco/net/internal.h"
 
-#define LOOP_ROUND 256 /* packets a poll takes in: two programs that answer each other do not end  \
-                        */
+#define LOOP_ROUND                                                                                 \
+    256 /* packets a poll takes in: two programs that answer each other do not end                 \
+         */
 
 int loop_send(struct netstack *ns, size_t len)
 {

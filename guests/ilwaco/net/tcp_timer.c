@@ -53,6 +53,8 @@ static void resend(struct tcp *t)
         t->snd_nxt = t->iss;
     else
         tcp_timeout_loss(t);
+    if (t->retransmits == 1) /* twice in vain: is the neighbour still who it was? */
+        ip_doubt(t->sk.ns, t->sk.remote.ip);
     t->rtt_at = 0;
     t->retransmits++;
     t->backoff++;

@@ -9,8 +9,9 @@
 #include "guests/ilwaco/memory.h"
 
 #define PHDRS_MAX 128u
-#define PIE_BASE 0x08000000u
+#define PIE_BASE 0x00500000u
 #define BRK_GAP 0x1000u
+#define BRK_SHARE 8 /* of memory, kept free for brk before mmap's part begins */
 
 struct elf_file {
     struct inode *inode;
@@ -173,19 +174,16 @@ static void set_layout(const struct elf_file *elf)
 {
     struct memory_layout *layout = memory_layout();
     uint32_t end = elf->high + elf->bias, limit = vma_limit();
-    uint32_t base = limit / 4 > end ? limit / 4 : end;
     layout->brk_start = layout->brk = end + BRK_GAP;
     layout->data_end = end;
-    layout->mmap_base = PAGE_UP(base + (limit - base) / 8);
+    layout->mmap_base = PAGE_UP(end + (limit - end) / BRK_SHARE);
     layout->brk_limit = limit;
 }
 
 static int load_program(struct elf_file *elf, struct dentry *dentry, struct exec_image *image)
 {
-    if (elf->header.type == ET_DYN) {
-        uint32_t base = vma_limit() / 4 < PIE_BASE ? vma_limit() / 4 : PIE_BASE;
-        elf->bias = (base & ~0xfffffu) - elf->low;
-    }
+    if (elf->header.type == ET_DYN)
+        elf->bias = PIE_BASE - elf->low;
     int err = load_segments(elf, dentry);
     if (err)
         return err;

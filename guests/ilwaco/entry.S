@@ -14,6 +14,15 @@
  */
 #include "guests/ilwaco/regs_offsets.h"
 
+    /* Frames are aligned to 16, as the stack must be where C code is called. */
+    .macro CALL_WITH_FRAME function
+    movl %esp, %eax
+    subl $12, %esp
+    pushl %eax
+    call \function
+    addl $16, %esp
+    .endm
+
     .text
     .globl ilwaco_start
 ilwaco_start:
@@ -45,6 +54,7 @@ trap_entry:
     movl FRAME_EAX(%esp), %eax
     cmpl $SYSCALL_TABLE_LEN, %eax
     jae trap_unknown
+    subl $8, %esp
     pushl %ebp
     pushl %edi
     pushl %esi
@@ -53,7 +63,7 @@ trap_entry:
     pushl %ebx
     cld
     call *syscall_table(,%eax,4)
-    addl $24, %esp
+    addl $32, %esp
 trap_leave:
     movl %eax, FRAME_EAX(%esp)
     cmpl $0, trap_work
@@ -70,21 +80,18 @@ trap_leave:
 
 trap_unknown:
     cld
+    subl $12, %esp
     pushl %eax
     call syscall_unknown
-    addl $4, %esp
+    addl $16, %esp
     jmp trap_leave
 
 trap_other:
     cld
-    pushl %esp
-    call trap_stray
-    addl $4, %esp
+    CALL_WITH_FRAME trap_stray
 
 trap_slow:
-    pushl %esp
-    call trap_finish
-    addl $4, %esp
+    CALL_WITH_FRAME trap_finish
     movl %esp, %eax             /* the frame */
     .byte 0x0f, 0xb9, 0xc0 + FN_RESUME
 
@@ -99,9 +106,7 @@ trap_resume_frame:
 upcall_entry:
     cld
     subl $FRAME_SIZE, %esp
-    pushl %esp
-    call trap_interrupt
-    addl $4, %esp
+    CALL_WITH_FRAME trap_interrupt
     jmp trap_slow
 
     /* esp = a small stack of its own, as the kernel's own copies fault too. */
@@ -111,9 +116,7 @@ fault_entry:
     movl $0, REGS_INTR_ENABLED
     call trap_fault             /* -> the program's frame; does not return for a kernel's fault */
     movl %eax, %esp
-    pushl %esp
-    call trap_user_fault
-    addl $4, %esp
+    CALL_WITH_FRAME trap_user_fault
     jmp trap_slow
 
     /* Where a new thread's first switch returns to: esp = its frame. */

@@ -16,6 +16,7 @@ struct pipe {
     char *ring;
     uint32_t bytes, head, used; /* size of the ring; next to read; bytes in it */
     uint32_t readers, writers, opens;
+    uint32_t ever_readers, ever_writers; /* how often an end was opened */
     struct wait_queue queue;
 };
 
@@ -130,6 +131,8 @@ static void count_end(struct pipe *pipe, const struct file *file, int by)
     pipe->readers += mode != O_WRONLY ? (uint32_t)by : 0;
     pipe->writers += mode != O_RDONLY ? (uint32_t)by : 0;
     pipe->opens += (uint32_t)by;
+    pipe->ever_readers += by > 0 && mode != O_WRONLY;
+    pipe->ever_writers += by > 0 && mode != O_RDONLY;
 }
 
 static void pipe_close(struct file *file)
@@ -153,6 +156,19 @@ static const struct file_ops pipe_ops = {
     .close = pipe_close,
 };
 
+/* Until the other end is there, or was there: it may have come and gone while we slept. */
+static int wait_for_other_end(struct pipe *pipe, uint32_t mode)
+{
+    uint32_t *now = mode == O_RDONLY ? &pipe->writers : &pipe->readers;
+    uint32_t *ever = mode == O_RDONLY ? &pipe->ever_writers : &pipe->ever_readers;
+    for (uint32_t before = *ever; !*now && *ever == before;) {
+        int err = wait_on(&pipe->queue, TIME_NEVER);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
 /* A FIFO's open waits for the other end, except for reading without blocking. */
 int fifo_open(struct inode *inode, struct file *file)
 {
@@ -170,14 +186,10 @@ int fifo_open(struct inode *inode, struct file *file)
     wake(&pipe->queue);
     if (mode == O_RDWR || (file->flags & O_NONBLOCK))
         return 0;
-    while (mode == O_RDONLY ? !pipe->writers : !pipe->readers) {
-        int err = wait_on(&pipe->queue, TIME_NEVER);
-        if (err) {
-            pipe_close(file);
-            return err;
-        }
-    }
-    return 0;
+    int err = wait_for_other_end(pipe, mode);
+    if (err)
+        pipe_close(file);
+    return err;
 }
 
 static struct dentry *pipe_dentry(void)

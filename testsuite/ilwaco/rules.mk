@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# Programs that say what Linux does: static i386 programs, run natively and under Ilwaco.
+ifneq ($(guest_static),)
+ilwaco_dir = $(srcdir)/testsuite/ilwaco
+ilwaco_programs = $(patsubst $(ilwaco_dir)/%.c,linux/%,$(wildcard $(ilwaco_dir)/*.c))
+tests: $(ilwaco_programs)
+
+linux/%: $(ilwaco_dir)/%.c $(ilwaco_dir)/check.h config.mk
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) -m32 -std=gnu11 -O1 -g -Wall -Wextra -D_GNU_SOURCE -static -pthread -o $@ $< -lm
+endif

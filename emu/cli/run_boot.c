@@ -19,10 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The packer may be absent from a build. */
-#pragma weak pack_root
-#pragma weak pack_root_has_program
-
 /* A Linux program's memory, unless -m says otherwise: the host gives it as it is used. */
 #define LINUX_MEMORY (3 * GIB)
 
@@ -249,8 +245,6 @@ static int plan(const struct run_options *o, struct boot *boot, struct why *why)
         err = option_env(o, boot);
     if (err)
         return why_fail(why, err, "no memory");
-    if (o->root && !pack_root)
-        return why_fail(why, -ENOTSUP, "--root: this build has no root packer");
     if (o->root)
         err = pack_root(o->root, &boot->root, why);
     if (!err)

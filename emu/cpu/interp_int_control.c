@@ -185,8 +185,10 @@ enum cpu_status interp_iret(struct cpu *cpu, const struct isa_insn *insn)
     return CPU_OK;
 }
 
-/* Signed: the index must lie within [lower, upper]. */
-/* The upper bound is read only if the lower one holds, as the processor does it. */
+/*
+ * Signed: the index must lie within [lower, upper]. The upper bound is read
+ * only if the lower one holds, as the processor does it.
+ */
 enum cpu_status interp_bound(struct cpu *cpu, const struct isa_insn *insn)
 {
     unsigned bytes = insn->opsize;

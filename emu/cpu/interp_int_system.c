@@ -122,8 +122,11 @@ enum cpu_status interp_no_descriptor(struct cpu *cpu, const struct isa_insn *ins
     return status;
 }
 
-/* Pure computation: raises the requested privilege level of the destination to the source's. */
-/* As the processor does it: the operand is written, and needs to be writable, only to change it. */
+/*
+ * Pure computation: raises the requested privilege level of the destination to
+ * the source's. The operand needs to be writable only if it changes, as with
+ * the processor.
+ */
 enum cpu_status interp_arpl(struct cpu *cpu, const struct isa_insn *insn)
 {
     uint32_t dst = interp_reg(cpu, insn->rm, 2), src = interp_reg(cpu, insn->reg, 2);

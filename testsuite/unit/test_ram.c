@@ -189,6 +189,13 @@ START_TEST(many_windows)
 }
 END_TEST
 
+/* Under AddressSanitizer the signals that these tests expect must reach Check. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "handle_segv=0";
+}
+
 int main(void)
 {
     Suite *suite = suite_create("ram");

@@ -126,10 +126,10 @@ static void put_mem(struct emit *e, unsigned reg, const struct emit_mem *mem)
 
 void emit_op_mem(struct emit *e, const struct emit_op *op, unsigned reg, const struct emit_mem *mem)
 {
-    if (mem->gs32) {
+    if (mem->gs || mem->gs32)
         emit_u8(e, 0x65);
+    if (mem->gs32)
         emit_u8(e, 0x67);
-    }
     put_opcode(e, op, rex_bits(op->wide, reg, mem->index, mem->base), op->opcode);
     put_mem(e, reg, mem);
 }

@@ -41,11 +41,11 @@ struct emit {
     bool full;
 };
 
-/* base + index * scale + disp; with `gs32` relative to GS and truncated to 32 bits. */
+/* base + index * scale + disp; with `gs` relative to GS, with `gs32` also truncated to 32 bits. */
 struct emit_mem {
     uint8_t base, index; /* enum emit_reg; index is never RSP */
     uint8_t scale;       /* 1, 2, 4, 8 */
-    bool gs32;
+    bool gs, gs32;
     int32_t disp;
 };
 

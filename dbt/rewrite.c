@@ -122,6 +122,23 @@ static struct emit_mem mem_truncated(const struct rewrite *r, const struct isa_i
     return mem;
 }
 
+/*
+ * A register and a small displacement: no truncation is needed. Two forms.
+ * Through r15 a load is a cycle faster, which pointer chases feel; relative to
+ * GS the address has no index, so that an instruction that also computes stays
+ * one micro-operation.
+ */
+static struct emit_mem mem_near(const struct isa_insn *insn, int32_t disp)
+{
+    bool only_moves = insn->row->sem == ISA_SEM_MOV || insn->row->sem == ISA_SEM_MOVZX ||
+                      insn->row->sem == ISA_SEM_MOVSX || (insn->row->attr & ISA_T_STACK);
+    struct emit_mem mem = emit_at(insn->base, disp);
+    if (only_moves)
+        return emit_at_index(EMIT_R15, insn->base, 1, disp);
+    mem.gs = true;
+    return mem;
+}
+
 bool rewrite_mem(struct rewrite *r, const struct isa_insn *insn, bool no_rex, struct emit_mem *out)
 {
     int32_t disp = (int32_t)insn->disp;
@@ -137,7 +154,7 @@ bool rewrite_mem(struct rewrite *r, const struct isa_insn *insn, bool no_rex, st
     else if (insn->base == ISA_NOREG && disp >= 0)
         *out = emit_at(EMIT_R15, disp);
     else if (insn->base != ISA_NOREG && insn->base != ISA_ESP && is_small(disp))
-        *out = emit_at_index(EMIT_R15, insn->base, 1, disp);
+        *out = mem_near(insn, disp);
     else
         *out = mem_truncated(r, insn);
     return true;

@@ -103,11 +103,38 @@ static void trap_return(struct rewrite *r)
     rewrite_jump_r9(r);
 }
 
+/* RESUME is the interpreter's: it happens once an interrupt, and loads everything. */
 bool rewrite_virt(struct rewrite *r, const struct isa_insn *insn)
 {
     unsigned code = (unsigned)(insn->reg << 3 | insn->rm);
-    if (code != r->image->flat.trapret_code)
+    if (code == r->image->flat.resume_code)
         return false;
-    trap_return(r);
+    if (code == r->image->flat.trapret_code)
+        trap_return(r);
+    else
+        rewrite_leave(r, STUB_HYPERCALL, rewrite_next_eip(r),
+                      code | (uint32_t)insn->len << STUB_LENGTH_SHIFT, true);
     return true;
+}
+
+/* `op`: the operand that names the port, by an immediate byte or DX. */
+static bool leave_to_port(struct rewrite *r, const struct isa_insn *insn, unsigned op, bool write)
+{
+    bool by_imm = insn->row->op[op].method == ISA_M_I;
+    unsigned bytes = insn->row->op[!op].width == ISA_W_b ? 1 : insn->opsize;
+    uint32_t payload = by_imm ? insn->imm & 0xff : STUB_PORT_DX;
+    payload |= (bytes | (write ? STUB_PORT_WRITE : 0)) << STUB_PORT_SHIFT;
+    payload |= (uint32_t)insn->len << STUB_LENGTH_SHIFT;
+    rewrite_leave(r, STUB_PORT, rewrite_next_eip(r), payload, true);
+    return true;
+}
+
+bool rewrite_in(struct rewrite *r, const struct isa_insn *insn)
+{
+    return leave_to_port(r, insn, 1, false);
+}
+
+bool rewrite_out(struct rewrite *r, const struct isa_insn *insn)
+{
+    return leave_to_port(r, insn, 0, true);
 }

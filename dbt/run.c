@@ -192,6 +192,28 @@ static enum engine_exit on_trap(struct dbt_cpu *d)
     return ENGINE_EXIT_FAULT;
 }
 
+static enum engine_exit on_hypercall(struct cpu *cpu)
+{
+    uint32_t payload = (uint32_t)cpu->slot[STUB_SLOT_PAYLOAD];
+    cpu->exit.reason = ENGINE_EXIT_HYPERCALL;
+    cpu->exit.hypercall = payload & 0xffff;
+    cpu->exit.length = (uint8_t)(payload >> STUB_LENGTH_SHIFT);
+    return ENGINE_EXIT_HYPERCALL;
+}
+
+static enum engine_exit on_port(struct cpu *cpu)
+{
+    uint32_t payload = (uint32_t)cpu->slot[STUB_SLOT_PAYLOAD];
+    uint32_t how = payload >> STUB_PORT_SHIFT & 0xff;
+    bool in_dx = (payload & 0xffff) == STUB_PORT_DX;
+    cpu->exit.reason = ENGINE_EXIT_PORT;
+    cpu->exit.port = (uint16_t)(in_dx ? cpu->gpr[ISA_EDX] : payload);
+    cpu->exit.port_size = (uint8_t)(how & ~STUB_PORT_WRITE);
+    cpu->exit.port_write = (how & STUB_PORT_WRITE) != 0;
+    cpu->exit.length = (uint8_t)(payload >> STUB_LENGTH_SHIFT);
+    return ENGINE_EXIT_PORT;
+}
+
 static enum engine_exit handle(struct dbt_cpu *d, uint32_t reason, uint64_t removals)
 {
     switch (reason) {
@@ -203,6 +225,10 @@ static enum engine_exit handle(struct dbt_cpu *d, uint32_t reason, uint64_t remo
         return interpret(d);
     case STUB_TRAP:
         return on_trap(d);
+    case STUB_HYPERCALL:
+        return on_hypercall(d->cpu);
+    case STUB_PORT:
+        return on_port(d->cpu);
     default:
         return GO_ON;
     }

@@ -35,13 +35,17 @@ enum stub_reason {
     STUB_CHAIN,     /* a direct jump: payload is the exit's id, eip its target */
     STUB_INTERP,    /* the interpreter is to do the instruction at eip */
     STUB_EXACT,     /* an exact block has ended */
-    STUB_HYPERCALL, /* payload: function | length << 8 */
-    STUB_PORT,      /* payload: port (or STUB_PORT_DX) | size << 16 | write << 20 | length << 24 */
+    STUB_HYPERCALL, /* payload: function, length; eip is after it */
+    STUB_PORT,      /* payload: port number, size, direction, length; eip is after it */
     STUB_TRAP,      /* the processor found a fault; dbt_cpu.trap tells which */
     STUB_KICK,      /* somebody wants the thread's attention */
 };
 
-#define STUB_PORT_DX 0xffffu
+/* Payload: bits 0-15 function or port, 16-23 size and direction of a port, 24-31 length. */
+#define STUB_PORT_DX 0xffffu /* the port's number is in DX */
+#define STUB_PORT_SHIFT 16u
+#define STUB_PORT_WRITE 0x80u
+#define STUB_LENGTH_SHIFT 24u
 
 /* Enters the cache at cpu->slot[STUB_SLOT_TARGET]; returns enum stub_reason. */
 typedef uint32_t (*stub_enter_fn)(uint8_t *window, const uint32_t *table, const uint8_t *cache);

@@ -24,8 +24,8 @@ head -c 3000000 "$root/usr/bin/python3.11" >"$TMPDIR/blob"
 cli --raw get blob | head -c 3000000 | cmp - "$TMPDIR/blob" || fail "3 MB came back changed"
 [ "$(cli eval 'local s = 0 for i = 1, 100000 do s = s + i end return s' 0)" = 5000050000 ] || fail "eval"
 [ "$(cli dbsize)" = 3 ] || fail "dbsize"
-for args in '-c 50 -P 1' '-c 20 -P 16' '-c 5 -d 10000'; do
-    timeout 50 redis-benchmark -h 127.0.0.1 -p $port -n 20000 --csv -t set,get,incr,lpush,lrange_100,mset $args \
+for args in '-n 20000 -c 50 -P 1' '-n 20000 -c 20 -P 16' '-n 1000 -c 5 -d 10000'; do
+    timeout 50 redis-benchmark -h 127.0.0.1 -p $port --csv -t set,get,incr,lpush,lrange_100,mset $args \
         >"$TMPDIR/bench" 2>&1 || fail "redis-benchmark $args: status $?: $(tail -3 "$TMPDIR/bench")"
     grep -qi error "$TMPDIR/bench" && fail "redis-benchmark $args: $(grep -i error "$TMPDIR/bench")"
 done

@@ -260,6 +260,7 @@ void boot_main(void)
     start_files();
     enter_directory();
     net_init();
+    net_install_resolv_conf();
     signal_reset_for_exec();
     struct denali_context *frame = thread_frame(thread_current);
     load_program(frame);

@@ -250,7 +250,9 @@ const char *boot_hostname(void);
 /* ---- the socket room (sys_socket.c, net/) gives these ---- */
 
 void net_init(void); /* at boot, before the program; no waiting: DHCP goes on in the background */
-/* What /etc/resolv.conf says now (the DNS servers, one a line), NUL-ended; its length. */
+void net_install_resolv_conf(void); /* at boot, when there is a file tree */
+/* What /etc/resolv.conf says (the DNS servers, one a line), NUL-ended; its length. May wait for
+ * DHCP's answer. */
 int net_resolv_conf(char *out, size_t room);
 int32_t sys_socketcall(uint32_t call, uint32_t args);
 int32_t sys_socket(uint32_t family, uint32_t type, uint32_t protocol);

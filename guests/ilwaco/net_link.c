@@ -9,6 +9,7 @@
  */
 #include "guests/ilwaco/socket.h"
 #include "guests/ilwaco/boot_params.h"
+#include "guests/ilwaco/fs/vfs.h"
 
 #define FRAME_ROOM 1514
 #define FRAME_BATCH 64
@@ -220,11 +221,16 @@ void net_init(void)
     net_after_call();
 }
 
-/* What /etc/resolv.conf says. */
+/* ---- names ---- */
+
+#define RESOLV_CONF "/etc/resolv.conf"
+#define RESOLV_TEXT "/proc/net/resolv.conf"
+
 int net_resolv_conf(char *out, size_t room)
 {
     struct netstack_info info;
     size_t at = 0;
+    net_wait_configured();
     netstack_info(net.stack, &info);
     if (room)
         *out = 0;
@@ -235,4 +241,22 @@ int net_resolv_conf(char *out, size_t room)
                                     ip >> 16 & 255, ip >> 8 & 255, ip & 255);
     }
     return (int)(at < room ? at : room);
+}
+
+/* A root with an /etc but without a word about name servers gets ours; its times stay. */
+void net_install_resolv_conf(void)
+{
+    struct walk walk;
+    if (!net.port || walk_path(vfs_root(), RESOLV_CONF, WALK_NOFOLLOW | WALK_PARENT, &walk))
+        return;
+    struct inode *dir = walk.parent ? walk.parent->inode : NULL;
+    if (dir && !walk.dentry) {
+        int64_t changed_ns = dir->mtime_ns;
+        struct inode *link = memory_symlink(RESOLV_TEXT, sizeof RESOLV_TEXT - 1);
+        struct dentry *name = link ? dentry_link(walk.parent, walk.name, walk.len, link) : NULL;
+        if (name)
+            dentry_release(name);
+        dir->mtime_ns = dir->ctime_ns = changed_ns;
+    }
+    walk_done(&walk);
 }

@@ -28,7 +28,8 @@ enum proc_dir {
     DIR_TASK_ONE,
     DIR_NET_ROOT,
     DIR_NET_CORE,
-    DIR_CPU0
+    DIR_CPU0,
+    DIR_NET
 };
 
 struct proc_row {
@@ -52,6 +53,10 @@ static const struct proc_row rows[] = {
     {DIR_PROC, 0, "version", FILE_MODE, proc_version},
     {DIR_PROC, 0, "filesystems", FILE_MODE, proc_filesystems},
     {DIR_PROC, 0, "cmdline", FILE_MODE, proc_empty},
+    {DIR_PROC, DIR_NET, "net", DIR_MODE, NULL},
+    {DIR_NET, 0, "resolv.conf", FILE_MODE, proc_resolv_conf},
+    {DIR_NET, 0, "dev", FILE_MODE, proc_net_dev},
+    {DIR_NET, 0, "route", FILE_MODE, proc_net_route},
     {DIR_SELF, DIR_FD, "fd", DIR_MODE, NULL},
     {DIR_SELF, DIR_TASK, "task", DIR_MODE, NULL},
     {DIR_SELF, 0, "exe", LINK_TEXT, proc_exe},

@@ -46,6 +46,11 @@ void proc_pipe_max(struct text *text);
 void proc_somaxconn(struct text *text);
 void proc_cpu_list(struct text *text);
 
+/* procfs_net.c */
+void proc_resolv_conf(struct text *text);
+void proc_net_dev(struct text *text);
+void proc_net_route(struct text *text);
+
 /* procfs_self.c: the process */
 void proc_self(struct text *text);
 void proc_thread_self(struct text *text);

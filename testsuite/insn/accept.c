@@ -168,7 +168,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct runners runners;
-    if (!options_parse(&options, argc, argv))
+    if (!options_parse(&options, 0, argc, argv))
         return 2;
     options.runners = "";
     int status = runners_open(&runners, &options);

@@ -124,7 +124,7 @@ static int run_rows(struct bench *b)
 int main(int argc, char **argv)
 {
     struct options options;
-    if (!options_parse(&options, argc, argv))
+    if (!options_parse(&options, 64, argc, argv))
         return 2;
     struct bench *b = calloc(1, sizeof(*b));
     if (!b)

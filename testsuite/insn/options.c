@@ -26,27 +26,30 @@ static bool take(const struct option *options, unsigned n, const char *name, con
     return false;
 }
 
-bool options_parse(struct options *o, int argc, char **argv)
+bool options_parse(struct options *o, uint64_t count, int argc, char **argv)
 {
-    uint64_t show = 1;
+    uint64_t show = 1, only = UINT64_MAX, classes = ~0u;
     const char *build = getenv("BUILD");
     *o = (struct options){
-        .runners = "interp,dbt,lockstep", .build = build ? build : ".", .seed = 1, .count = 64};
+        .runners = "interp,dbt,lockstep", .build = build ? build : ".", .seed = 1, .count = count};
     const struct option options[] = {
         {"--runners", &o->runners, NULL}, {"--rows", &o->rows, NULL},
         {"--native", &o->native, NULL},   {"--build", &o->build, NULL},
         {"--seed", NULL, &o->seed},       {"--count", NULL, &o->count},
-        {"--show", NULL, &show},
+        {"--show", NULL, &show},          {"--only", NULL, &only},
+        {"--classes", NULL, &classes},
     };
     for (int i = 1; i < argc; i += 2)
         if (i + 1 >= argc || !take(options, ARRAY_LEN(options), argv[i], argv[i + 1])) {
             fprintf(stderr,
                     "%s: unknown option %s; options are --runners --rows --native --build "
-                    "--seed --count --show, each with a value\n",
+                    "--seed --count --show --only --classes, each with a value\n",
                     argv[0], argv[i]);
             return false;
         }
     o->show = (unsigned)show;
+    o->only = (int64_t)only;
+    o->classes = (unsigned)classes;
     return true;
 }
 

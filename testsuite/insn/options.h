@@ -14,10 +14,12 @@ struct options {
     uint64_t seed;
     uint64_t count;
     unsigned show;
+    int64_t only;     /* fuzz: number of the one program, or -1 */
+    unsigned classes; /* fuzz: mask of enum program_class */
 };
 
-/* Defaults, then argv. Prints what is wrong and returns false. */
-bool options_parse(struct options *o, int argc, char **argv);
+/* Defaults (--count's is given), then argv. Prints what is wrong and returns false. */
+bool options_parse(struct options *o, uint64_t count, int argc, char **argv);
 
 /* Whether --rows names this row. */
 bool options_select(const struct options *o, const struct isa_row *row);

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 # The instruction tests and the fuzzer; their oracle is a 32-bit process on this CPU.
-insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form gen options runner_engine runner_native value)
-insn_programs = tests/insn tests/accept
-all_objs += $(insn_common) $(insn_programs:tests/%=obj/testsuite/insn/%.o)
--include $(patsubst %.o,%.d,$(insn_common) $(insn_programs:tests/%=obj/testsuite/insn/%.o))
+insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form gen options program runner_engine runner_native value)
+insn_programs = tests/insn tests/accept insn/fuzz
+all_objs += $(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs)))
+-include $(patsubst %.o,%.d,$(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs))))
 tests: $(insn_programs)
 
-$(insn_programs): tests/%: obj/testsuite/insn/%.o $(insn_common) $(floor_libs)
-	@mkdir -p $(@D)
-	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(pie_ldflags) $(LDFLAGS) -o $@ $< $(insn_common) $(floor_libs) $(LIBS)
+define insn_rule
+$(1): obj/testsuite/insn/$(notdir $(1)).o $(insn_common) $(floor_libs)
+	@mkdir -p $$(@D)
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(CFLAGS) $$(pie_ldflags) $$(LDFLAGS) -o $$@ $$< $(insn_common) $$(floor_libs) $$(LIBS)
+endef
+$(foreach p,$(insn_programs),$(eval $(call insn_rule,$(p))))
+fuzz_quick = insn/fuzz --runners interp,dbt $(FUZZ_ARGS)
 
 ifneq ($(guest_static),)
 tests: insn/native32

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "emu/isa/isa.h"
 #include "testsuite/insn/case.h"
 
 struct runner {
@@ -23,5 +24,12 @@ struct runner *runner_native_create(const char *helper);
 
 /* An engine: "interp", "dbt" or "lockstep". NULL: the host has none such. */
 struct runner *runner_engine_create(const char *name);
+
+/*
+ * The interpreter, one instruction at a time; each is shown to `observe` before
+ * it runs.
+ */
+typedef void (*runner_observe_fn)(void *opaque, const struct isa_insn *insn);
+struct runner *runner_step_create(runner_observe_fn observe, void *opaque);
 
 #endif

@@ -35,6 +35,8 @@ struct on_engine {
     struct ram *ram;
     struct cpu *cpu;
     bool attached;
+    runner_observe_fn observe; /* NULL: runs at full speed */
+    void *opaque;
 };
 
 static int write_memory(struct on_engine *e, const struct insn_case *c)
@@ -73,6 +75,27 @@ static int store_outcome(struct on_engine *e, enum engine_exit exit, struct insn
     return ram_read(e->ram, INSN_DATA, o->data, INSN_DATA_BYTES);
 }
 
+static void observe_next(struct on_engine *e)
+{
+    uint8_t bytes[ISA_MAX_LENGTH];
+    struct isa_insn insn;
+    if (ram_read(e->ram, e->cpu->eip, bytes, sizeof(bytes)) == 0 &&
+        isa_decode(bytes, sizeof(bytes), true, &insn) == ISA_OK)
+        e->observe(e->opaque, &insn);
+}
+
+static enum engine_exit run_to_end(struct on_engine *e)
+{
+    enum engine_exit exit = ENGINE_EXIT_BUDGET;
+    if (!e->observe)
+        return engine_run(e->cpu, BUDGET);
+    for (unsigned n = 0; n < BUDGET && exit == ENGINE_EXIT_BUDGET; n++) {
+        observe_next(e);
+        exit = engine_run(e->cpu, 1);
+    }
+    return exit;
+}
+
 static int engine_run_cases(struct runner *runner, const struct insn_case *cases, unsigned count,
                             struct insn_outcome *outcomes)
 {
@@ -82,7 +105,7 @@ static int engine_run_cases(struct runner *runner, const struct insn_case *cases
         if (err)
             return err;
         load_state(e->cpu, &cases[i].state);
-        enum engine_exit exit = engine_run(e->cpu, BUDGET);
+        enum engine_exit exit = run_to_end(e);
         if (exit == ENGINE_EXIT_DIVERGED)
             e->engine->ops->report(e->engine, e->cpu, stderr);
         err = store_outcome(e, exit, &outcomes[i]);
@@ -154,4 +177,16 @@ struct runner *runner_engine_create(const char *name)
         return &e->runner;
     engine_runner_destroy(&e->runner);
     return NULL;
+}
+
+struct runner *runner_step_create(runner_observe_fn observe, void *opaque)
+{
+    struct runner *runner = runner_engine_create("interp");
+    struct on_engine *e = (struct on_engine *)runner;
+    if (!e)
+        return NULL;
+    runner->name = "step";
+    e->observe = observe;
+    e->opaque = opaque;
+    return runner;
 }

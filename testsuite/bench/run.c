@@ -374,7 +374,7 @@ static bool parse(struct options *o, int argc, char **argv)
 {
     int letter;
 
-    *o = (struct options){.qemu = "/usr/bin/qemu-i386", .rounds = 5};
+    *o = (struct options){.qemu = "/usr/bin/qemu-i386", .rounds = 3};
     while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         if (!parse_one(o, letter))
             return false;

@@ -141,9 +141,11 @@ static void deliver(struct x87 *x, unsigned sem, const struct result *r)
 
     if (is_binary(sem))
         x87_pop(fpu);
-    x87_set(fpu, 0, softfp_round(r->first, &softfp_f80, &x->env));
+    struct softfp_num num = softfp_round(&r->first, &softfp_f80, &x->env);
+    x87_set(fpu, 0, &num);
+    num = softfp_round(&r->second, &softfp_f80, &x->env);
     if (pushes(sem))
-        x87_push(fpu, softfp_round(r->second, &softfp_f80, &x->env));
+        x87_push(fpu, &num);
 }
 
 void hostfp_x87(unsigned sem, struct cpu *cpu)
@@ -165,9 +167,10 @@ void hostfp_x87(unsigned sem, struct cpu *cpu)
 
 #define APPROXIMATE_BITS 12
 
-static uint32_t rounded(struct softfp_num num, struct softfp_env *env)
+static uint32_t rounded(const struct softfp_num *exact, struct softfp_env *env)
 {
-    num = softfp_round(num, &softfp_f32, env);
+    struct softfp_num num = softfp_round(exact, &softfp_f32, env);
+
     if (num.kind == SOFTFP_FINITE)
         num.sig &= ~(uint64_t)0 << (64 - APPROXIMATE_BITS);
     return softfp_pack_f32(&num);
@@ -177,17 +180,21 @@ uint32_t hostfp_rcp(uint32_t bits, bool daz)
 {
     struct softfp_env env = {.masks = X87_EXCEPTIONS, .sse = true, .daz = true, .ftz = true};
 
+    struct softfp_num one = softfp_from_int(1), x = softfp_unpack_f32(bits, &env);
+    struct softfp_num quotient = softfp_div(&one, &x, &env);
+
     (void)daz; /* denormals are zeros either way */
-    return rounded(softfp_div(softfp_from_int(1), softfp_unpack_f32(bits, &env), &env), &env);
+    return rounded(&quotient, &env);
 }
 
 uint32_t hostfp_rsqrt(uint32_t bits, bool daz)
 {
     struct softfp_env env = {.masks = X87_EXCEPTIONS, .sse = true, .daz = true, .ftz = true};
-    struct softfp_num root = softfp_sqrt(softfp_unpack_f32(bits, &env), &env);
+    struct softfp_num one = softfp_from_int(1), x = softfp_unpack_f32(bits, &env);
+    struct softfp_num root = softfp_sqrt(&x, &env), quotient = softfp_div(&one, &root, &env);
 
     (void)daz;
-    return rounded(softfp_div(softfp_from_int(1), root, &env), &env);
+    return rounded(&quotient, &env);
 }
 
 #endif

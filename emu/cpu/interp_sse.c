@@ -44,9 +44,10 @@ struct softfp_num sse_unpack(uint64_t bits, unsigned size, const struct softfp_e
     return size == 8 ? softfp_unpack_f64(bits, env) : softfp_unpack_f32((uint32_t)bits, env);
 }
 
-uint64_t sse_round_pack(struct softfp_num num, unsigned size, struct softfp_env *env)
+uint64_t sse_round_pack(const struct softfp_num *exact, unsigned size, struct softfp_env *env)
 {
-    num = softfp_round(num, size == 8 ? &softfp_f64 : &softfp_f32, env);
+    struct softfp_num num = softfp_round(exact, size == 8 ? &softfp_f64 : &softfp_f32, env);
+
     if (env->flags & ~env->masks & (SOFTFP_PRE | SOFTFP_OE | SOFTFP_UE))
         return 0;
     return size == 8 ? softfp_pack_f64(&num) : softfp_pack_f32(&num);
@@ -84,7 +85,7 @@ static const struct sse_arith {
 };
 
 /* Predicates 0..3: equal, less, less or equal, unordered; 4..7 their negations. */
-static uint64_t predicate(struct softfp_num a, struct softfp_num b, unsigned which,
+static uint64_t predicate(const struct softfp_num *a, const struct softfp_num *b, unsigned which,
                           struct softfp_env *env)
 {
     static const uint8_t holds[4] = {
@@ -100,8 +101,8 @@ static uint64_t predicate(struct softfp_num a, struct softfp_num b, unsigned whi
     return hit != (which >> 2 & 1) ? ~(uint64_t)0 : 0;
 }
 
-static struct softfp_num compute(unsigned op, struct softfp_num a, struct softfp_num b,
-                                 struct softfp_env *env)
+static struct softfp_num compute(unsigned op, const struct softfp_num *a,
+                                 const struct softfp_num *b, struct softfp_env *env)
 {
     switch (op) {
     case ADD:
@@ -123,16 +124,18 @@ static uint64_t element(const struct sse_arith *arith, uint64_t abits, uint64_t 
     struct softfp_num a = sse_unpack(abits, arith->size, env);
     struct softfp_num b = sse_unpack(bbits, arith->size, env);
 
+    struct softfp_num exact;
+
     switch (arith->op) {
     case CMP:
-        return predicate(a, b, imm & 7, env);
+        return predicate(&a, &b, imm & 7, env);
     case MIN: /* operands are delivered as they are, except denormals under DAZ */
     case MAX:
-        if (softfp_compare(a, b, false, env) == (arith->op == MIN ? SOFTFP_LESS : SOFTFP_GREATER))
-            b = a;
-        return arith->size == 8 ? softfp_pack_f64(&b) : softfp_pack_f32(&b);
+        exact = arith->op == MIN ? softfp_min(&a, &b, env) : softfp_max(&a, &b, env);
+        return arith->size == 8 ? softfp_pack_f64(&exact) : softfp_pack_f32(&exact);
     default:
-        return sse_round_pack(compute(arith->op, a, b, env), arith->size, env);
+        exact = compute(arith->op, &a, &b, env);
+        return sse_round_pack(&exact, arith->size, env);
     }
 }
 
@@ -169,14 +172,16 @@ enum cpu_status interp_sse_comi(struct cpu *cpu, const struct isa_insn *insn)
     bool quiet = sem == ISA_SEM_UCOMISS || sem == ISA_SEM_UCOMISD;
     struct softfp_env env = sse_env(cpu);
     struct sse_flags flags = {0};
+    struct softfp_num a, b;
     enum softfp_order order;
     struct simd s;
     enum cpu_status status = simd_load(&s, cpu, insn);
 
     if (status)
         return status;
-    order = softfp_compare(sse_unpack(simd_lane(simd_dest(&s), 0, size), size, &env),
-                           sse_unpack(simd_lane(s.src, 0, size), size, &env), quiet, &env);
+    a = sse_unpack(simd_lane(simd_dest(&s), 0, size), size, &env);
+    b = sse_unpack(simd_lane(s.src, 0, size), size, &env);
+    order = softfp_compare(&a, &b, quiet, &env);
     sse_collect(&flags, &env);
     status = sse_raise(cpu, &flags);
     if (status == CPU_OK)

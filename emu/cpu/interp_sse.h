@@ -24,6 +24,6 @@ MUST_CHECK enum cpu_status sse_raise(struct cpu *cpu, const struct sse_flags *al
 
 /* `size`: bytes of the element, 4 or 8. Packing gives 0 where #XM will forbid the result anyway. */
 struct softfp_num sse_unpack(uint64_t bits, unsigned size, const struct softfp_env *env);
-uint64_t sse_round_pack(struct softfp_num num, unsigned size, struct softfp_env *env);
+uint64_t sse_round_pack(const struct softfp_num *exact, unsigned size, struct softfp_env *env);
 
 #endif

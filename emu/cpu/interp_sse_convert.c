@@ -44,8 +44,9 @@ static uint64_t convert(const struct conversion *c, uint64_t bits, struct softfp
     else
         num = sse_unpack(bits, type_bytes[c->from], env);
     if (c->to == INT32)
-        return (uint64_t)softfp_to_int(num, 32, env);
-    return sse_round_pack(softfp_convert(num, env), type_bytes[c->to], env);
+        return (uint64_t)softfp_to_int(&num, 32, env);
+    num = softfp_convert(&num, env);
+    return sse_round_pack(&num, type_bytes[c->to], env);
 }
 
 /* Writes the converted elements, `bytes` of them, to a register of any kind. */

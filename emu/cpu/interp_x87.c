@@ -129,9 +129,9 @@ struct softfp_num x87_get(const struct cpu_fpu *fpu, unsigned i)
     return softfp_unpack_ext(x87_raw(fpu, i));
 }
 
-void x87_set(struct cpu_fpu *fpu, unsigned i, struct softfp_num value)
+void x87_set(struct cpu_fpu *fpu, unsigned i, const struct softfp_num *value)
 {
-    x87_set_raw(fpu, i, softfp_pack_ext(&value));
+    x87_set_raw(fpu, i, softfp_pack_ext(value));
 }
 
 void x87_free(struct cpu_fpu *fpu, unsigned i)
@@ -156,7 +156,7 @@ void x87_pop(struct cpu_fpu *fpu)
     x87_turn(fpu, 1);
 }
 
-void x87_push(struct cpu_fpu *fpu, struct softfp_num value)
+void x87_push(struct cpu_fpu *fpu, const struct softfp_num *value)
 {
     x87_turn(fpu, -1);
     x87_set(fpu, 0, value);

@@ -71,12 +71,12 @@ bool x87_empty(const struct cpu_fpu *fpu, unsigned i);
 struct softfp_ext x87_raw(const struct cpu_fpu *fpu, unsigned i);
 void x87_set_raw(struct cpu_fpu *fpu, unsigned i, struct softfp_ext value); /* tags it valid */
 struct softfp_num x87_get(const struct cpu_fpu *fpu, unsigned i);
-void x87_set(struct cpu_fpu *fpu, unsigned i, struct softfp_num value);
+void x87_set(struct cpu_fpu *fpu, unsigned i, const struct softfp_num *value);
 void x87_free(struct cpu_fpu *fpu, unsigned i);
 /* Moves TOP by `delta`; the image turns with it, tags stay with physical registers. */
 void x87_turn(struct cpu_fpu *fpu, int delta);
 void x87_pop(struct cpu_fpu *fpu);
-void x87_push(struct cpu_fpu *fpu, struct softfp_num value);
+void x87_push(struct cpu_fpu *fpu, const struct softfp_num *value);
 
 /* Memory operand as a number: binary32, binary64, extended by operand width. */
 MUST_CHECK enum cpu_status x87_read_real(struct x87 *x, struct softfp_num *out);

@@ -20,8 +20,8 @@ static const struct arith arith_of[ISA_SEMS] = {
 #undef ARITH
 };
 
-static struct softfp_num compute(unsigned op, struct softfp_num a, struct softfp_num b,
-                                 struct softfp_env *env)
+static struct softfp_num compute(unsigned op, const struct softfp_num *a,
+                                 const struct softfp_num *b, struct softfp_env *env)
 {
     switch (op) {
     case ADD:
@@ -39,12 +39,27 @@ static struct softfp_num compute(unsigned op, struct softfp_num a, struct softfp
     }
 }
 
+/* ST(dest) with a memory operand `b`, or with ST(other) where that is NULL. */
+static struct softfp_num arith_result(struct x87 *x, unsigned op, unsigned dest, unsigned other,
+                                      const struct softfp_num *b)
+{
+    const struct cpu_fpu *fpu = &x->cpu->fpu;
+
+    if (x87_empty(fpu, dest) || (!b && x87_empty(fpu, other))) {
+        x87_stack_fault(x, false);
+        return softfp_default_nan();
+    }
+    struct softfp_num left = x87_get(fpu, dest), right = b ? *b : x87_get(fpu, other);
+    struct softfp_num exact = compute(op, &left, &right, &x->env);
+    return softfp_round(&exact, &softfp_f80, &x->env);
+}
+
 enum cpu_status interp_x87_arith(struct cpu *cpu, const struct isa_insn *insn)
 {
     const struct arith *arith = &arith_of[insn->row->sem];
     unsigned dest = insn->row->op[0].method == ISA_M_STI ? insn->rm : 0;
     unsigned other = dest == 0 ? insn->rm : 0;
-    struct softfp_num b, result = softfp_default_nan();
+    struct softfp_num b;
     struct x87 x;
     enum cpu_status status = x87_begin(&x, cpu, insn);
 
@@ -52,16 +67,9 @@ enum cpu_status interp_x87_arith(struct cpu *cpu, const struct isa_insn *insn)
         status = arith->integer ? x87_read_int(&x, &b) : x87_read_real(&x, &b);
     if (status)
         return status;
-    if (x87_empty(&cpu->fpu, dest) || (!insn->has_mem && x87_empty(&cpu->fpu, other))) {
-        x87_stack_fault(&x, false);
-    } else {
-        if (!insn->has_mem)
-            b = x87_get(&cpu->fpu, other);
-        result = compute(arith->op, x87_get(&cpu->fpu, dest), b, &x.env);
-        result = softfp_round(result, &softfp_f80, &x.env);
-    }
+    struct softfp_num result = arith_result(&x, arith->op, dest, other, insn->has_mem ? &b : NULL);
     if (!x87_stopped(&x)) {
-        x87_set(&cpu->fpu, dest, result);
+        x87_set(&cpu->fpu, dest, &result);
         if (arith->pop)
             x87_pop(&cpu->fpu);
     }
@@ -120,7 +128,8 @@ enum cpu_status interp_x87_compare(struct cpu *cpu, const struct isa_insn *insn)
     } else {
         if (with_register)
             b = x87_get(&cpu->fpu, insn->rm);
-        order = softfp_compare(x87_get(&cpu->fpu, 0), b, compare->quiet, &x.env);
+        struct softfp_num a = x87_get(&cpu->fpu, 0);
+        order = softfp_compare(&a, &b, compare->quiet, &x.env);
     }
     set_order(&x, order, compare->eflags);
     x.keep_c1 = compare->eflags;
@@ -134,10 +143,10 @@ enum cpu_status interp_x87_compare(struct cpu *cpu, const struct isa_insn *insn)
 static struct softfp_num remainder_of(struct x87 *x, bool nearest)
 {
     const struct cpu_fpu *fpu = &x->cpu->fpu;
+    struct softfp_num a = x87_get(fpu, 0), b = x87_get(fpu, 1);
     unsigned quotient;
     bool partial;
-    struct softfp_num out =
-        softfp_rem(x87_get(fpu, 0), x87_get(fpu, 1), nearest, &quotient, &partial, &x->env);
+    struct softfp_num out = softfp_rem(&a, &b, nearest, &quotient, &partial, &x->env);
 
     if (out.kind == SOFTFP_NAN || x87_stopped(x))
         return out;
@@ -150,15 +159,17 @@ static struct softfp_num remainder_of(struct x87 *x, bool nearest)
 
 static struct softfp_num in_place(struct x87 *x)
 {
-    struct softfp_num a = x87_get(&x->cpu->fpu, 0);
+    struct softfp_num a = x87_get(&x->cpu->fpu, 0), b;
 
     switch (x->insn->row->sem) {
     case ISA_SEM_FSQRT:
-        return softfp_round(softfp_sqrt(a, &x->env), &softfp_f80, &x->env);
+        b = softfp_sqrt(&a, &x->env);
+        return softfp_round(&b, &softfp_f80, &x->env);
     case ISA_SEM_FRNDINT:
-        return softfp_round_int(a, &x->env);
+        return softfp_round_int(&a, &x->env);
     case ISA_SEM_FSCALE:
-        return softfp_scale(a, x87_get(&x->cpu->fpu, 1), &x->env);
+        b = x87_get(&x->cpu->fpu, 1);
+        return softfp_scale(&a, &b, &x->env);
     default:
         return remainder_of(x, x->insn->row->sem == ISA_SEM_FPREM1);
     }
@@ -181,7 +192,7 @@ enum cpu_status interp_x87_in_place(struct cpu *cpu, const struct isa_insn *insn
     else
         result = in_place(&x);
     if (!x87_stopped(&x))
-        x87_set(&cpu->fpu, 0, result);
+        x87_set(&cpu->fpu, 0, &result);
     return x87_finish(&x);
 }
 
@@ -211,7 +222,7 @@ enum cpu_status interp_x87_sign(struct cpu *cpu, const struct isa_insn *insn)
 
 enum cpu_status interp_x87_extract(struct cpu *cpu, const struct isa_insn *insn)
 {
-    struct softfp_num exponent = softfp_default_nan(), sig = exponent;
+    struct softfp_num exponent = softfp_default_nan(), sig = exponent, value;
     struct x87 x;
     enum cpu_status status = x87_begin(&x, cpu, insn);
 
@@ -221,11 +232,12 @@ enum cpu_status interp_x87_extract(struct cpu *cpu, const struct isa_insn *insn)
         x87_stack_fault(&x, false);
     else if (!x87_empty(&cpu->fpu, 7))
         x87_stack_fault(&x, true);
-    else
-        sig = softfp_extract(x87_get(&cpu->fpu, 0), &exponent, &x.env);
+    value = x87_get(&cpu->fpu, 0);
+    if (!x.stack_fault)
+        sig = softfp_extract(&value, &exponent, &x.env);
     if (!x87_stopped(&x)) {
-        x87_set(&cpu->fpu, 0, exponent);
-        x87_push(&cpu->fpu, sig);
+        x87_set(&cpu->fpu, 0, &exponent);
+        x87_push(&cpu->fpu, &sig);
     }
     return x87_finish(&x);
 }

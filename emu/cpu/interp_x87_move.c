@@ -6,14 +6,15 @@
  * Pushes `value` unless the stack is full or an unmasked invalid operand was
  * found. A denormal is loaded even where that exception is unmasked.
  */
-static enum cpu_status push_checked(struct x87 *x, struct softfp_num value)
+static enum cpu_status push_checked(struct x87 *x, const struct softfp_num *value)
 {
     struct cpu_fpu *fpu = &x->cpu->fpu;
+    struct softfp_num nan = softfp_default_nan();
 
     if (!x87_empty(fpu, 7)) {
         x->env.flags = 0;
         x87_stack_fault(x, true);
-        value = softfp_default_nan();
+        value = &nan;
     }
     if (!(x->env.flags & ~x->env.masks & SOFTFP_IE))
         x87_push(fpu, value);
@@ -39,14 +40,15 @@ enum cpu_status interp_x87_load_int(struct cpu *cpu, const struct isa_insn *insn
 
     if (status == CPU_OK)
         status = insn->row->sem == ISA_SEM_FBLD ? read_bcd(&x, &value) : x87_read_int(&x, &value);
-    return status ? status : push_checked(&x, value);
+    return status ? status : push_checked(&x, &value);
 }
 
 /* A register's bits as they are: also what softfp_num cannot carry. */
 static enum cpu_status push_raw(struct x87 *x, struct softfp_ext raw)
 {
     struct cpu_fpu *fpu = &x->cpu->fpu;
-    enum cpu_status status = push_checked(x, softfp_unpack_ext(raw));
+    struct softfp_num value = softfp_unpack_ext(raw);
+    enum cpu_status status = push_checked(x, &value);
 
     if (!x->stack_fault)
         x87_set_raw(fpu, 0, raw);
@@ -58,9 +60,10 @@ static enum cpu_status load_register(struct x87 *x)
     struct cpu_fpu *fpu = &x->cpu->fpu;
 
     if (x87_empty(fpu, x->insn->rm)) {
+        struct softfp_num nan = softfp_default_nan();
         x87_stack_fault(x, false);
         if (!x87_stopped(x))
-            x87_push(fpu, softfp_default_nan());
+            x87_push(fpu, &nan);
         return x87_finish(x);
     }
     return push_raw(x, x87_raw(fpu, x->insn->rm));
@@ -92,7 +95,10 @@ enum cpu_status interp_x87_load(struct cpu *cpu, const struct isa_insn *insn)
     if (isa_operand_bytes(insn, x87_mem_operand(insn)) == 10)
         return load_extended(&x);
     status = x87_read_real(&x, &value);
-    return status ? status : push_checked(&x, softfp_convert(value, &x.env));
+    if (status)
+        return status;
+    value = softfp_convert(&value, &x.env);
+    return push_checked(&x, &value);
 }
 
 /* ---- constants ---- */
@@ -124,7 +130,7 @@ enum cpu_status interp_x87_constant(struct cpu *cpu, const struct isa_insn *insn
         value.sig++;
     if (constant->beyond < 0 && (x.env.rounding == SOFTFP_DOWN || x.env.rounding == SOFTFP_CHOP))
         value.sig--;
-    return push_checked(&x, softfp_unpack_ext(value));
+    return push_raw(&x, value);
 }
 
 /* ---- stores ---- */
@@ -140,7 +146,8 @@ static void store_real(struct x87 *x, struct softfp_num value, struct stored *ou
     const struct softfp_format *format = out->size == 4 ? &softfp_f32 : &softfp_f64;
     uint64_t bits;
 
-    value = softfp_round(softfp_convert_store(value, &x->env), format, &x->env);
+    value = softfp_convert_store(&value, &x->env);
+    value = softfp_round(&value, format, &x->env);
     if (x->env.flags & ~x->env.masks & (SOFTFP_PRE | SOFTFP_OE | SOFTFP_UE))
         return;
     bits = out->size == 4 ? softfp_pack_f32(&value) : softfp_pack_f64(&value);
@@ -166,11 +173,11 @@ static void store_value(struct x87 *x, struct stored *out)
     switch (x->insn->row->sem) {
     case ISA_SEM_FIST:
     case ISA_SEM_FISTP:
-        integer = softfp_to_int(value, out->size * 8, &x->env);
+        integer = softfp_to_int(&value, out->size * 8, &x->env);
         memcpy(out->bytes, &integer, out->size);
         break;
     case ISA_SEM_FBSTP:
-        softfp_to_bcd(value, out->bytes, &x->env);
+        softfp_to_bcd(&value, out->bytes, &x->env);
         break;
     default:
         if (out->size == 10)

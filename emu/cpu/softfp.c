@@ -330,26 +330,33 @@ static struct softfp_num denormalised(struct softfp_num exact, unsigned bits,
     return normalise(num.sign, f->emin, num.sig);
 }
 
-struct softfp_num softfp_round(struct softfp_num num, const struct softfp_format *f,
+/* What leaves the range of normal numbers; `num` is rounded, `exact` is not. */
+static struct softfp_num out_of_range(struct softfp_num num, const struct softfp_num *exact,
+                                      unsigned bits, const struct softfp_format *f,
+                                      struct rounded r, struct softfp_env *env)
+{
+    if (num.exp > f->emax)
+        return overflowed(num, bits, f, r, env);
+    if (env->masks & SOFTFP_UE)
+        return denormalised(*exact, bits, f, env);
+    env->flags |= SOFTFP_UE;
+    num.exp += WRAP;
+    return trapped(num, f, r, env);
+}
+
+struct softfp_num softfp_round(const struct softfp_num *exact, const struct softfp_format *f,
                                struct softfp_env *env)
 {
     unsigned bits = f == &softfp_f80 ? env->precision : f->bits;
-    struct softfp_num exact = num;
+    struct softfp_num num = *exact;
     struct rounded r;
 
     if (num.kind != SOFTFP_FINITE || softfp_stopped(env))
         return num;
     r = round_bits(&num, bits, env->rounding);
     num.exp += r.carry;
-    if (num.exp > f->emax)
-        return overflowed(num, bits, f, r, env);
-    if (num.exp < f->emin) {
-        if (env->masks & SOFTFP_UE)
-            return denormalised(exact, bits, f, env);
-        env->flags |= SOFTFP_UE;
-        num.exp += WRAP;
-        return trapped(num, f, r, env);
-    }
+    if (num.exp > f->emax || num.exp < f->emin)
+        return out_of_range(num, exact, bits, f, r, env);
     env->up = r.up;
     env->flags |= r.inexact ? SOFTFP_PE : 0;
     return num;

@@ -108,7 +108,7 @@ struct softfp_num softfp_default_nan(void);
  * Rounds to `format` and raises overflow, underflow, precision. For softfp_f80
  * the significand is rounded to env->precision bits (precision control).
  */
-struct softfp_num softfp_round(struct softfp_num num, const struct softfp_format *format,
+struct softfp_num softfp_round(const struct softfp_num *exact, const struct softfp_format *format,
                                struct softfp_env *env);
 
 /*
@@ -128,44 +128,50 @@ struct softfp_num softfp_invalid(struct softfp_env *env);
 
 /* ---- operations; results are exact, to be rounded with softfp_round ---- */
 
-struct softfp_num softfp_add(struct softfp_num a, struct softfp_num b, struct softfp_env *env);
-struct softfp_num softfp_sub(struct softfp_num a, struct softfp_num b, struct softfp_env *env);
-struct softfp_num softfp_mul(struct softfp_num a, struct softfp_num b, struct softfp_env *env);
-struct softfp_num softfp_div(struct softfp_num a, struct softfp_num b, struct softfp_env *env);
-struct softfp_num softfp_sqrt(struct softfp_num a, struct softfp_env *env);
+struct softfp_num softfp_add(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env);
+struct softfp_num softfp_sub(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env);
+struct softfp_num softfp_mul(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env);
+struct softfp_num softfp_div(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env);
+struct softfp_num softfp_sqrt(const struct softfp_num *a, struct softfp_env *env);
 
 /*
  * A number on its way to another format: raises IE for a signalling NaN, DE for
  * a denormal. The x87 storing a register to memory raises no DE.
  */
-struct softfp_num softfp_convert(struct softfp_num a, struct softfp_env *env);
+struct softfp_num softfp_convert(const struct softfp_num *a, struct softfp_env *env);
 
-struct softfp_num softfp_convert_store(struct softfp_num a, struct softfp_env *env);
+struct softfp_num softfp_convert_store(const struct softfp_num *a, struct softfp_env *env);
 
 /* SSE MINxx and MAXxx: the second operand wherever the order is not strict. */
-struct softfp_num softfp_min(struct softfp_num a, struct softfp_num b, struct softfp_env *env);
-struct softfp_num softfp_max(struct softfp_num a, struct softfp_num b, struct softfp_env *env);
+struct softfp_num softfp_min(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env);
+struct softfp_num softfp_max(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env);
 
 enum softfp_order { SOFTFP_EQUAL, SOFTFP_LESS, SOFTFP_GREATER, SOFTFP_UNORDERED };
 
 /* Order of a to b. `quiet`: quiet NaNs do not raise SOFTFP_IE. */
-enum softfp_order softfp_compare(struct softfp_num a, struct softfp_num b, bool quiet,
+enum softfp_order softfp_compare(const struct softfp_num *a, const struct softfp_num *b, bool quiet,
                                  struct softfp_env *env);
 
 /* ---- integers ---- */
 
 /* To the nearest integral value in env's rounding, with SOFTFP_PE. Exact; no further rounding. */
-struct softfp_num softfp_round_int(struct softfp_num a, struct softfp_env *env);
+struct softfp_num softfp_round_int(const struct softfp_num *a, struct softfp_env *env);
 
 /*
  * To a signed integer of `width` bits (16, 32, 64) in env's rounding. What does
  * not fit raises SOFTFP_IE and gives the integer indefinite (only the top bit
  * of the width set, sign-extended).
  */
-int64_t softfp_to_int(struct softfp_num a, unsigned width, struct softfp_env *env);
+int64_t softfp_to_int(const struct softfp_num *a, unsigned width, struct softfp_env *env);
 
 /* 18-digit packed BCD, as FBSTP and FBLD have it. */
-void softfp_to_bcd(struct softfp_num a, uint8_t out[10], struct softfp_env *env);
+void softfp_to_bcd(const struct softfp_num *a, uint8_t out[10], struct softfp_env *env);
 struct softfp_num softfp_from_bcd(const uint8_t in[10]);
 
 /* ---- x87 only; FPREM's and FSCALE's results are rounded already ---- */
@@ -174,14 +180,15 @@ struct softfp_num softfp_from_bcd(const uint8_t in[10]);
  * FPREM (nearest false) and FPREM1 (true). `*quotient`: its low three bits;
  * `*partial`: the reduction is not complete (C2).
  */
-struct softfp_num softfp_rem(struct softfp_num a, struct softfp_num b, bool nearest,
+struct softfp_num softfp_rem(const struct softfp_num *a, const struct softfp_num *b, bool nearest,
                              unsigned *quotient, bool *partial, struct softfp_env *env);
 
 /* FSCALE: a times two to the power of b, chopped to an integer. */
-struct softfp_num softfp_scale(struct softfp_num a, struct softfp_num b, struct softfp_env *env);
+struct softfp_num softfp_scale(const struct softfp_num *a, const struct softfp_num *b,
+                               struct softfp_env *env);
 
 /* FXTRACT: returns the significand, `*exponent` as a number. */
-struct softfp_num softfp_extract(struct softfp_num a, struct softfp_num *exponent,
+struct softfp_num softfp_extract(const struct softfp_num *a, struct softfp_num *exponent,
                                  struct softfp_env *env);
 
 #endif

@@ -54,61 +54,80 @@ static void note_denormals(const struct softfp_num *a, const struct softfp_num *
     softfp_note_denormal(b, env);
 }
 
-static struct softfp_num add_finite(struct softfp_num a, struct softfp_num b,
-                                    const struct softfp_env *env)
+static struct softfp_num add_finite(const struct softfp_num *a, const struct softfp_num *b,
+                                    bool subtract, const struct softfp_env *env)
 {
-    struct softfp_num big = magnitude_less(&a, &b) ? b : a;
-    struct softfp_num small = magnitude_less(&a, &b) ? a : b;
-    u128 x = (u128)big.sig << 63; /* one bit of room for the carry */
-    u128 y = shift_right_sticky((u128)small.sig << 63, big.exp - small.exp);
+    bool swap = magnitude_less(a, b), b_sign = b->sign != subtract;
+    const struct softfp_num *big = swap ? b : a, *small = swap ? a : b;
+    u128 x = (u128)big->sig << 63; /* one bit of room for the carry */
+    u128 y = shift_right_sticky((u128)small->sig << 63, big->exp - small->exp);
 
-    x = a.sign == b.sign ? x + y : x - y;
+    x = a->sign == b_sign ? x + y : x - y;
     if (x == 0)
         return zero(env->rounding == SOFTFP_DOWN);
-    return from_wide(big.sign, big.exp + 1, x);
+    return from_wide(swap ? b_sign : a->sign, big->exp + 1, x);
 }
 
-struct softfp_num softfp_add(struct softfp_num a, struct softfp_num b, struct softfp_env *env)
+/* Sums with an infinity or a zero. */
+static struct softfp_num add_special(const struct softfp_num *a, const struct softfp_num *b,
+                                     bool subtract, const struct softfp_env *env)
+{
+    bool b_sign = b->sign != subtract;
+    struct softfp_num out = *a;
+
+    if (a->kind == SOFTFP_ZERO && b->kind == SOFTFP_ZERO)
+        return zero(a->sign == b_sign ? b_sign : env->rounding == SOFTFP_DOWN);
+    if (a->kind != SOFTFP_INF && b->kind != SOFTFP_ZERO) {
+        out = *b;
+        out.sign = b_sign;
+    }
+    return out;
+}
+
+static struct softfp_num add_or_subtract(const struct softfp_num *a, const struct softfp_num *b,
+                                         bool subtract, struct softfp_env *env)
 {
     struct softfp_num nan;
 
-    if (softfp_check_nans(&a, &b, env, &nan))
+    if (softfp_check_nans(a, b, env, &nan))
         return nan;
-    if (a.kind == SOFTFP_INF && b.kind == SOFTFP_INF && a.sign != b.sign)
+    if (a->kind == SOFTFP_INF && b->kind == SOFTFP_INF && (a->sign == b->sign) == subtract)
         return softfp_invalid(env);
-    note_denormals(&a, &b, env);
-    if (a.kind == SOFTFP_INF || b.kind == SOFTFP_INF)
-        return a.kind == SOFTFP_INF ? a : b;
-    if (a.kind == SOFTFP_ZERO && b.kind == SOFTFP_ZERO)
-        return zero(a.sign == b.sign ? a.sign : env->rounding == SOFTFP_DOWN);
-    if (a.kind == SOFTFP_ZERO || b.kind == SOFTFP_ZERO)
-        return a.kind == SOFTFP_ZERO ? b : a;
-    return add_finite(a, b, env);
+    note_denormals(a, b, env);
+    if (a->kind == SOFTFP_FINITE && b->kind == SOFTFP_FINITE)
+        return add_finite(a, b, subtract, env);
+    return add_special(a, b, subtract, env);
 }
 
-struct softfp_num softfp_sub(struct softfp_num a, struct softfp_num b, struct softfp_env *env)
+struct softfp_num softfp_add(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env)
 {
-    if (b.kind != SOFTFP_NAN)
-        b.sign = !b.sign;
-    return softfp_add(a, b, env);
+    return add_or_subtract(a, b, false, env);
 }
 
-struct softfp_num softfp_mul(struct softfp_num a, struct softfp_num b, struct softfp_env *env)
+struct softfp_num softfp_sub(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env)
 {
-    bool sign = a.sign != b.sign;
+    return add_or_subtract(a, b, true, env);
+}
+
+struct softfp_num softfp_mul(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env)
+{
+    bool sign = a->sign != b->sign;
     struct softfp_num nan;
 
-    if (softfp_check_nans(&a, &b, env, &nan))
+    if (softfp_check_nans(a, b, env, &nan))
         return nan;
-    if ((a.kind == SOFTFP_INF && b.kind == SOFTFP_ZERO) ||
-        (a.kind == SOFTFP_ZERO && b.kind == SOFTFP_INF))
+    if ((a->kind == SOFTFP_INF && b->kind == SOFTFP_ZERO) ||
+        (a->kind == SOFTFP_ZERO && b->kind == SOFTFP_INF))
         return softfp_invalid(env);
-    note_denormals(&a, &b, env);
-    if (a.kind == SOFTFP_INF || b.kind == SOFTFP_INF)
+    note_denormals(a, b, env);
+    if (a->kind == SOFTFP_INF || b->kind == SOFTFP_INF)
         return infinity(sign);
-    if (a.kind == SOFTFP_ZERO || b.kind == SOFTFP_ZERO)
+    if (a->kind == SOFTFP_ZERO || b->kind == SOFTFP_ZERO)
         return zero(sign);
-    return from_wide(sign, a.exp + b.exp + 1, (u128)a.sig * b.sig);
+    return from_wide(sign, a->exp + b->exp + 1, (u128)a->sig * b->sig);
 }
 
 static struct softfp_num div_finite(bool sign, const struct softfp_num *a,
@@ -129,27 +148,28 @@ static struct softfp_num div_finite(bool sign, const struct softfp_num *a,
                                .low = (uint64_t)half << 63 | (rest != 0)};
 }
 
-struct softfp_num softfp_div(struct softfp_num a, struct softfp_num b, struct softfp_env *env)
+struct softfp_num softfp_div(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env)
 {
-    bool sign = a.sign != b.sign;
+    bool sign = a->sign != b->sign;
     struct softfp_num nan;
 
-    if (softfp_check_nans(&a, &b, env, &nan))
+    if (softfp_check_nans(a, b, env, &nan))
         return nan;
-    if (a.kind == b.kind && a.kind != SOFTFP_FINITE)
+    if (a->kind == b->kind && a->kind != SOFTFP_FINITE)
         return softfp_invalid(env);
-    if (b.kind == SOFTFP_ZERO && a.kind == SOFTFP_FINITE) {
+    if (b->kind == SOFTFP_ZERO && a->kind == SOFTFP_FINITE) {
         env->flags |= SOFTFP_ZE;
         return infinity(sign);
     }
-    note_denormals(&a, &b, env);
-    if (a.kind == SOFTFP_INF)
+    note_denormals(a, b, env);
+    if (a->kind == SOFTFP_INF)
         return infinity(sign);
-    if (a.kind == SOFTFP_ZERO || b.kind == SOFTFP_INF)
+    if (a->kind == SOFTFP_ZERO || b->kind == SOFTFP_INF)
         return zero(sign);
-    if (b.kind == SOFTFP_ZERO)
+    if (b->kind == SOFTFP_ZERO)
         return infinity(sign);
-    return div_finite(sign, &a, &b);
+    return div_finite(sign, a, b);
 }
 
 /* Square root of x << 64, chopped, with the remainder: bit by bit, 64 steps. */
@@ -170,44 +190,44 @@ static uint64_t root_of(u128 x, u128 *rest)
     return (uint64_t)root;
 }
 
-struct softfp_num softfp_sqrt(struct softfp_num a, struct softfp_env *env)
+struct softfp_num softfp_sqrt(const struct softfp_num *a, struct softfp_env *env)
 {
     struct softfp_num out;
-    bool odd = a.exp & 1;
+    bool odd = a->exp & 1;
     u128 rest;
 
-    if (softfp_check_nan(&a, env, &out))
+    if (softfp_check_nan(a, env, &out))
         return out;
-    if (a.kind == SOFTFP_ZERO)
-        return a;
-    if (a.sign)
+    if (a->kind == SOFTFP_ZERO)
+        return *a;
+    if (a->sign)
         return softfp_invalid(env);
-    softfp_note_denormal(&a, env);
-    if (a.kind == SOFTFP_INF)
-        return a;
-    out = (struct softfp_num){.kind = SOFTFP_FINITE, .exp = (a.exp - odd) / 2};
-    out.sig = root_of((u128)a.sig << (odd ? 64 : 63), &rest);
+    softfp_note_denormal(a, env);
+    if (a->kind == SOFTFP_INF)
+        return *a;
+    out = (struct softfp_num){.kind = SOFTFP_FINITE, .exp = (a->exp - odd) / 2};
+    out.sig = root_of((u128)a->sig << (odd ? 64 : 63), &rest);
     /* (root + 1/2)^2 = root^2 + root + 1/4: the remainder decides half and sticky. */
     if (rest != 0)
         out.low = rest > out.sig ? TOP_BIT | 1 : 1;
     return out;
 }
 
-struct softfp_num softfp_convert(struct softfp_num a, struct softfp_env *env)
+struct softfp_num softfp_convert(const struct softfp_num *a, struct softfp_env *env)
 {
     struct softfp_num nan;
 
-    if (softfp_check_nan(&a, env, &nan))
+    if (softfp_check_nan(a, env, &nan))
         return nan;
-    softfp_note_denormal(&a, env);
-    return a;
+    softfp_note_denormal(a, env);
+    return *a;
 }
 
-struct softfp_num softfp_convert_store(struct softfp_num a, struct softfp_env *env)
+struct softfp_num softfp_convert_store(const struct softfp_num *a, struct softfp_env *env)
 {
     struct softfp_num nan;
 
-    return softfp_check_nan(&a, env, &nan) ? nan : a;
+    return softfp_check_nan(a, env, &nan) ? nan : *a;
 }
 
 /* ---- order ---- */
@@ -228,26 +248,28 @@ static enum softfp_order order_of(const struct softfp_num *a, const struct softf
     return less != a->sign ? SOFTFP_LESS : SOFTFP_GREATER;
 }
 
-enum softfp_order softfp_compare(struct softfp_num a, struct softfp_num b, bool quiet,
+enum softfp_order softfp_compare(const struct softfp_num *a, const struct softfp_num *b, bool quiet,
                                  struct softfp_env *env)
 {
     struct softfp_num nan;
 
-    if (softfp_check_nans(&a, &b, env, &nan)) {
+    if (softfp_check_nans(a, b, env, &nan)) {
         if (!quiet)
             env->flags |= SOFTFP_IE;
         return SOFTFP_UNORDERED;
     }
-    note_denormals(&a, &b, env);
-    return order_of(&a, &b);
+    note_denormals(a, b, env);
+    return order_of(a, b);
 }
 
-struct softfp_num softfp_min(struct softfp_num a, struct softfp_num b, struct softfp_env *env)
+struct softfp_num softfp_min(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env)
 {
-    return softfp_compare(a, b, false, env) == SOFTFP_LESS ? a : b;
+    return softfp_compare(a, b, false, env) == SOFTFP_LESS ? *a : *b;
 }
 
-struct softfp_num softfp_max(struct softfp_num a, struct softfp_num b, struct softfp_env *env)
+struct softfp_num softfp_max(const struct softfp_num *a, const struct softfp_num *b,
+                             struct softfp_env *env)
 {
-    return softfp_compare(a, b, false, env) == SOFTFP_GREATER ? a : b;
+    return softfp_compare(a, b, false, env) == SOFTFP_GREATER ? *a : *b;
 }

@@ -51,24 +51,24 @@ static void note_inexact(const struct integral *part, struct softfp_env *env)
     env->up = part->up;
 }
 
-struct softfp_num softfp_round_int(struct softfp_num a, struct softfp_env *env)
+struct softfp_num softfp_round_int(const struct softfp_num *a, struct softfp_env *env)
 {
     struct softfp_num out;
     struct integral part;
 
-    if (softfp_check_nan(&a, env, &out))
+    if (softfp_check_nan(a, env, &out))
         return out;
-    softfp_note_denormal(&a, env);
-    if (a.kind != SOFTFP_FINITE || a.exp >= 63 || softfp_stopped(env))
-        return a;
-    part = integral_part(&a, env->rounding);
+    softfp_note_denormal(a, env);
+    if (a->kind != SOFTFP_FINITE || a->exp >= 63 || softfp_stopped(env))
+        return *a;
+    part = integral_part(a, env->rounding);
     note_inexact(&part, env);
     if (part.value == 0)
-        return (struct softfp_num){.kind = SOFTFP_ZERO, .sign = a.sign};
+        return (struct softfp_num){.kind = SOFTFP_ZERO, .sign = a->sign};
     out = softfp_from_int((int64_t)(part.value & ~TOP_BIT));
     if (part.value & TOP_BIT) /* rounded up to 2^63 */
         out = (struct softfp_num){.kind = SOFTFP_FINITE, .exp = 63, .sig = part.value};
-    out.sign = a.sign;
+    out.sign = a->sign;
     return out;
 }
 
@@ -78,20 +78,20 @@ static int64_t indefinite(unsigned width, struct softfp_env *env)
     return -((int64_t)1 << (width - 2)) * 2;
 }
 
-int64_t softfp_to_int(struct softfp_num a, unsigned width, struct softfp_env *env)
+int64_t softfp_to_int(const struct softfp_num *a, unsigned width, struct softfp_env *env)
 {
     uint64_t limit = (uint64_t)1 << (width - 1);
     struct integral part;
 
-    if (a.kind == SOFTFP_ZERO)
+    if (a->kind == SOFTFP_ZERO)
         return 0;
-    if (a.kind != SOFTFP_FINITE || a.exp > 63)
+    if (a->kind != SOFTFP_FINITE || a->exp > 63)
         return indefinite(width, env);
-    part = integral_part(&a, env->rounding);
-    if (part.carry || part.value > limit - !a.sign)
+    part = integral_part(a, env->rounding);
+    if (part.carry || part.value > limit - !a->sign)
         return indefinite(width, env);
     note_inexact(&part, env);
-    return a.sign ? (int64_t)(0 - part.value) : (int64_t)part.value;
+    return a->sign ? (int64_t)(0 - part.value) : (int64_t)part.value;
 }
 
 static void bcd_indefinite(uint8_t out[10])
@@ -102,13 +102,13 @@ static void bcd_indefinite(uint8_t out[10])
     out[8] = out[9] = 0xff;
 }
 
-void softfp_to_bcd(struct softfp_num a, uint8_t out[10], struct softfp_env *env)
+void softfp_to_bcd(const struct softfp_num *a, uint8_t out[10], struct softfp_env *env)
 {
     struct integral part = {0};
 
-    if (a.kind == SOFTFP_FINITE && a.exp <= 63)
-        part = integral_part(&a, env->rounding);
-    else if (a.kind != SOFTFP_ZERO)
+    if (a->kind == SOFTFP_FINITE && a->exp <= 63)
+        part = integral_part(a, env->rounding);
+    else if (a->kind != SOFTFP_ZERO)
         part.carry = true;
     if (part.carry || part.value >= BCD_LIMIT) {
         env->flags |= SOFTFP_IE;
@@ -121,7 +121,7 @@ void softfp_to_bcd(struct softfp_num a, uint8_t out[10], struct softfp_env *env)
         out[i] = (uint8_t)(pair / 10 << 4 | pair % 10);
         part.value /= 100;
     }
-    out[9] = a.sign ? 0x80 : 0;
+    out[9] = a->sign ? 0x80 : 0;
 }
 
 struct softfp_num softfp_from_bcd(const uint8_t in[10])

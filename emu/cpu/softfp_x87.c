@@ -25,7 +25,7 @@ static struct softfp_num from_bits(bool sign, int32_t exp, uint64_t sig)
     return out;
 }
 
-static struct softfp_num round_64(struct softfp_num num, struct softfp_env *env)
+static struct softfp_num round_64(const struct softfp_num *num, struct softfp_env *env)
 {
     struct softfp_num out;
     uint8_t precision = env->precision;
@@ -62,53 +62,60 @@ static struct softfp_num nearest_rest(const struct softfp_num *a, const struct s
     return from_bits(a->sign, b->exp, rest);
 }
 
-static struct softfp_num rem_finite(struct softfp_num a, struct softfp_num b, bool nearest,
-                                    unsigned *quotient, bool *partial)
+/* |a| is between a quarter of |b| and |b|: FPREM1 compares it with half of |b|. */
+static struct softfp_num nearest_small(const struct softfp_num *a, const struct softfp_num *b,
+                                       unsigned *quotient)
 {
-    int32_t distance = a.exp - b.exp;
+    u128 twice = ((u128)b->sig << 1) - a->sig; /* 2 (|b| - |a|), below 2^65 */
+
+    if (a->sig <= b->sig)
+        return *a;
+    *quotient = 1;
+    return from_bits(!a->sign, b->exp - 1, (uint64_t)twice);
+}
+
+static struct softfp_num rem_finite(const struct softfp_num *a, const struct softfp_num *b,
+                                    bool nearest, unsigned *quotient, bool *partial)
+{
+    int32_t distance = a->exp - b->exp;
     uint64_t q = 0, rest;
     struct softfp_num out;
 
     if (distance < -1 || (distance < 0 && !nearest))
-        return a;
+        return *a;
+    if (distance < 0)
+        return nearest_small(a, b, quotient);
     if (distance >= 64) { /* the processor takes 32 to 63 bits of the quotient at a time */
         int32_t steps = (distance & 31) | 32;
-        rest = reduce(a.sig, b.sig, steps, &q);
+        rest = reduce(a->sig, b->sig, steps, &q);
         *partial = true;
-        return from_bits(a.sign, a.exp - steps, rest);
+        return from_bits(a->sign, a->exp - steps, rest);
     }
-    if (distance < 0) { /* a is between a quarter of b and b: compare with half of b */
-        bool above = a.sig > b.sig;
-        if (!above)
-            return a;
-        *quotient = 1;
-        /* b - a, with a shifted right by one: both doubled, below 2^65 */
-        u128 twice = ((u128)b.sig << 1) - a.sig;
-        out = from_bits(!a.sign, b.exp - 1, (uint64_t)twice);
-        return out;
-    }
-    rest = reduce(a.sig, b.sig, distance, &q);
-    out = nearest ? nearest_rest(&a, &b, rest, &q) : from_bits(a.sign, b.exp, rest);
+    rest = reduce(a->sig, b->sig, distance, &q);
+    out = nearest ? nearest_rest(a, b, rest, &q) : from_bits(a->sign, b->exp, rest);
     *quotient = q & 7;
-    return out.kind == SOFTFP_ZERO ? (struct softfp_num){.kind = SOFTFP_ZERO, .sign = a.sign} : out;
+    if (out.kind == SOFTFP_ZERO)
+        out.sign = a->sign;
+    return out;
 }
 
-struct softfp_num softfp_rem(struct softfp_num a, struct softfp_num b, bool nearest,
+struct softfp_num softfp_rem(const struct softfp_num *a, const struct softfp_num *b, bool nearest,
                              unsigned *quotient, bool *partial, struct softfp_env *env)
 {
-    struct softfp_num nan;
+    struct softfp_num out;
 
     *quotient = 0;
     *partial = false;
-    if (softfp_check_nans(&a, &b, env, &nan))
-        return nan;
-    if (a.kind == SOFTFP_INF || b.kind == SOFTFP_ZERO)
+    if (softfp_check_nans(a, b, env, &out))
+        return out;
+    if (a->kind == SOFTFP_INF || b->kind == SOFTFP_ZERO)
         return softfp_invalid(env);
-    softfp_note_denormal(&a, env);
-    softfp_note_denormal(&b, env);
-    if (a.kind == SOFTFP_ZERO || b.kind == SOFTFP_INF)
-        return a;
-    return round_64(rem_finite(a, b, nearest, quotient, partial), env);
+    softfp_note_denormal(a, env);
+    softfp_note_denormal(b, env);
+    if (a->kind == SOFTFP_ZERO || b->kind == SOFTFP_INF)
+        return *a;
+    out = rem_finite(a, b, nearest, quotient, partial);
+    return round_64(&out, env);
 }
 
 /* The integer part of a scale operand, clamped. */
@@ -122,47 +129,58 @@ static int32_t scale_of(const struct softfp_num *b)
     return b->sign ? -n : n;
 }
 
-struct softfp_num softfp_scale(struct softfp_num a, struct softfp_num b, struct softfp_env *env)
+/* FSCALE by an infinity. */
+static struct softfp_num scale_infinitely(const struct softfp_num *a, bool down,
+                                          struct softfp_env *env)
 {
-    struct softfp_num nan;
+    struct softfp_num out = *a;
 
-    if (softfp_check_nans(&a, &b, env, &nan))
-        return nan;
-    if (b.kind == SOFTFP_INF) {
-        if (a.kind == (b.sign ? SOFTFP_INF : SOFTFP_ZERO))
-            return softfp_invalid(env);
-        softfp_note_denormal(&a, env);
-        if (a.kind == SOFTFP_FINITE)
-            a.kind = b.sign ? SOFTFP_ZERO : SOFTFP_INF;
-        return a;
-    }
-    softfp_note_denormal(&a, env);
-    softfp_note_denormal(&b, env);
-    if (a.kind != SOFTFP_FINITE || b.kind == SOFTFP_ZERO)
-        return a;
-    a.exp += scale_of(&b);
-    return round_64(a, env);
+    if (a->kind == (down ? SOFTFP_INF : SOFTFP_ZERO))
+        return softfp_invalid(env);
+    softfp_note_denormal(a, env);
+    if (a->kind == SOFTFP_FINITE)
+        out.kind = down ? SOFTFP_ZERO : SOFTFP_INF;
+    return out;
 }
 
-struct softfp_num softfp_extract(struct softfp_num a, struct softfp_num *exponent,
+struct softfp_num softfp_scale(const struct softfp_num *a, const struct softfp_num *b,
+                               struct softfp_env *env)
+{
+    struct softfp_num out;
+
+    if (softfp_check_nans(a, b, env, &out))
+        return out;
+    if (b->kind == SOFTFP_INF)
+        return scale_infinitely(a, b->sign, env);
+    softfp_note_denormal(a, env);
+    softfp_note_denormal(b, env);
+    if (a->kind != SOFTFP_FINITE || b->kind == SOFTFP_ZERO)
+        return *a;
+    out = *a;
+    out.exp += scale_of(b);
+    return round_64(&out, env);
+}
+
+struct softfp_num softfp_extract(const struct softfp_num *a, struct softfp_num *exponent,
                                  struct softfp_env *env)
 {
-    struct softfp_num nan;
+    struct softfp_num out;
 
-    if (softfp_check_nan(&a, env, &nan)) {
-        *exponent = nan;
-        return nan;
+    if (softfp_check_nan(a, env, &out)) {
+        *exponent = out;
+        return out;
     }
     *exponent = (struct softfp_num){.kind = SOFTFP_INF};
-    if (a.kind == SOFTFP_ZERO) {
+    if (a->kind == SOFTFP_ZERO) {
         env->flags |= SOFTFP_ZE;
         exponent->sign = true;
-        return a;
+        return *a;
     }
-    if (a.kind == SOFTFP_INF)
-        return a;
-    softfp_note_denormal(&a, env);
-    *exponent = softfp_from_int(a.exp);
-    a.exp = 0;
-    return a;
+    if (a->kind == SOFTFP_INF)
+        return *a;
+    softfp_note_denormal(a, env);
+    *exponent = softfp_from_int(a->exp);
+    out = *a;
+    out.exp = 0;
+    return out;
 }

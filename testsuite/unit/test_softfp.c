@@ -84,14 +84,15 @@ typedef void x87_model(const struct x87_case *c, struct softfp_env *env, struct 
 
 static void deliver(struct softfp_num num, struct softfp_env *env, struct x87_soft *s)
 {
-    num = softfp_round(num, &softfp_f80, env);
+    num = softfp_round(&num, &softfp_f80, env);
     if (softfp_stopped(env))
         return;
     s->out = softfp_pack_ext(&num);
 }
 
-#define NUM_A softfp_unpack_ext(c->a)
-#define NUM_B softfp_unpack_ext(c->b)
+/* The operands of a case, for the length of one expression. */
+#define NUM_A (&(struct softfp_num[]){softfp_unpack_ext(c->a)}[0])
+#define NUM_B (&(struct softfp_num[]){softfp_unpack_ext(c->b)}[0])
 #define MODEL(name)                                                                                \
     static void soft_##name(const struct x87_case *c, struct softfp_env *env, struct x87_soft *s)
 #define MODEL_BINARY(name)                                                                         \
@@ -207,7 +208,9 @@ static bool undelivered(const struct softfp_env *env)
 
 MODEL(f32)
 {
-    struct softfp_num num = softfp_round(softfp_convert_store(NUM_A, env), &softfp_f32, env);
+    struct softfp_num num = softfp_convert_store(NUM_A, env);
+
+    num = softfp_round(&num, &softfp_f32, env);
 
     if (!undelivered(env))
         s->i = softfp_pack_f32(&num);
@@ -215,7 +218,9 @@ MODEL(f32)
 
 MODEL(f64)
 {
-    struct softfp_num num = softfp_round(softfp_convert_store(NUM_A, env), &softfp_f64, env);
+    struct softfp_num num = softfp_convert_store(NUM_A, env);
+
+    num = softfp_round(&num, &softfp_f64, env);
 
     if (!undelivered(env))
         s->i = (int64_t)softfp_pack_f64(&num);
@@ -334,7 +339,8 @@ START_TEST(x87_bcd)
                          : "=m"(host), "=m"(sw)
                          : "m"(x)
                          : "st");
-        softfp_to_bcd(softfp_unpack_ext(a), soft, &env);
+        struct softfp_num num = softfp_unpack_ext(a);
+        softfp_to_bcd(&num, soft, &env);
         ck_assert_mem_eq(host, soft, 10);
         ck_assert_uint_eq(sw & 0x23f, (unsigned)(env.flags | env.up << 9));
         struct softfp_num back = softfp_from_bcd(soft);
@@ -403,9 +409,9 @@ HOST_SSE_INT(cvtsd2si, "cvtsd2si")
 HOST_SSE_INT(cvttss2si, "cvttss2si")
 HOST_SSE_INT(cvttsd2si, "cvttsd2si")
 
-typedef struct softfp_num sse_binary(struct softfp_num a, struct softfp_num b,
+typedef struct softfp_num sse_binary(const struct softfp_num *a, const struct softfp_num *b,
                                      struct softfp_env *env);
-typedef struct softfp_num sse_unary(struct softfp_num a, struct softfp_env *env);
+typedef struct softfp_num sse_unary(const struct softfp_num *a, struct softfp_env *env);
 
 static const struct sse_test {
     const char *name;
@@ -459,10 +465,10 @@ static uint64_t sse_model(const struct sse_test *t, const struct sse_case *c,
     if (t->chop)
         env->rounding = SOFTFP_CHOP;
     if (!t->binary && !t->unary)
-        return (uint32_t)softfp_to_int(a, 32, env);
-    a = t->binary ? t->binary(a, b, env) : t->unary(a, env);
+        return (uint32_t)softfp_to_int(&a, 32, env);
+    a = t->binary ? t->binary(&a, &b, env) : t->unary(&a, env);
     if (t->binary != softfp_min && t->binary != softfp_max)
-        a = softfp_round(a, f, env);
+        a = softfp_round(&a, f, env);
     if (undelivered(env))
         return 0;
     return t->to64 ? softfp_pack_f64(&a) : softfp_pack_f32(&a);

@@ -8,15 +8,18 @@
 
 #define CR4_OSXMMEXCPT 0x400u
 
-struct softfp_env sse_env(const struct cpu *cpu)
+void sse_env(const struct cpu *cpu, struct softfp_env *env)
 {
     uint32_t mxcsr = cpu->fpu.mxcsr;
 
-    return (struct softfp_env){.rounding = mxcsr >> 13 & 3,
-                               .masks = mxcsr >> 7 & 0x3f,
-                               .sse = true,
-                               .daz = mxcsr >> 6 & 1,
-                               .ftz = mxcsr >> 15 & 1};
+    env->rounding = mxcsr >> 13 & 3;
+    env->precision = 0;
+    env->masks = mxcsr >> 7 & 0x3f;
+    env->sse = true;
+    env->daz = mxcsr >> 6 & 1;
+    env->ftz = mxcsr >> 15 & 1;
+    env->flags = 0;
+    env->up = false;
 }
 
 void sse_collect(struct sse_flags *all, struct softfp_env *env)
@@ -118,31 +121,33 @@ static struct softfp_num compute(unsigned op, const struct softfp_num *a,
     }
 }
 
+/* Operands are delivered as they are, except denormals under DAZ. */
+static uint64_t smaller_or_greater(const struct sse_arith *arith, const struct softfp_num *a,
+                                   const struct softfp_num *b, struct softfp_env *env)
+{
+    struct softfp_num r = arith->op == MIN ? softfp_min(a, b, env) : softfp_max(a, b, env);
+
+    return arith->size == 8 ? softfp_pack_f64(&r) : softfp_pack_f32(&r);
+}
+
 static uint64_t element(const struct sse_arith *arith, uint64_t abits, uint64_t bbits, unsigned imm,
                         struct softfp_env *env)
 {
     struct softfp_num a = sse_unpack(abits, arith->size, env);
     struct softfp_num b = sse_unpack(bbits, arith->size, env);
 
-    struct softfp_num exact;
-
-    switch (arith->op) {
-    case CMP:
+    if (arith->op == CMP)
         return predicate(&a, &b, imm & 7, env);
-    case MIN: /* operands are delivered as they are, except denormals under DAZ */
-    case MAX:
-        exact = arith->op == MIN ? softfp_min(&a, &b, env) : softfp_max(&a, &b, env);
-        return arith->size == 8 ? softfp_pack_f64(&exact) : softfp_pack_f32(&exact);
-    default:
-        exact = compute(arith->op, &a, &b, env);
-        return sse_round_pack(&exact, arith->size, env);
-    }
+    if (arith->op == MIN || arith->op == MAX)
+        return smaller_or_greater(arith, &a, &b, env);
+    struct softfp_num exact = compute(arith->op, &a, &b, env);
+    return sse_round_pack(&exact, arith->size, env);
 }
 
 enum cpu_status interp_sse_arith(struct cpu *cpu, const struct isa_insn *insn)
 {
     const struct sse_arith *arith = &ariths[insn->row->sem];
-    struct softfp_env env = sse_env(cpu);
+    struct softfp_env env;
     struct sse_flags flags = {0};
     uint8_t result[16], *dest;
     struct simd s;
@@ -150,6 +155,7 @@ enum cpu_status interp_sse_arith(struct cpu *cpu, const struct isa_insn *insn)
 
     if (status)
         return status;
+    sse_env(cpu, &env);
     dest = simd_dest(&s);
     for (unsigned i = 0; i < arith->count; i++) {
         uint64_t r = element(arith, simd_lane(dest, i, arith->size),
@@ -170,7 +176,7 @@ enum cpu_status interp_sse_comi(struct cpu *cpu, const struct isa_insn *insn)
     unsigned sem = insn->row->sem;
     unsigned size = sem == ISA_SEM_COMISD || sem == ISA_SEM_UCOMISD ? 8 : 4;
     bool quiet = sem == ISA_SEM_UCOMISS || sem == ISA_SEM_UCOMISD;
-    struct softfp_env env = sse_env(cpu);
+    struct softfp_env env;
     struct sse_flags flags = {0};
     struct softfp_num a, b;
     enum softfp_order order;
@@ -179,6 +185,7 @@ enum cpu_status interp_sse_comi(struct cpu *cpu, const struct isa_insn *insn)
 
     if (status)
         return status;
+    sse_env(cpu, &env);
     a = sse_unpack(simd_lane(simd_dest(&s), 0, size), size, &env);
     b = sse_unpack(simd_lane(s.src, 0, size), size, &env);
     order = softfp_compare(&a, &b, quiet, &env);

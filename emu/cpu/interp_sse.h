@@ -5,8 +5,11 @@
 
 #include "emu/cpu/interp_simd.h"
 
-/* The environment of MXCSR; its flags are one element's. */
-struct softfp_env sse_env(const struct cpu *cpu);
+/*
+ * The environment of MXCSR; its flags are one element's. Filled in place: the
+ * struct is small enough to be returned in registers, and packing it is slow.
+ */
+void sse_env(const struct cpu *cpu, struct softfp_env *env);
 
 /* Exceptions of all elements, those found before and after the computation. */
 struct sse_flags {

@@ -69,7 +69,7 @@ enum cpu_status interp_sse_convert(struct cpu *cpu, const struct isa_insn *insn)
 {
     const struct conversion *c = &conversions[insn->row->sem];
     unsigned from = type_bytes[c->from], to = type_bytes[c->to];
-    struct softfp_env env = sse_env(cpu);
+    struct softfp_env env;
     struct sse_flags flags = {0};
     uint8_t result[16];
     struct simd s;
@@ -79,6 +79,7 @@ enum cpu_status interp_sse_convert(struct cpu *cpu, const struct isa_insn *insn)
         status = interp_read_wide(cpu, insn, 1, s.src, from * c->count);
     if (status)
         return status;
+    sse_env(cpu, &env);
     if (c->chop)
         env.rounding = SOFTFP_CHOP;
     for (unsigned i = 0; i < c->count; i++) {

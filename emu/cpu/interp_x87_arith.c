@@ -49,8 +49,8 @@ static struct softfp_num arith_result(struct x87 *x, unsigned op, unsigned dest,
         x87_stack_fault(x, false);
         return softfp_default_nan();
     }
-    struct softfp_num left = x87_get(fpu, dest), right = b ? *b : x87_get(fpu, other);
-    struct softfp_num exact = compute(op, &left, &right, &x->env);
+    struct softfp_num left = x87_get(fpu, dest), right = x87_get(fpu, other);
+    struct softfp_num exact = compute(op, &left, b ? b : &right, &x->env);
     return softfp_round(&exact, &softfp_f80, &x->env);
 }
 

@@ -247,25 +247,27 @@ static bool rounds_up(unsigned rounding, bool sign, bool odd, bool half, bool re
 }
 
 struct rounded {
+    uint64_t sig;
     bool inexact, up, carry; /* carry: the significand became 2^64 and is now 2^63 */
 };
 
-/* Rounds sig:low to the upper `bits` of sig. */
-static struct rounded round_bits(struct softfp_num *num, unsigned bits, unsigned rounding)
+/*
+ * Rounds sig:low to the upper `bits` of sig. Scalars, not a struct softfp_num:
+ * a copy of what was just stored field by field costs more than the rounding.
+ */
+static inline struct rounded round_bits(uint64_t sig, uint64_t low, bool sign, unsigned bits,
+                                        unsigned rounding)
 {
     uint64_t unit = (uint64_t)1 << (64 - bits);
-    uint64_t below = bits == 64 ? num->low : (num->sig << bits | (num->low != 0));
-    bool half = below >> 63, rest = below << 1 != 0;
-    struct rounded r = {.inexact = below != 0};
+    uint64_t below = bits == 64 ? low : (sig << bits | (low != 0));
+    struct rounded r = {.sig = sig & ~(unit - 1), .inexact = below != 0};
 
-    num->sig &= ~(unit - 1);
-    num->low = 0;
-    r.up = rounds_up(rounding, num->sign, num->sig & unit, half, rest);
+    r.up = rounds_up(rounding, sign, sig & unit, below >> 63, below << 1 != 0);
     if (r.up) {
-        num->sig += unit;
-        r.carry = num->sig == 0;
+        r.sig += unit;
+        r.carry = r.sig == 0;
         if (r.carry)
-            num->sig = TOP_BIT;
+            r.sig = TOP_BIT;
     }
     return r;
 }
@@ -322,20 +324,22 @@ static struct softfp_num denormalised(struct softfp_num exact, unsigned bits,
         return (struct softfp_num){.kind = SOFTFP_ZERO, .sign = num.sign};
     }
     shift_sticky(&num, f->emin - num.exp);
-    r = round_bits(&num, bits, env->rounding);
+    r = round_bits(num.sig, num.low, num.sign, bits, env->rounding);
     env->up = r.up;
     env->flags |= r.inexact ? SOFTFP_UE | SOFTFP_PE : 0;
-    if (num.sig == 0)
+    if (r.sig == 0)
         return (struct softfp_num){.kind = SOFTFP_ZERO, .sign = num.sign};
-    return normalise(num.sign, f->emin, num.sig);
+    return normalise(num.sign, f->emin, r.sig);
 }
 
-/* What leaves the range of normal numbers; `num` is rounded, `exact` is not. */
-static struct softfp_num out_of_range(struct softfp_num num, const struct softfp_num *exact,
-                                      unsigned bits, const struct softfp_format *f,
-                                      struct rounded r, struct softfp_env *env)
+/* What leaves the range of normal numbers: `exp` is that of the rounded significand. */
+static struct softfp_num out_of_range(const struct softfp_num *exact, int32_t exp, unsigned bits,
+                                      const struct softfp_format *f, struct rounded r,
+                                      struct softfp_env *env)
 {
-    if (num.exp > f->emax)
+    struct softfp_num num = {.kind = SOFTFP_FINITE, .sign = exact->sign, .exp = exp, .sig = r.sig};
+
+    if (exp > f->emax)
         return overflowed(num, bits, f, r, env);
     if (env->masks & SOFTFP_UE)
         return denormalised(*exact, bits, f, env);
@@ -348,16 +352,17 @@ struct softfp_num softfp_round(const struct softfp_num *exact, const struct soft
                                struct softfp_env *env)
 {
     unsigned bits = f == &softfp_f80 ? env->precision : f->bits;
-    struct softfp_num num = *exact;
     struct rounded r;
+    int32_t exp;
 
-    if (num.kind != SOFTFP_FINITE || softfp_stopped(env))
-        return num;
-    r = round_bits(&num, bits, env->rounding);
-    num.exp += r.carry;
-    if (num.exp > f->emax || num.exp < f->emin)
-        return out_of_range(num, exact, bits, f, r, env);
+    if (exact->kind != SOFTFP_FINITE || softfp_stopped(env))
+        return *exact;
+    r = round_bits(exact->sig, exact->low, exact->sign, bits, env->rounding);
+    exp = exact->exp + r.carry;
+    if (exp > f->emax || exp < f->emin)
+        return out_of_range(exact, exp, bits, f, r, env);
     env->up = r.up;
     env->flags |= r.inexact ? SOFTFP_PE : 0;
-    return num;
+    return (struct softfp_num){
+        .kind = SOFTFP_FINITE, .sign = exact->sign, .exp = exp, .sig = r.sig};
 }

@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRETCH_INSTRUCTIONS 500
+#define STRETCH_INSTRUCTIONS 4000
 
 struct lockstep {
     struct engine engine;

@@ -105,8 +105,8 @@ static enum cpu_status run_some(struct interp_cache *cache, struct cpu *cpu, uin
 static enum engine_exit run_loop(struct interp_cache *cache, struct cpu *cpu, uint64_t budget)
 {
     while (budget) {
-        if (cpu->stop_request) {
-            cpu->stop_request = 0;
+        if (__atomic_load_n(&cpu->stop_request, __ATOMIC_ACQUIRE)) {
+            __atomic_store_n(&cpu->stop_request, 0, __ATOMIC_RELAXED);
             return ENGINE_EXIT_STOP;
         }
         uint32_t done;
@@ -157,7 +157,7 @@ static void interp_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uin
 static void interp_stop(struct engine *engine, struct cpu *cpu)
 {
     (void)engine;
-    cpu->stop_request = 1;
+    __atomic_store_n(&cpu->stop_request, 1, __ATOMIC_SEQ_CST);
 }
 
 static void interp_counters(const struct engine *engine, struct engine_counters *out)

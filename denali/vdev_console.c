@@ -12,8 +12,9 @@
 
 struct console {
     struct vdev dev;
-    bool writing;
-    uint32_t stream, gpa, len, done;
+    _Atomic bool writing; /* both also read by the driver's watcher */
+    _Atomic uint32_t stream;
+    uint32_t gpa, len, done;
     uint64_t bytes, writes;
 };
 
@@ -61,7 +62,10 @@ static enum vdev_status console_out(struct vdev *dev, unsigned port)
         return VDEV_NO_PORT;
     uint32_t stream = vdev_reg(dev, ISA_EBX), gpa = vdev_reg(dev, ISA_EAX);
     uint32_t len = vdev_reg(dev, ISA_ECX);
-    c->stream = stream, c->gpa = gpa, c->len = len, c->done = 0;
+    c->stream = stream;
+    c->gpa = gpa;
+    c->len = len;
+    c->done = 0;
     if (stream != CONSOLE_OUT && stream != CONSOLE_ERR)
         return finish(c, DENALI_INVAL);
     if (!vm_in_ram(dev->vm, gpa, len))

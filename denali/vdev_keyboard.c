@@ -16,8 +16,8 @@
 
 struct keyboard {
     struct vdev dev;
-    _Atomic bool armed; /* also read by the driver's watcher */
-    bool ended, reading;
+    _Atomic bool armed, reading; /* also read by the driver's watcher */
+    bool ended;
     uint32_t gpa, room, done; /* of a waiting read */
     uint64_t bytes, reads;
 };
@@ -84,7 +84,9 @@ static enum vdev_status keyboard_in(struct vdev *dev, unsigned port)
     if (port != DENALI_PORT_READ)
         return VDEV_NO_PORT;
     uint32_t gpa = vdev_reg(dev, ISA_EDI), room = vdev_reg(dev, ISA_ECX);
-    k->gpa = gpa, k->done = 0, k->room = room < INT32_MAX ? room : INT32_MAX;
+    k->gpa = gpa;
+    k->done = 0;
+    k->room = room < INT32_MAX ? room : INT32_MAX;
     if (!vm_in_ram(dev->vm, gpa, room))
         return finish(k, DENALI_FAULT);
     k->reads++;

@@ -20,8 +20,8 @@
 struct nic {
     struct vdev dev;
     struct net_backend *net;
-    _Atomic bool rx_armed, tx_armed; /* also read by the driver's watcher */
-    bool gone;                       /* the other side: what is sent is lost, nothing comes */
+    /* Also read by the driver's watcher. `gone`: the other side; what is sent is lost. */
+    _Atomic bool rx_armed, tx_armed, gone;
     uint64_t sent, received, sent_bytes, received_bytes, refused, lost;
 };
 
@@ -47,7 +47,7 @@ static int32_t send_frame(struct nic *nic, const void *frame, uint32_t len)
         return DENALI_AGAIN;
     }
     if (err) {
-        nic->gone |= err == -EPIPE;
+        nic->gone = nic->gone || err == -EPIPE;
         nic->lost++;
         return 0; /* a wire does not tell */
     }
@@ -92,7 +92,7 @@ static int32_t take_frame(struct nic *nic, uint8_t *to, uint32_t room)
         nic->received++;
         nic->received_bytes += (uint64_t)n;
     } else if (n != -EAGAIN) {
-        nic->gone |= n == -EPIPE;
+        nic->gone = nic->gone || n == -EPIPE;
     }
     arm(nic, &nic->rx_armed);
     return n > 0 ? n : 0;

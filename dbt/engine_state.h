@@ -58,9 +58,9 @@ void member_resume_all(struct image *image);
 void member_expel(struct dbt_cpu *d);
 
 /* smc.c: code pages. */
-/* Inside the image's lock, by the processor's thread: marks the block's pages as code in its RAM
- * and sees to it that other members compare before they run the block. False: a page cannot be
- * marked. */
+/* Inside the image's lock, by the processor's thread, after smc_check: marks the block's pages as
+ * code in its RAM and sees to it that other members compare before they run the block. False: a
+ * page cannot be marked. */
 bool smc_protect(struct image *image, struct dbt_cpu *d, const struct block *block);
 /* Inside the image's lock: does this RAM hold all code that was logged since it was last asked? */
 bool smc_check(const struct image *image, struct dbt_cpu *d);

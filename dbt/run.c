@@ -91,6 +91,10 @@ static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip
     struct block *block = exact ? image_find_exact(image, eip, exact) : image_find(image, eip);
     if (block || d->expelled || page_too_hot(image, d, eip))
         return block;
+    if (!smc_check(image, d)) {
+        d->expelled = true;
+        return NULL;
+    }
     block = build_protected(image, d, eip, exact);
     if (!block)
         return NULL;

@@ -5,9 +5,12 @@
  * no more is written than a ready descriptor is sure to take.
  *
  * Invariant: `changed` is set exactly while the terminal's settings are not
- * those in `found`; destroy and suspend put these back.
+ * those in `found`; destroy and suspend put these back, and a guard process if
+ * we never come to it.
  */
 #include "devices/console.h"
+
+#include "devices/tty_guard.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -28,6 +31,7 @@ struct stdio {
     bool polls[3];   /* whether it can be not ready at all */
     bool in_tty, out_tty, ended, changed;
     struct termios found, wanted;
+    struct tty_guard *guard; /* from the first change on */
 };
 
 static struct stdio *self(const struct console_backend *console)
@@ -136,6 +140,8 @@ static int stdio_set_mode(struct console_backend *console, unsigned mode)
     if (!s->in_tty)
         return -ENOTTY;
     s->wanted = settings_for(&s->found, mode);
+    if (!s->guard && tty_guard_start(&s->found, &s->guard))
+        s->guard = NULL; /* it works without one, as long as we do */
     s->changed = true;
     return tcsetattr(0, TCSANOW, &s->wanted) ? -errno : 0;
 }
@@ -169,8 +175,10 @@ static void stdio_resume(struct console_backend *console)
 
 static void stdio_destroy(struct console_backend *console)
 {
-    restore(self(console));
-    free(self(console));
+    struct stdio *s = self(console);
+    restore(s);
+    tty_guard_end(s->guard);
+    free(s);
 }
 
 static const struct console_backend_ops stdio_ops = {

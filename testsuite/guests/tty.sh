@@ -45,6 +45,10 @@ q' "tty $guest raw"
     on_tty x "(sleep 1; kill -TERM \$(cat $TMPDIR/pid)) &
 sh -c 'echo \$\$ >$TMPDIR/pid; exec \"$DENALI\" run --engine $engine $guest raw deaf'; echo status \$?"
     shows 'status 143' same
+    # Even a kill that nobody hears.
+    on_tty x "(sleep 1; kill -KILL \$(cat $TMPDIR/pid)) &
+sh -c 'echo \$\$ >$TMPDIR/pid; exec \"$DENALI\" run --engine $engine $guest raw'; echo status \$?; sleep 0.2"
+    shows 'status 137' same
     # A guest without an upcall dies of Ctrl-C as any program, also while it computes.
     on_tty '\x03' "tty $guest deaf"
     shows 'status 130' same

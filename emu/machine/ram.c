@@ -18,6 +18,7 @@
 struct ram {
     struct ram_view view;
     uint8_t *denied;
+    int64_t borders; /* between pages of different host rights, each a mapping of the host's */
     ram_code_write_fn on_code_write;
     void *on_code_write_opaque;
 };
@@ -109,20 +110,61 @@ static unsigned host_rights(unsigned denied)
     return (denied & (RAM_DENIED_WRITE | RAM_DENIED_CODE | RAM_DENIED_READ)) ? prot : prot | HOST_W;
 }
 
-/* Brings the host's protection in line with `denied`, one call for each run of equal pages. */
-static int apply_rights(struct ram *ram, uint64_t first, uint64_t end)
+/* What page `page` would be denied if `bits` were set on [first, end), code marks kept. */
+struct change {
+    uint64_t first, end;
+    uint8_t keep, bits;
+};
+
+static uint8_t changed(const struct ram *ram, const struct change *c, uint64_t page)
 {
-    while (first < end) {
-        unsigned prot = host_rights(ram->denied[first]);
-        uint64_t run = first + 1;
-        while (run < end && host_rights(ram->denied[run]) == prot)
+    uint8_t now = ram->denied[page];
+    return page >= c->first && page < c->end ? (now & c->keep) | c->bits : now;
+}
+
+/* How many more borders between pages of different rights the host would have to keep. */
+static int64_t more_borders(const struct ram *ram, const struct change *c)
+{
+    int64_t more = 0;
+    for (uint64_t page = c->first ? c->first : 1; page <= c->end && page < ram->view.pages;
+         page++) {
+        more += host_rights(changed(ram, c, page - 1)) != host_rights(changed(ram, c, page));
+        more -= host_rights(ram->denied[page - 1]) != host_rights(ram->denied[page]);
+    }
+    return more;
+}
+
+/*
+ * The host's protection first, then `denied`, run by run of equal pages: they
+ * agree also when the host refuses in the middle.
+ */
+static int apply_runs(struct ram *ram, const struct change *c)
+{
+    for (uint64_t at = c->first; at < c->end;) {
+        unsigned prot = host_rights(changed(ram, c, at));
+        uint64_t run = at + 1;
+        while (run < c->end && host_rights(changed(ram, c, run)) == prot)
             run++;
-        int err = host_protect(ram->view.base + first * PAGE_SIZE, (run - first) * PAGE_SIZE, prot);
+        int err = host_protect(ram->view.base + at * PAGE_SIZE, (run - at) * PAGE_SIZE, prot);
         if (err)
             return err;
-        first = run;
+        for (; at < run; at++)
+            ram->denied[at] = changed(ram, c, at);
     }
     return 0;
+}
+
+/* A change that takes the number of borders over `limit` is refused; one that lowers it never is.
+ */
+static int apply(struct ram *ram, const struct change *c, int64_t limit)
+{
+    int64_t more = more_borders(ram, c);
+    if (more > 0 && ram->borders + more > limit)
+        return -ENOMEM;
+    int err = apply_runs(ram, c);
+    if (!err)
+        ram->borders += more;
+    return err;
 }
 
 static uint8_t denied_bits(unsigned prot)
@@ -137,10 +179,8 @@ int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
     if (gpa % PAGE_SIZE || len % PAGE_SIZE || !inside(ram, gpa, len))
         return -EINVAL;
     uint64_t first = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
-    uint8_t bits = denied_bits(prot);
-    for (uint64_t page = first; page < end; page++)
-        ram->denied[page] = (ram->denied[page] & RAM_DENIED_CODE) | bits;
-    return apply_rights(ram, first, end);
+    struct change change = {first, end, RAM_DENIED_CODE, denied_bits(prot)};
+    return apply(ram, &change, RAM_MAX_BORDERS);
 }
 
 unsigned ram_access(const struct ram *ram, gpa_t gpa)
@@ -155,13 +195,11 @@ int ram_mark_code(struct ram *ram, gpa_t page, bool code)
     if (page % PAGE_SIZE || !inside(ram, page, PAGE_SIZE))
         return -EINVAL;
     uint64_t index = page >> PAGE_BITS;
-    uint8_t bits = ram->denied[index] & (RAM_DENIED_READ | RAM_DENIED_WRITE);
-    if (code)
-        bits |= RAM_DENIED_CODE;
-    if (bits == ram->denied[index])
+    struct change change = {index, index + 1, RAM_DENIED_READ | RAM_DENIED_WRITE,
+                            code ? RAM_DENIED_CODE : 0};
+    if (changed(ram, &change, index) == ram->denied[index])
         return 0;
-    ram->denied[index] = bits;
-    return apply_rights(ram, index, index + 1);
+    return apply(ram, &change, 2 * RAM_MAX_BORDERS);
 }
 
 bool ram_is_code(const struct ram *ram, gpa_t page)

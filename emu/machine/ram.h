@@ -25,6 +25,13 @@
 #define RAM_CONTEXT (64 * KIB)
 #define RAM_REACH (2 * MIB) /* bound on displacements that are added without truncation */
 
+/*
+ * A host keeps a mapping for each run of pages with equal rights and has room
+ * for some 65,000 in a process. RAM whose rights change at more places than
+ * this is refused more (twice as many with code marks).
+ */
+#define RAM_MAX_BORDERS 16384
+
 struct ram;
 
 /*
@@ -60,7 +67,8 @@ void *ram_context(const struct ram *ram); /* RAM_CONTEXT zeroed bytes, page-alig
 
 /*
  * Access rights of whole pages, as the guest sees them (HOST_NONE, HOST_R,
- * HOST_R|HOST_W). Code marks are kept on top. -EINVAL outside RAM.
+ * HOST_R|HOST_W). Code marks are kept on top. -EINVAL outside RAM,
+ * -ENOMEM if rights change at too many places.
  */
 MUST_CHECK int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot);
 /* The rights of the page at gpa; HOST_NONE outside RAM. */

@@ -175,6 +175,33 @@ START_TEST(marks_lie_on_top_of_rights)
 }
 END_TEST
 
+/* Rights that change at every page are refused before the host runs out of mappings. */
+START_TEST(too_many_borders)
+{
+    struct ram *big;
+    gpa_t page = PAGE_SIZE;
+    int err = 0;
+    ck_assert_int_eq(ram_create(GIB, &big), 0);
+    for (; !err && page < GIB; page += 2 * PAGE_SIZE)
+        err = ram_set_access(big, page, PAGE_SIZE, HOST_R);
+    ck_assert_int_eq(err, -ENOMEM);
+    ck_assert_uint_eq(page / (2 * PAGE_SIZE), RAM_MAX_BORDERS / 2 + 1);
+    ck_assert_uint_eq(ram_access(big, page - 2 * PAGE_SIZE), HOST_R | HOST_W);
+    ck_assert_int_eq(ram_write(big, page - 2 * PAGE_SIZE, "x", 1), 0);
+
+    /* Code marks have as much room again, and are always taken back. */
+    gpa_t first_mark = page;
+    for (err = 0; !err && page < GIB; page += 2 * PAGE_SIZE)
+        err = ram_mark_code(big, page, true);
+    ck_assert_int_eq(err, -ENOMEM);
+    for (gpa_t at = first_mark; at < page; at += 2 * PAGE_SIZE)
+        ck_assert_int_eq(ram_write(big, at, "x", 1), 0);
+    ck_assert_int_eq(ram_set_access(big, 0, GIB, HOST_R | HOST_W), 0);
+    ck_assert_int_eq(ram_set_access(big, PAGE_SIZE, PAGE_SIZE, HOST_R), 0);
+    ram_destroy(big);
+}
+END_TEST
+
 START_TEST(many_windows)
 {
     struct ram *many[64];
@@ -208,6 +235,7 @@ int main(void)
     tcase_add_test(tc, rights);
     tcase_add_test(tc, code_marks);
     tcase_add_test(tc, marks_lie_on_top_of_rights);
+    tcase_add_test(tc, too_many_borders);
     tcase_add_test(tc, many_windows);
     tcase_add_test_raise_signal(tc, host_write_to_read_only_page_is_refused, SIGSEGV);
     tcase_add_test_raise_signal(tc, host_write_to_code_page_is_refused, SIGSEGV);

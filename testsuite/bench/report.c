@@ -9,10 +9,15 @@
 
 static const char *const side_names[REPORT_SIDES] = {"native", "denali", "qemu"};
 
-void report_add(struct report_side_result *r, double sample)
+static const char *const measure_names[REPORT_MEASURES] = {"wall", "cpu"};
+
+void report_add(struct report_side_result *r, double wall, double cpu)
 {
-    if (r->count < REPORT_MAX_ROUNDS)
-        r->samples[r->count++] = sample;
+    if (r->count >= REPORT_MAX_ROUNDS)
+        return;
+    r->samples[REPORT_WALL][r->count] = wall;
+    r->samples[REPORT_CPU][r->count] = cpu;
+    r->count++;
 }
 
 static int by_value(const void *a, const void *b)
@@ -22,31 +27,32 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double report_median(const struct report_side_result *r)
+double report_median(const struct report_side_result *r, enum report_measure measure)
 {
     double sorted[REPORT_MAX_ROUNDS];
 
     if (r->count == 0 || r->failed)
         return 0;
-    memcpy(sorted, r->samples, r->count * sizeof(sorted[0]));
+    memcpy(sorted, r->samples[measure], r->count * sizeof(sorted[0]));
     qsort(sorted, r->count, sizeof(sorted[0]), by_value);
     return (sorted[(r->count - 1) / 2] + sorted[r->count / 2]) / 2;
 }
 
-double report_ratio(const struct report_row *row, enum report_side side)
+double report_ratio(const struct report_row *row, enum report_side side,
+                    enum report_measure measure)
 {
-    double native = report_median(&row->side[REPORT_NATIVE]);
+    double native = report_median(&row->side[REPORT_NATIVE], measure);
 
-    return native > 0 ? report_median(&row->side[side]) / native : 0;
+    return native > 0 ? report_median(&row->side[side], measure) / native : 0;
 }
 
-double report_mean(const struct report *report, enum report_side side)
+double report_mean(const struct report *report, enum report_side side, enum report_measure measure)
 {
     double sum = 0;
     unsigned count = 0;
 
     for (unsigned i = 0; i < report->count; i++) {
-        double ratio = report_ratio(&report->rows[i], side);
+        double ratio = report_ratio(&report->rows[i], side, measure);
 
         if (ratio > 0) {
             sum += log(ratio);
@@ -56,12 +62,12 @@ double report_mean(const struct report *report, enum report_side side)
     return count ? exp(sum / count) : 0;
 }
 
-double report_worst(const struct report *report, enum report_side side)
+double report_worst(const struct report *report, enum report_side side, enum report_measure measure)
 {
     double worst = 0;
 
     for (unsigned i = 0; i < report->count; i++)
-        worst = fmax(worst, report_ratio(&report->rows[i], side));
+        worst = fmax(worst, report_ratio(&report->rows[i], side, measure));
     return worst;
 }
 
@@ -80,12 +86,13 @@ bool report_failed(const struct report *report)
 
 void report_head(const struct report *report)
 {
-    printf("%-10s %10s %10s %8s %10s %8s   (%s, median)\n", "", "native", "denali", "ratio", "qemu",
-           "ratio", report->unit);
+    printf("%-10s %10s %10s %8s %10s %8s   (%s seconds, median)\n", "", "native", "denali", "ratio",
+           "qemu", "ratio", measure_names[report->measure]);
     fflush(stdout);
 }
 
-static void print_side(const struct report_row *row, enum report_side side)
+static void print_side(const struct report_row *row, enum report_side side,
+                       enum report_measure measure)
 {
     const struct report_side_result *r = &row->side[side];
 
@@ -94,10 +101,10 @@ static void print_side(const struct report_row *row, enum report_side side)
     else if (r->failed || r->wrong)
         printf(" %10s %8s", r->failed ? "FAILED" : "WRONG", "-");
     else
-        printf(" %10.3f %8.2f", report_median(r), report_ratio(row, side));
+        printf(" %10.3f %8.2f", report_median(r, measure), report_ratio(row, side, measure));
 }
 
-void report_line(const struct report_row *row)
+void report_line(const struct report *report, const struct report_row *row)
 {
     const struct report_side_result *native = &row->side[REPORT_NATIVE];
 
@@ -105,9 +112,9 @@ void report_line(const struct report_row *row)
     if (native->failed)
         printf("%10s", "FAILED");
     else
-        printf("%10.3f", report_median(native));
-    print_side(row, REPORT_DENALI);
-    print_side(row, REPORT_QEMU);
+        printf("%10.3f", report_median(native, report->measure));
+    print_side(row, REPORT_DENALI, report->measure);
+    print_side(row, REPORT_QEMU, report->measure);
     putchar('\n');
     fflush(stdout);
 }
@@ -119,32 +126,49 @@ static void print_summary(const char *name, double denali, double qemu)
 
 void report_foot(const struct report *report)
 {
-    print_summary("mean", report_mean(report, REPORT_DENALI), report_mean(report, REPORT_QEMU));
-    print_summary("worst", report_worst(report, REPORT_DENALI), report_worst(report, REPORT_QEMU));
+    enum report_measure m = report->measure;
+
+    print_summary("mean", report_mean(report, REPORT_DENALI, m),
+                  report_mean(report, REPORT_QEMU, m));
+    print_summary("worst", report_worst(report, REPORT_DENALI, m),
+                  report_worst(report, REPORT_QEMU, m));
 }
 
 /* ---- JSON ---- */
+
+static void json_measure(FILE *f, const struct report_row *row, enum report_side side,
+                         enum report_measure measure)
+{
+    const struct report_side_result *r = &row->side[side];
+
+    fprintf(f, ", \"%s\": {\"median\": %.6f, \"ratio\": %.4f, \"samples\": [",
+            measure_names[measure], report_median(r, measure), report_ratio(row, side, measure));
+    for (unsigned i = 0; i < r->count; i++)
+        fprintf(f, "%s%.6f", i ? ", " : "", r->samples[measure][i]);
+    fputs("]}", f);
+}
 
 static void json_side(FILE *f, const struct report_row *row, enum report_side side)
 {
     const struct report_side_result *r = &row->side[side];
 
-    fprintf(f,
-            ",\n     \"%s\": {\"median\": %.6f, \"ratio\": %.4f, \"failed\": %s, \"wrong\": %s, "
-            "\"samples\": [",
-            side_names[side], report_median(r), report_ratio(row, side),
+    fprintf(f, ",\n     \"%s\": {\"failed\": %s, \"wrong\": %s", side_names[side],
             r->failed ? "true" : "false", r->wrong ? "true" : "false");
-    for (unsigned i = 0; i < r->count; i++)
-        fprintf(f, "%s%.6f", i ? ", " : "", r->samples[i]);
-    fputs("]}", f);
+    for (int m = 0; m < REPORT_MEASURES; m++)
+        json_measure(f, row, side, (enum report_measure)m);
+    fputs("}", f);
 }
 
-static void json_summary(FILE *f, const struct report *report)
+typedef double summary_fn(const struct report *, enum report_side, enum report_measure);
+
+static void json_summary(FILE *f, const struct report *report, const char *name, summary_fn *fn)
 {
-    fprintf(f, "  \"mean\": {\"denali\": %.4f, \"qemu\": %.4f},\n",
-            report_mean(report, REPORT_DENALI), report_mean(report, REPORT_QEMU));
-    fprintf(f, "  \"worst\": {\"denali\": %.4f, \"qemu\": %.4f}\n",
-            report_worst(report, REPORT_DENALI), report_worst(report, REPORT_QEMU));
+    fprintf(f, ",\n  \"%s\": {", name);
+    for (int m = 0; m < REPORT_MEASURES; m++)
+        fprintf(f, "%s\"%s\": {\"denali\": %.4f, \"qemu\": %.4f}", m ? ", " : "", measure_names[m],
+                fn(report, REPORT_DENALI, (enum report_measure)m),
+                fn(report, REPORT_QEMU, (enum report_measure)m));
+    fputs("}", f);
 }
 
 bool report_json(const struct report *report, const char *path)
@@ -153,16 +177,17 @@ bool report_json(const struct report *report, const char *path)
 
     if (!f)
         return false;
-    fprintf(f, "{\n  \"unit\": \"%s\",\n  \"programs\": [\n", report->unit);
+    fputs("{\n  \"programs\": [\n", f);
     for (unsigned i = 0; i < report->count; i++) {
         fprintf(f, "    {\"name\": \"%s\"", report->rows[i].name);
         for (int side = 0; side < REPORT_SIDES; side++)
             json_side(f, &report->rows[i], (enum report_side)side);
         fprintf(f, "}%s\n", i + 1 < report->count ? "," : "");
     }
-    fputs("  ],\n", f);
-    json_summary(f, report);
-    fputs("}\n", f);
+    fputs("  ]", f);
+    json_summary(f, report, "mean", report_mean);
+    json_summary(f, report, "worst", report_worst);
+    fputs("\n}\n", f);
     return fclose(f) == 0;
 }
 
@@ -227,10 +252,11 @@ bool report_svg(const struct report *report, const char *path)
     svg_axis(f, height);
     for (unsigned i = 0; i < report->count; i++)
         svg_group(f, TOP + i * (double)STEP, report->rows[i].name,
-                  report_ratio(&report->rows[i], REPORT_DENALI),
-                  report_ratio(&report->rows[i], REPORT_QEMU));
+                  report_ratio(&report->rows[i], REPORT_DENALI, report->measure),
+                  report_ratio(&report->rows[i], REPORT_QEMU, report->measure));
     svg_group(f, TOP + report->count * (double)STEP, "geo. mean",
-              report_mean(report, REPORT_DENALI), report_mean(report, REPORT_QEMU));
+              report_mean(report, REPORT_DENALI, report->measure),
+              report_mean(report, REPORT_QEMU, report->measure));
     fputs("</svg>\n", f);
     return fclose(f) == 0;
 }

@@ -302,7 +302,7 @@ static bool enough(const struct report_side_result *r)
     double sum = 0;
 
     for (unsigned i = 0; i < r->count; i++)
-        sum += r->samples[i];
+        sum += r->samples[REPORT_WALL][i];
     return sum > ENOUGH_SECONDS;
 }
 
@@ -322,7 +322,7 @@ static void measure(const struct options *o, const struct bench *b, struct repor
                 native_hash = outcome.hash;
             r->failed = !outcome.ok;
             r->wrong = outcome.ok && outcome.hash != native_hash;
-            report_add(r, o->cpu ? outcome.cpu : outcome.wall);
+            report_add(r, outcome.wall, outcome.cpu);
         }
 }
 
@@ -399,7 +399,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "run: %s: %s\n", o.work, strerror(errno));
         return 2;
     }
-    report.unit = o.cpu ? "processor seconds" : "seconds";
+    report.measure = o.cpu ? REPORT_CPU : REPORT_WALL;
     report_head(&report);
     for (unsigned i = 0; i < BENCHES; i++) {
         struct report_row *row = &report.rows[report.count];
@@ -409,7 +409,7 @@ int main(int argc, char **argv)
         *row = (struct report_row){.name = benches[i].name};
         measure(&o, &benches[i], row);
         report.count++;
-        report_line(row);
+        report_line(&report, row);
     }
     report_foot(&report);
     if (o.json && !report_json(&report, o.json))

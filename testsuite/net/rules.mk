@@ -21,3 +21,12 @@ tests/net_fuzz: $(net_fuzz_srcs) $(patsubst %,$(srcdir)/%,$(call sources,guests/
 	$(say) LD $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all -o $@ $(net_fuzz_srcs) 2>/dev/null || \
 		$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(net_fuzz_srcs)
+
+# An i386 Linux program that uses sockets: natively and in a VM (sockets.sh).
+ifneq ($(guest_static),)
+tests: net/sockets
+net/sockets: $(srcdir)/testsuite/net/sockets.c config.mk
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(LINUX_CFLAGS) -static -o $@ $< -lpthread
+endif

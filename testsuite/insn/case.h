@@ -6,7 +6,8 @@
  *
  * The address space of a case, in the guest and in the native process alike:
  *
- *   INSN_CODE   a page of INT3 with the code somewhere in it; any INT3 ends the run
+ *   INSN_CODE   two pages of INT3 with the code somewhere in them; any INT3 ends the run;
+ *               the page after them does not exist
  *   INSN_DATA   two read-write pages, filled with a pattern known to all; the page
  *               before them is read-only, the page after them does not exist
  *   INSN_FIXED  a read-write page that only fixed parts of a program address
@@ -21,6 +22,7 @@
 #define INSN_DATA 0x00500000u
 #define INSN_FIXED 0x00600000u
 #define INSN_PAGE 0x1000u
+#define INSN_CODE_BYTES 0x2000u
 #define INSN_DATA_BYTES 0x2000u
 #define INSN_MEM_BYTES 0x00800000u
 
@@ -59,8 +61,9 @@ struct insn_state {
 
 struct insn_case {
     struct insn_state state;
-    uint32_t code_at, code_len; /* offset in the code page */
+    uint32_t code_at, code_len; /* offset in the code pages */
     uint32_t data_seed;         /* of the pattern in the data pages */
+    uint32_t budget;            /* instructions an engine may run, 0: to the end */
     uint32_t patch_at, patch_len;
     uint8_t patch[INSN_PATCH_MAX]; /* laid over the pattern at offset patch_at */
     uint8_t code[INSN_CODE_MAX];

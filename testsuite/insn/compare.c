@@ -16,12 +16,12 @@
 static const char *const reg_names[8] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
 
 /* The undefined flags of a shift by CL, by the count it had. */
-static uint32_t undef_by_cl(const struct insn_case *c, const struct isa_insn *insn)
+static uint32_t undef_by_cl(const uint32_t gpr[8], const struct isa_insn *insn)
 {
     struct isa_insn by_count = *insn;
     struct isa_row row = *insn->row;
     by_count.row = &row;
-    by_count.imm = c->state.gpr[ISA_ECX] & 0xFF;
+    by_count.imm = gpr[ISA_ECX] & 0xFF;
     for (unsigned i = 1; i < ARRAY_LEN(row.op); i++)
         if (row.op[i].method == ISA_M_REG && row.op[i].fixed == ISA_ECX)
             row.op[i].method = ISA_M_I;
@@ -37,26 +37,26 @@ static bool is_shift_by_cl(const struct isa_row *row)
     return false;
 }
 
-static uint32_t operand_address(const struct insn_case *c, const struct isa_insn *insn)
+static uint32_t operand_address(const uint32_t gpr[8], const struct isa_insn *insn)
 {
     uint32_t a = insn->disp;
     if (insn->base != ISA_NOREG)
-        a += c->state.gpr[insn->base];
+        a += gpr[insn->base];
     if (insn->index != ISA_NOREG)
-        a += c->state.gpr[insn->index] * insn->scale;
+        a += gpr[insn->index] * insn->scale;
     if (insn->adsize == 2)
         a &= 0xFFFF;
     return a + (insn->seg == ISA_FS ? INSN_FS_BASE : insn->seg == ISA_GS ? INSN_GS_BASE : 0);
 }
 
 /* The pointers in the images that FNSTENV, FNSAVE and FXSAVE store. */
-static void ignore_pointers(struct compare_mask *m, const struct insn_case *c,
+static void ignore_pointers(struct compare_mask *m, const uint32_t gpr[8],
                             const struct isa_insn *insn)
 {
     unsigned sem = insn->row->sem, word = insn->opsize;
     if (!insn->has_mem)
         return;
-    uint32_t at = operand_address(c, insn) - INSN_DATA;
+    uint32_t at = operand_address(gpr, insn) - INSN_DATA;
     if (sem == ISA_SEM_FNSTENV || sem == ISA_SEM_FNSAVE) {
         m->ignore_at = at + 3 * word;
         m->ignore_len = 4 * word;
@@ -78,26 +78,25 @@ static bool is_several_accesses(const struct isa_row *row)
            row->sem == ISA_SEM_MASKMOVDQU;
 }
 
-static void allow_torn(struct compare_mask *m, const struct insn_case *c,
-                       const struct isa_insn *insn)
+static void allow_torn(struct compare_mask *m, const uint32_t gpr[8], const struct isa_insn *insn)
 {
     if (!is_several_accesses(insn->row))
         return;
     m->page_only = true;
     if (insn->has_mem) {
-        m->torn_at = operand_address(c, insn) - INSN_DATA;
+        m->torn_at = operand_address(gpr, insn) - INSN_DATA;
         m->torn_len = isa_operand_bytes(insn, 0);
     }
 }
 
-struct compare_mask compare_mask_of(const struct insn_case *c, const struct isa_insn *insn)
+struct compare_mask compare_mask_of(const uint32_t gpr[8], const struct isa_insn *insn)
 {
     struct compare_mask m = {0};
     if (!insn->row)
         return m;
-    m.undef = is_shift_by_cl(insn->row) ? undef_by_cl(c, insn) : isa_flags(insn).undef;
-    ignore_pointers(&m, c, insn);
-    allow_torn(&m, c, insn);
+    m.undef = is_shift_by_cl(insn->row) ? undef_by_cl(gpr, insn) : isa_flags(insn).undef;
+    ignore_pointers(&m, gpr, insn);
+    allow_torn(&m, gpr, insn);
     m.torn_registers = insn->row->sem == ISA_SEM_POPA;
     return m;
 }

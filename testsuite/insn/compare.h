@@ -18,8 +18,8 @@ struct compare_mask {
     bool torn_registers;            /* registers after a fault in the middle */
 };
 
-/* The mask of a case of a single instruction (insn: decoded, or row NULL if it is none). */
-struct compare_mask compare_mask_of(const struct insn_case *c, const struct isa_insn *insn);
+/* The mask of one instruction that begins with these registers (row NULL: it is none). */
+struct compare_mask compare_mask_of(const uint32_t gpr[8], const struct isa_insn *insn);
 
 /* Whether a and b agree; if not and out is not NULL, prints the differing fields. */
 bool compare_outcomes(const struct insn_outcome *a, const struct insn_outcome *b,

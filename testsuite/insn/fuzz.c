@@ -51,15 +51,25 @@ static unsigned missing_classes(const struct fuzz *f)
     return mask;
 }
 
-static struct compare_mask mask_of(const struct program *p, const struct insn_outcome *o)
+/* A fault in the middle of an instruction leaves what the instruction may leave. */
+static struct compare_mask mask_of(const struct program *p, const struct insn_case *c,
+                                   const struct insn_outcome *o)
 {
-    return (struct compare_mask){.undef = program_undef_at(p, o->state.eip), .page_only = true};
+    struct compare_mask mask = {0};
+    struct isa_insn insn;
+    uint32_t at = o->state.eip - INSN_CODE - c->code_at;
+    if (o->vector == 14 && at < c->code_len &&
+        isa_decode(c->code + at, c->code_len - at, true, &insn) == ISA_OK)
+        mask = compare_mask_of(o->state.gpr, &insn);
+    mask.undef |= program_undef_at(p, o->state.eip);
+    return mask;
 }
 
-static bool same(const struct program *p, const struct insn_outcome *want,
-                 const struct insn_outcome *got, const char *name, FILE *out)
+static bool same(const struct program *p, const struct insn_case *c,
+                 const struct insn_outcome *want, const struct insn_outcome *got, const char *name,
+                 FILE *out)
 {
-    struct compare_mask mask = mask_of(p, want);
+    struct compare_mask mask = mask_of(p, c, want);
     return compare_outcomes(want, got, &mask, "native", name, out);
 }
 
@@ -71,7 +81,7 @@ static bool still_differs(struct fuzz *f, struct program *p, struct runner *runn
     if (native->run(native, &f->trial_case, 1, &f->trial_want) ||
         runner->run(runner, &f->trial_case, 1, &f->trial_got))
         return false;
-    return !same(p, &f->trial_want, &f->trial_got, runner->name, NULL);
+    return !same(p, &f->trial_case, &f->trial_want, &f->trial_got, runner->name, NULL);
 }
 
 /* Takes out units [first, first + n) if the program still fails without them. */
@@ -108,7 +118,7 @@ static void report(struct fuzz *f, const struct program *p, uint64_t number, str
     minimise(f, runner);
     still_differs(f, &f->small, runner);
     compare_print_case(&f->trial_case, stdout);
-    same(&f->small, &f->trial_want, &f->trial_got, runner->name, stdout);
+    same(&f->small, &f->trial_case, &f->trial_want, &f->trial_got, runner->name, stdout);
 }
 
 static void make_programs(struct fuzz *f, uint64_t first, unsigned count, unsigned classes)
@@ -128,7 +138,8 @@ static int judge_runner(struct fuzz *f, struct runner *runner, uint64_t first, u
     if (err)
         return err;
     for (unsigned i = 0; i < count; i++)
-        differs[i] = !same(&f->program[i], &f->want[i], &f->got[i], runner->name, NULL);
+        differs[i] =
+            !same(&f->program[i], &f->cases[i], &f->want[i], &f->got[i], runner->name, NULL);
     for (unsigned i = 0; i < count; i++) {
         if (!differs[i])
             continue;
@@ -136,6 +147,32 @@ static int judge_runner(struct fuzz *f, struct runner *runner, uint64_t first, u
             report(f, &f->program[i], first + i, runner);
     }
     return 0;
+}
+
+/*
+ * The same programs cut short: every engine must stop after the same instruction, with the
+ * same state, as the first one. The processor has no budget, so it is not asked.
+ */
+static int judge_cut(struct fuzz *f, uint64_t first, unsigned count)
+{
+    struct runner *judge = f->runners.engine[0];
+    for (unsigned i = 0; i < count; i++)
+        f->cases[i].budget = 1 + (uint32_t)((first + i) * 2654435761u >> 8) % 700;
+    int err = f->runners.engines ? judge->run(judge, f->cases, count, f->want) : 0;
+    for (unsigned e = 1; !err && e < f->runners.engines; e++) {
+        struct runner *runner = f->runners.engine[e];
+        err = runner->run(runner, f->cases, count, f->got);
+        for (unsigned i = 0; !err && i < count; i++) {
+            if (program_pointers_at(&f->program[i], f->want[i].state.eip) ||
+                same(&f->program[i], &f->cases[i], &f->want[i], &f->got[i], runner->name, NULL))
+                continue;
+            f->failures++;
+            printf("program %llu cut after %u differs: native here means %s\n",
+                   (unsigned long long)(first + i), f->cases[i].budget, judge->name);
+            same(&f->program[i], &f->cases[i], &f->want[i], &f->got[i], runner->name, stdout);
+        }
+    }
+    return err;
 }
 
 static int run_programs(struct fuzz *f, uint64_t first, unsigned count, unsigned classes)
@@ -150,7 +187,7 @@ static int run_programs(struct fuzz *f, uint64_t first, unsigned count, unsigned
     for (unsigned e = 0; !err && e < f->runners.engines; e++)
         err = judge_runner(f, f->runners.engine[e], first, count);
     f->programs += count;
-    return err;
+    return err ? err : judge_cut(f, first, count);
 }
 
 static int run_all(struct fuzz *f)

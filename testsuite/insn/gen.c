@@ -276,6 +276,24 @@ static void avoid_system_calls(struct form *f)
         f->imm[0] = 0x21;
 }
 
+/*
+ * Mostly in the middle of a page; sometimes across the two, at the very end, or cut off by
+ * the end.
+ */
+static void place_code(struct insn_case *c, unsigned len, struct rng *r)
+{
+    unsigned kind = rng_below(r, 100), some = 1 + rng_below(r, len);
+    c->code_len = len;
+    c->code_at = 0x800;
+    if (kind < 6)
+        c->code_at = INSN_PAGE - some;
+    else if (kind < 10)
+        c->code_at = INSN_CODE_BYTES - some;
+    if (c->code_len > INSN_CODE_BYTES - c->code_at)
+        c->code_len = INSN_CODE_BYTES - c->code_at;
+    c->state.eip = INSN_CODE + c->code_at;
+}
+
 void gen_case(const struct isa_row *row, unsigned index, struct rng *r, struct insn_case *out)
 {
     struct form f;
@@ -286,7 +304,6 @@ void gen_case(const struct isa_row *row, unsigned index, struct rng *r, struct i
         out->state.gpr[i] = value_integer(r);
     out->state.gpr[ISA_ESP] = INSN_DATA + 0x800;
     out->state.eflags = value_eflags(r);
-    out->state.eip = INSN_CODE + GEN_CODE_AT;
     out->data_seed = rng_next(r);
     form_choose(&f, row, index, r, FORM_SEGMENTS | FORM_USELESS | FORM_BAD_LOCK);
     avoid_system_calls(&f);
@@ -297,6 +314,5 @@ void gen_case(const struct isa_row *row, unsigned index, struct rng *r, struct i
         else if (row->attr & ISA_T_STACK)
             setup_popped(&s);
     }
-    out->code_at = GEN_CODE_AT;
-    out->code_len = form_emit(&f, out->code);
+    place_code(out, form_emit(&f, out->code), r);
 }

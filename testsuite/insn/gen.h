@@ -13,9 +13,6 @@
  */
 const char *gen_row_excuse(const struct isa_row *row);
 
-/* Where the code of a case begins. */
-#define GEN_CODE_AT 0x800u
-
 /* Fills in the case number `index` of a row. */
 void gen_case(const struct isa_row *row, unsigned index, struct rng *r, struct insn_case *out);
 

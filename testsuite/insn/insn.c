@@ -50,7 +50,7 @@ static unsigned judge(struct bench *b, const char *name, const struct isa_row *r
     for (unsigned i = 0; i < count; i++) {
         struct isa_insn insn;
         decode_case(&b->cases[i], &insn);
-        struct compare_mask mask = compare_mask_of(&b->cases[i], &insn);
+        struct compare_mask mask = compare_mask_of(b->cases[i].state.gpr, &insn);
         if (compare_outcomes(&b->want[i], &b->got[i], &mask, "native", name, NULL))
             continue;
         failed++;

@@ -74,7 +74,7 @@ static void case_begin(const struct insn_case *c, ucontext_t *uc)
     greg_t *g = uc->uc_mcontext.gregs;
     static const uint8_t order[8] = {REG_EAX, REG_ECX, REG_EDX, REG_EBX,
                                      REG_ESP, REG_EBP, REG_ESI, REG_EDI};
-    memset(at(INSN_CODE), 0xCC, INSN_PAGE);
+    memset(at(INSN_CODE), 0xCC, INSN_CODE_BYTES);
     memcpy(at(INSN_CODE + c->code_at), c->code, c->code_len);
     insn_fill(at(INSN_DATA), c->data_seed);
     memcpy(at(INSN_DATA + c->patch_at), c->patch, c->patch_len);
@@ -173,7 +173,7 @@ int main(void)
     self.shared = mmap(NULL, sizeof(struct insn_shared), PROT_READ | PROT_WRITE, MAP_SHARED, 3, 0);
     if (self.shared == MAP_FAILED)
         return 4;
-    map_fixed(INSN_CODE, INSN_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+    map_fixed(INSN_CODE, INSN_CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC);
     map_fixed(INSN_DATA - INSN_PAGE, INSN_PAGE, PROT_READ);
     map_fixed(INSN_DATA, INSN_DATA_BYTES, PROT_READ | PROT_WRITE);
     map_fixed(INSN_FIXED, INSN_PAGE, PROT_READ | PROT_WRITE);

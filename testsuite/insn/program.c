@@ -19,8 +19,7 @@
 #include "testsuite/insn/gen.h"
 #include "testsuite/insn/value.h"
 
-#define CODE_AT 0x100u
-#define CODE_END (CODE_AT + INSN_CODE_MAX - UNIT_BYTES)
+#define CODE_ROOM (INSN_CODE_MAX - 2 * UNIT_BYTES)
 #define ROUNDS 8u /* the whole program is a loop: states go where no start state is */
 #define ALL_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O)
 
@@ -152,6 +151,7 @@ struct plain {
     struct form form;
     struct isa_insn insn;
     uint32_t target; /* of its memory operand */
+    bool hostile;
 };
 
 static unsigned memory_bytes(const struct isa_insn *insn)
@@ -168,10 +168,11 @@ static void aim(struct plain *p)
 {
     uint32_t gpr[8];
     unsigned n = memory_bytes(&p->insn);
-    p->target = gen_address(p->r, n, false);
-    if ((p->insn.row->attr & ISA_T_ALIGN16) || n > 64)
+    bool may_fault = p->hostile && rng_chance(p->r, 15);
+    p->target = gen_address(p->r, n, may_fault);
+    if (!may_fault && ((p->insn.row->attr & ISA_T_ALIGN16) || n > 64))
         p->target = (p->target & ~15u) - (n > 64 ? 0x400 : 0);
-    if (p->target < INSN_DATA)
+    if (!may_fault && p->target < INSN_DATA)
         p->target = INSN_DATA;
     for (unsigned i = 0; i < 8; i++)
         gpr[i] = value_integer(p->r);
@@ -306,6 +307,7 @@ static bool set_up_bit_offset(struct plain *p)
 static void erase_pointers(struct plain *p)
 {
     unsigned sem = p->insn.row->sem, word = p->insn.opsize;
+    p->u->pointers = sem == ISA_SEM_FNSTENV || sem == ISA_SEM_FNSAVE || sem == ISA_SEM_FXSAVE;
     if (sem == ISA_SEM_FNSTENV || sem == ISA_SEM_FNSAVE) {
         for (unsigned at = 3 * word; at < 7 * word; at += 4)
             put_store(p->u, p->target + at, 0);
@@ -349,9 +351,9 @@ static bool aam_by_zero(const struct isa_insn *insn)
 }
 
 /* False if the form is of no use; the caller tries again. */
-static bool make_plain(struct unit *u, const struct isa_row *row, struct rng *r)
+static bool make_plain(struct unit *u, const struct isa_row *row, struct rng *r, bool hostile)
 {
-    struct plain p = {.u = u, .r = r};
+    struct plain p = {.u = u, .r = r, .hostile = hostile};
     *u = (struct unit){.len = 0};
     form_choose(&p.form, row, rng_next(r) >> 8, r, FORM_SEGMENTS | FORM_USELESS | FORM_NO_SIZE16);
     if (form_decode(&p.form, &p.insn) != ISA_OK || aam_by_zero(&p.insn))
@@ -469,7 +471,7 @@ static void make_indirect(struct unit *u, struct rng *r, unsigned target)
 static void make_call(struct unit *u, struct rng *r, const struct isa_row *row)
 {
     struct unit body;
-    if (!make_plain(&body, row, r) || (row->attr & ISA_T_STACK) || body.len > 70 ||
+    if (!make_plain(&body, row, r, false) || (row->attr & ISA_T_STACK) || body.len > 70 ||
         memchr(body.bytes, 0xB8 + ISA_ESP, body.len))
         body = (struct unit){.len = 0};
     static const uint8_t call[] = {0xE8, 2, 0, 0, 0, 0xEB};
@@ -551,7 +553,7 @@ static void make_unit(struct program *p, unsigned self, struct rng *r, unsigned 
     if (class == CLASS_CONTROL)
         make_control(u, self, r, choose_row(r, CLASS_INTEGER));
     else
-        while (!make_plain(u, choose_row(r, class), r))
+        while (!make_plain(u, choose_row(r, class), r, p->hostile))
             ;
 }
 
@@ -567,15 +569,17 @@ static void start_state(struct program *p, struct rng *r)
         p->state.gpr[i] = value_integer(r);
     p->state.gpr[ISA_ESP] = stack_pointer(r);
     p->state.eflags = value_eflags(r);
-    p->state.eip = INSN_CODE + CODE_AT;
+    p->code_at = 0x100 + rng_below(r, INSN_CODE_BYTES - INSN_CODE_MAX - 0x100);
+    p->state.eip = INSN_CODE + p->code_at;
     p->data_seed = rng_next(r);
 }
 
 void program_make(struct program *p, struct rng *r, unsigned classes)
 {
-    unsigned bytes = CODE_AT;
+    unsigned bytes = 0;
     start_state(p, r);
-    for (p->count = 0; p->count < UNITS_MAX - 1 && bytes < CODE_END - UNIT_BYTES; p->count++) {
+    p->hostile = rng_chance(r, 25);
+    for (p->count = 0; p->count < UNITS_MAX - 1 && bytes < CODE_ROOM; p->count++) {
         make_unit(p, p->count, r, classes);
         bytes += p->units[p->count].len + 2u;
     }
@@ -600,13 +604,13 @@ static bool is_branch(const struct unit *u)
 /* Places the units and puts CMP EAX, EAX where undefined flags would matter. */
 static unsigned place(struct program *p, uint8_t *code)
 {
-    unsigned at = CODE_AT, undef = 0;
+    unsigned at = p->code_at, undef = 0;
     for (unsigned i = 0; i <= p->count; i++) {
         struct unit *u = &p->units[i];
         bool last = i == p->count;
         bool merges = last || u->is_target || (u->len && is_branch(u));
         if (undef && (merges || (u->reads & undef))) {
-            memcpy(code + at - CODE_AT, (const uint8_t[]){0x39, 0xC0}, 2);
+            memcpy(code + at - p->code_at, (const uint8_t[]){0x39, 0xC0}, 2);
             at += 2;
             undef = 0;
         }
@@ -614,11 +618,11 @@ static unsigned place(struct program *p, uint8_t *code)
         u->undef_in = (uint16_t)undef;
         if (last || !u->len)
             continue;
-        memcpy(code + at - CODE_AT, u->bytes, u->len);
+        memcpy(code + at - p->code_at, u->bytes, u->len);
         at += u->len;
         undef = (undef & ~(unsigned)u->kills) | u->undef;
     }
-    return at - CODE_AT;
+    return at - p->code_at;
 }
 
 static void resolve(const struct program *p, uint8_t *code)
@@ -632,7 +636,7 @@ static void resolve(const struct program *p, uint8_t *code)
             value -= INSN_CODE + field + 4;
         if (u->fix == FIX_OWN)
             value = INSN_CODE + u->at + u->target;
-        memcpy(code + field - CODE_AT, &value, 4);
+        memcpy(code + field - p->code_at, &value, 4);
     }
 }
 
@@ -641,19 +645,33 @@ void program_lay_out(struct program *p, struct insn_case *out)
     memset(out, 0, offsetof(struct insn_case, patch));
     out->state = p->state;
     out->data_seed = p->data_seed;
-    out->code_at = CODE_AT;
+    out->code_at = p->code_at;
     out->code_len = place(p, out->code);
     resolve(p, out->code);
 }
 
-uint32_t program_undef_at(const struct program *p, uint32_t eip)
+static const struct unit *unit_at(const struct program *p, uint32_t eip)
 {
     for (unsigned i = 0; i < p->count; i++) {
         const struct unit *u = &p->units[i];
         uint32_t begin = INSN_CODE + u->at;
         if (u->len && eip >= begin && eip < begin + u->len)
-            return (uint32_t)u->undef_in | u->undef;
+            return u;
     }
+    return NULL;
+}
+
+uint32_t program_undef_at(const struct program *p, uint32_t eip)
+{
+    const struct unit *u = unit_at(p, eip);
+    if (u)
+        return (uint32_t)u->undef_in | u->undef;
     /* At the end, or in nowhere: a store has hit a return address. */
     return eip == INSN_CODE + p->units[p->count].at ? 0 : ALL_FLAGS;
+}
+
+bool program_pointers_at(const struct program *p, uint32_t eip)
+{
+    const struct unit *u = unit_at(p, eip);
+    return u && u->pointers;
 }

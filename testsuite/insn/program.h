@@ -41,6 +41,7 @@ struct unit {
     uint8_t fix;       /* enum unit_fix: of the 32-bit field at fix_at */
     uint8_t fix_at;    /* RELATIVE, ABSOLUTE: the unit `target`; OWN: byte `target` of this */
     uint8_t is_target; /* somebody branches here */
+    uint8_t pointers;  /* stores x87 pointers and then erases them */
     uint16_t target;
     uint16_t at;           /* offset in the code page, from program_lay_out */
     uint16_t reads;        /* flags the unit needs defined */
@@ -50,7 +51,8 @@ struct unit {
 
 struct program {
     struct insn_state state;
-    uint32_t data_seed;
+    uint32_t data_seed, code_at;
+    bool hostile; /* some operands lie where there is no memory */
     unsigned count;
     struct unit units[UNITS_MAX + 1];
 };
@@ -60,6 +62,9 @@ void program_make(struct program *p, struct rng *r, unsigned classes);
 
 /* Writes it as a case. */
 void program_lay_out(struct program *p, struct insn_case *out);
+
+/* Whether `eip` may lie between a store of x87 pointers and their erasure. */
+bool program_pointers_at(const struct program *p, uint32_t eip);
 
 /* Flags that are undefined at `eip` of the laid-out program. */
 uint32_t program_undef_at(const struct program *p, uint32_t eip);

@@ -13,7 +13,7 @@ $(1): obj/testsuite/insn/$(notdir $(1)).o $(insn_common) $(floor_libs)
 	$$(Q)$$(CC) $$(CFLAGS) $$(pie_ldflags) $$(LDFLAGS) -o $$@ $$< $(insn_common) $$(floor_libs) $$(LIBS)
 endef
 $(foreach p,$(insn_programs),$(eval $(call insn_rule,$(p))))
-fuzz_quick = insn/fuzz --runners interp,dbt $(FUZZ_ARGS)
+fuzz_quick = insn/fuzz --runners interp,dbt,slices $(FUZZ_ARGS)
 
 ifneq ($(guest_static),)
 tests: insn/native32

@@ -22,7 +22,10 @@ struct runner {
 /* The host's CPU through the 32-bit process `helper`. NULL: it cannot be started. */
 struct runner *runner_native_create(const char *helper);
 
-/* An engine: "interp", "dbt" or "lockstep". NULL: the host has none such. */
+/*
+ * An engine: "interp", "dbt" or "lockstep"; "slices" is dbt that comes back after small
+ * budgets. NULL: the host has none such.
+ */
 struct runner *runner_engine_create(const char *name);
 
 /*

@@ -35,6 +35,8 @@ struct on_engine {
     struct ram *ram;
     struct cpu *cpu;
     bool attached;
+    bool slices;
+    uint32_t slice;            /* of chance */
     runner_observe_fn observe; /* NULL: runs at full speed */
     void *opaque;
 };
@@ -42,14 +44,15 @@ struct on_engine {
 static int write_memory(struct on_engine *e, const struct insn_case *c)
 {
     uint8_t page[INSN_DATA_BYTES] = {0};
+    _Static_assert(INSN_CODE_BYTES <= INSN_DATA_BYTES, "the buffer serves both");
     int err = ram_write(e->ram, INSN_FIXED, page, INSN_PAGE);
     insn_fill(page, c->data_seed);
     memcpy(page + c->patch_at, c->patch, c->patch_len);
     if (!err)
         err = ram_write(e->ram, INSN_DATA, page, INSN_DATA_BYTES);
-    memset(page, 0xCC, INSN_PAGE);
+    memset(page, 0xCC, INSN_CODE_BYTES);
     memcpy(page + c->code_at, c->code, c->code_len);
-    return err ? err : ram_write(e->ram, INSN_CODE, page, INSN_PAGE);
+    return err ? err : ram_write(e->ram, INSN_CODE, page, INSN_CODE_BYTES);
 }
 
 static void load_state(struct cpu *cpu, const struct insn_state *s)
@@ -84,9 +87,24 @@ static void observe_next(struct on_engine *e)
         e->observe(e->opaque, &insn);
 }
 
-static enum engine_exit run_to_end(struct on_engine *e)
+/* Budgets of 1 to 32 instructions. */
+static enum engine_exit run_slices(struct on_engine *e)
 {
     enum engine_exit exit = ENGINE_EXIT_BUDGET;
+    for (unsigned n = 0; n < BUDGET && exit == ENGINE_EXIT_BUDGET; n++) {
+        e->slice = e->slice * 1664525u + 1013904223u;
+        exit = engine_run(e->cpu, 1 + (e->slice >> 27));
+    }
+    return exit;
+}
+
+static enum engine_exit run_case(struct on_engine *e, const struct insn_case *c)
+{
+    enum engine_exit exit = ENGINE_EXIT_BUDGET;
+    if (c->budget)
+        return engine_run(e->cpu, c->budget);
+    if (e->slices)
+        return run_slices(e);
     if (!e->observe)
         return engine_run(e->cpu, BUDGET);
     for (unsigned n = 0; n < BUDGET && exit == ENGINE_EXIT_BUDGET; n++) {
@@ -105,7 +123,7 @@ static int engine_run_cases(struct runner *runner, const struct insn_case *cases
         if (err)
             return err;
         load_state(e->cpu, &cases[i].state);
-        enum engine_exit exit = run_to_end(e);
+        enum engine_exit exit = run_case(e, &cases[i]);
         if (exit == ENGINE_EXIT_DIVERGED)
             e->engine->ops->report(e->engine, e->cpu, stderr);
         err = store_outcome(e, exit, &outcomes[i]);
@@ -130,7 +148,7 @@ static void engine_runner_destroy(struct runner *runner)
 static int make_engine(const char *name, struct engine **out)
 {
     struct engine_options options = {.verify = true};
-    if (!strcmp(name, "dbt"))
+    if (!strcmp(name, "dbt") || !strcmp(name, "slices"))
         return dbt_create(&options, out);
     if (!strcmp(name, "lockstep"))
         return lockstep_create(&options, out);
@@ -148,7 +166,7 @@ static int make_machine(struct on_engine *e)
     if (!err)
         err = ram_set_access(e->ram, FLAT_PAGE, PAGE_SIZE, HOST_R | HOST_W);
     if (!err)
-        err = ram_set_access(e->ram, INSN_CODE, INSN_PAGE, HOST_R | HOST_W);
+        err = ram_set_access(e->ram, INSN_CODE, INSN_CODE_BYTES, HOST_R | HOST_W);
     if (!err)
         err = ram_set_access(e->ram, INSN_DATA - INSN_PAGE, INSN_PAGE, HOST_R);
     if (!err)
@@ -164,6 +182,7 @@ struct runner *runner_engine_create(const char *name)
     if (!e)
         return NULL;
     e->runner = (struct runner){name, engine_run_cases, engine_runner_destroy};
+    e->slices = !strcmp(name, "slices");
     int err = make_engine(name, &e->engine);
     if (!err)
         err = make_machine(e);

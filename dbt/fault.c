@@ -7,7 +7,8 @@
  *
  * A fault's state is that of before the instruction, by the rule of rewrite.h.
  * A kick waits for the next place where the state is exact, by single steps; a
- * kick on the way in turns that way around, because nothing has run yet.
+ * kick on the way in turns that way around, because nothing has run yet. A jump
+ * to host address 0 is one through an empty part of the dispatch table.
  */
 #include "dbt/engine_state.h"
 
@@ -38,8 +39,7 @@ static uint32_t count_before(const struct block *block, const struct side *side)
     return count;
 }
 
-static void save(struct dbt_cpu *d, const struct host_frame *frame, const struct block *block,
-                 const struct side *side)
+static void save(struct dbt_cpu *d, const struct host_frame *frame, const struct side *side)
 {
     struct cpu *cpu = d->cpu;
     for (unsigned reg = 0; reg < 8; reg++)
@@ -47,15 +47,13 @@ static void save(struct dbt_cpu *d, const struct host_frame *frame, const struct
     cpu->gpr[ISA_ESP] += (uint32_t)side->delta;
     cpu->eip = side->eip;
     cpu->slot[STUB_SLOT_FLAGS] = frame->rflags & ~(uint64_t)HOST_RFLAGS_TF;
-    if (block->exact)
-        cpu->slot[STUB_SLOT_COUNT] = count_before(block, side);
 }
 
 static void leave_at(struct dbt_cpu *d, struct host_frame *frame, const struct block *block,
                      const struct side *side, uint32_t reason)
 {
-    save(d, frame, block, side);
-    frame->gpr[EMIT_R11] = d->cpu->slot[STUB_SLOT_COUNT];
+    save(d, frame, side);
+    frame->gpr[EMIT_R11] = block->exact ? count_before(block, side) : 0;
     leave(d, frame, reason);
 }
 
@@ -68,6 +66,14 @@ static void on_fault(struct dbt_cpu *d, struct host_frame *frame, const struct b
                                 .address = (uint32_t)(frame->address - window)};
     d->signals++;
     leave_at(d, frame, block, block_side_at(block, host), STUB_TRAP);
+}
+
+/* An indirect jump to a page without blocks: r9 is the guest address, and the state is exact. */
+static void on_miss(struct dbt_cpu *d, struct host_frame *frame)
+{
+    const struct side side = {.eip = (uint32_t)frame->gpr[EMIT_R9]};
+    save(d, frame, &side);
+    leave(d, frame, STUB_MISS);
 }
 
 /* Leaves if the state is exact here, else steps on. */
@@ -92,6 +98,10 @@ bool fault_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
     if (image && cache_holds(&image->cache, frame->rip)) {
         host = (uint32_t)(frame->rip - (uint64_t)(uintptr_t)image->cache.rx);
         block = image_block_at(image, host);
+    }
+    if (!frame->rip && frame->trap == HOST_TRAP_PAGE && d->inside) {
+        on_miss(d, frame);
+        return true;
     }
     if (block && asked)
         try_to_leave(d, frame, block, host);

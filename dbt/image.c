@@ -17,7 +17,7 @@
 #include "dbt/engine_state.h"
 #include "emu/base/host.h"
 
-#define TABLE_BYTES (16 * GIB)
+#define TABLE_BYTES (32 * GIB)
 #define PAGE_COUNT (1u << 20)
 #define LOG_ENTRIES (4 * PAGE_COUNT)
 #define BLOCK_ALIGN 16u
@@ -175,7 +175,7 @@ const struct side *block_side_at(const struct block *block, uint32_t host)
 
 struct block *image_find(const struct image *image, uint32_t eip)
 {
-    uint32_t host = image->table[eip];
+    uint32_t host = image_entry(image, eip);
     return host ? image_block_at(image, host) : NULL;
 }
 
@@ -224,9 +224,25 @@ struct block *image_block_open(struct image *image, struct emit *emit)
     return block;
 }
 
+static void set_entry(struct image *image, uint32_t eip, uint32_t host)
+{
+    uint64_t at = (uint64_t)(uintptr_t)image->cache.rx + host;
+    __atomic_store_n(&image->table[eip], at, __ATOMIC_RELEASE);
+}
+
+/* From now on a jump into this page that finds no block is a cheap miss. */
+static void fill_entries(struct image *image, uint32_t page)
+{
+    uint32_t eip = page << PAGE_BITS;
+    if (!image->table[eip])
+        for (uint32_t i = 0; i < PAGE_SIZE; i++)
+            set_entry(image, eip + i, 0);
+}
+
 static void page_link_insert(struct image *image, struct page_link *link, uint32_t page)
 {
     struct page_link **head = &image->pages[page];
+    fill_entries(image, page);
     link->next = *head;
     link->link = head;
     if (link->next)
@@ -257,7 +273,7 @@ void image_block_publish(struct image *image, struct block *block)
         block->hash_next = *head;
         *head = block;
     } else {
-        __atomic_store_n(&image->table[block->eip], block->host, __ATOMIC_RELEASE);
+        set_entry(image, block->eip, block->host);
     }
     image->counters.blocks++;
     image->counters.guest_bytes += block->guest_len;
@@ -306,7 +322,7 @@ static void block_remove(struct image *image, struct block *block)
     if (block->exact)
         exact_remove(image, block);
     else
-        __atomic_store_n(&image->table[block->eip], 0, __ATOMIC_RELEASE);
+        set_entry(image, block->eip, 0);
     while (block->incoming)
         exit_unchain(image, block->incoming);
     for (unsigned i = 0; i < block->exits; i++)

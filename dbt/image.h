@@ -88,7 +88,7 @@ struct image {
 
     struct cache cache;
     struct stubs stubs;
-    uint32_t *table;          /* 4 Gi entries: offset in the cache, 0: none */
+    uint64_t *table;          /* 4 Gi entries: host address; see image_entry */
     struct page_link **pages; /* by page number */
     uint32_t *log;            /* pages in the order in which they got their first block */
     uint32_t log_end;
@@ -104,6 +104,18 @@ struct image {
     uint64_t removals; /* counts removed blocks: a saved reference is good while it stands */
     struct engine_counters counters;
 };
+
+/*
+ * The dispatch table has an entry for each guest address: the host address of
+ * the block that begins there, else that of the miss stub. Of guest pages that
+ * never had a block the entries are 0, which costs no memory; a jump there
+ * faults at address 0, and fault.c makes it a miss.
+ */
+static inline uint32_t image_entry(const struct image *image, uint32_t eip)
+{
+    uint64_t at = __atomic_load_n(&image->table[eip], __ATOMIC_ACQUIRE);
+    return at ? (uint32_t)(at - (uint64_t)(uintptr_t)image->cache.rx) : 0; /* the miss stub is 0 */
+}
 
 /* Negative errno. */
 MUST_CHECK int image_create(uint64_t key, const struct cpu *cpu, uint64_t cache_bytes,

@@ -332,17 +332,14 @@ void rewrite_branch_to(struct rewrite *r, unsigned cc, uint32_t eip)
 void rewrite_jump_r9(struct rewrite *r)
 {
     struct emit *e = &r->emit;
-    struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R9, 4, 0);
-    struct emit_mem place = emit_at_index(EMIT_R8, EMIT_R13, 1, 0);
+    struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R9, 8, 0);
 
     rewrite_settle(r);
     if (r->exact) {
         emit_mov_imm32(e, EMIT_R11, r->index + 1);
         emit_jmp(e, r->image->stubs.exact);
     } else {
-        emit_load32(e, EMIT_R8, &entry);
-        emit_lea64(e, EMIT_R8, &place);
-        emit_jmp_reg(e, EMIT_R8);
+        emit_jmp_mem(e, &entry);
     }
     r->ended = true;
 }

@@ -120,7 +120,7 @@ static uint32_t enter(struct dbt_cpu *d, uint32_t host)
     if (cpu->stop_request)
         return STUB_KICK;
     cpu->eflags = (flags & USER_FLAGS) | FLAGS_ALWAYS;
-    uint32_t reason = fn(ram_base(cpu->ram), image->table, rx);
+    uint32_t reason = fn(ram_base(cpu->ram), image->table);
     cpu->eflags =
         ((uint32_t)cpu->slot[STUB_SLOT_FLAGS] & USER_FLAGS) | (flags & ~(uint32_t)USER_FLAGS);
     cpu->fpu.opcode = 0; /* where the host's unit was is nobody's business */
@@ -135,7 +135,7 @@ static uint32_t enter_table(struct dbt_cpu *d)
 {
     if (!member_go_inside(d))
         return STUB_KICK;
-    uint32_t host = __atomic_load_n(&d->image->table[d->cpu->eip], __ATOMIC_ACQUIRE);
+    uint32_t host = image_entry(d->image, d->cpu->eip);
     uint32_t reason = host ? enter(d, host) : STUB_MISS;
     member_go_outside(d);
     return reason;

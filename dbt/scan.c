@@ -84,7 +84,7 @@ static bool goes_on(struct scan *scan, const struct image *image, unsigned *bran
         return false;
     if ((attr & ISA_T_BRANCH) && ++*branches >= MAX_BRANCHES)
         return false;
-    return exact || (!image->table[scan->next] && !(direct && seen_before(scan, scan->next)));
+    return exact || (!image_entry(image, scan->next) && !(direct && seen_before(scan, scan->next)));
 }
 
 /* Could the flags of before this instruction be seen by other than itself: by a fault's handler, by

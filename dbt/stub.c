@@ -55,7 +55,7 @@ static void load_guest_registers(struct emit *e)
     emit_lea64(e, EMIT_RSP, &esp);
 }
 
-/* rdi window, rsi dispatch table, rdx cache. */
+/* rdi window, rsi dispatch table. */
 static void emit_enter(struct emit *e)
 {
     struct emit_mem rsp = stub_slot(STUB_SLOT_HOST_RSP);
@@ -67,7 +67,6 @@ static void emit_enter(struct emit *e)
         push(e, callee_saved[i]);
     emit_mov64(e, EMIT_R15, EMIT_RDI);
     emit_mov64(e, EMIT_R14, EMIT_RSI);
-    emit_mov64(e, EMIT_R13, EMIT_RDX);
     emit_store64(e, &rsp, EMIT_RSP);
     if (host_has_wrgsbase())
         emit_op_reg(e, &op_wrgsbase, WRGSBASE, EMIT_R15);
@@ -130,7 +129,7 @@ void stub_emit_all(struct image *image)
     struct emit_mem eip = stub_context(offsetof(struct cpu, eip));
     emit_begin(e, image->cache.rw, 0, CACHE_STUB_BYTES);
 
-    stubs->miss = e->at; /* 0, as the dispatch table needs it; r9 is the target */
+    stubs->miss = e->at; /* 0, see image_entry; r9 is the target */
     emit_mov32(e, EMIT_R8, EMIT_R9);
     emit_mov_imm32(e, EMIT_R9, STUB_MISS);
     stubs->leave = e->at; /* r8 is eip */

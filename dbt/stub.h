@@ -5,9 +5,9 @@
  * the code cache. Fixed registers of all translated code:
  *
  *   r15  window base; the processor lies at r15 - RAM_GUARD
- *   r14  dispatch table     r13  start of the cache
+ *   r14  dispatch table
  *   gs   window base too    rsp  window base + guest esp
- *   r8-r12 free within one guest instruction; the rest are the guest's
+ *   r8-r13 free within one guest instruction; the rest are the guest's
  */
 #ifndef DENALI_DBT_STUB_H
 #define DENALI_DBT_STUB_H
@@ -48,7 +48,7 @@ enum stub_reason {
 #define STUB_LENGTH_SHIFT 24u
 
 /* Enters the cache at cpu->slot[STUB_SLOT_TARGET]; returns enum stub_reason. */
-typedef uint32_t (*stub_enter_fn)(uint8_t *window, const uint32_t *table, const uint8_t *cache);
+typedef uint32_t (*stub_enter_fn)(uint8_t *window, const uint64_t *table);
 
 void stub_emit_all(struct image *image);
 

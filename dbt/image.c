@@ -84,7 +84,10 @@ static int reserve_arrays(struct image *image)
 
 static void segment_reset(struct image *image, unsigned n)
 {
-    image->segment[n] = (struct segment){.at = cache_segment_start(&image->cache, n)};
+    image->segment[n] = (struct segment){
+        .at = cache_segment_start(&image->cache, n),
+        .stubs_at = cache_segment_start(&image->cache, n) + image->cache.segment_bytes,
+    };
 }
 
 int image_create(uint64_t key, const struct cpu *cpu, uint64_t cache_bytes, struct image **out)
@@ -213,7 +216,7 @@ struct block *image_block_open(struct image *image, struct emit *emit)
         return NULL;
 
     uint32_t at = (segment->at + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1);
-    uint32_t end = cache_segment_start(&image->cache, n) + image->cache.segment_bytes;
+    uint32_t end = segment->stubs_at;
     struct block *block = &segment_blocks(image, n)[segment->blocks];
     *block = (struct block){
         .host = at,
@@ -222,6 +225,17 @@ struct block *image_block_open(struct image *image, struct emit *emit)
     };
     emit_begin(emit, image->cache.rw, at, end < at ? at : end);
     return block;
+}
+
+bool image_block_stubs(struct image *image, const struct emit *emit, uint32_t bytes,
+                       struct emit *stubs)
+{
+    struct segment *segment = &image->segment[image->current];
+    if (emit->full || segment->stubs_at - emit->at < bytes)
+        return false;
+    segment->stubs_at -= bytes;
+    emit_begin(stubs, image->cache.rw, segment->stubs_at, segment->stubs_at + bytes);
+    return true;
 }
 
 static void set_entry(struct image *image, uint32_t eip, uint32_t host)

@@ -62,9 +62,10 @@ struct block {
     struct block *hash_next; /* exact blocks */
 };
 
-/* What one segment of the cache holds. Arrays are in address order. */
+/* What one segment of the cache holds: blocks from the bottom up, their exits' stubs, which run
+ * once, from the top down. Arrays are in address order. */
 struct segment {
-    uint32_t at;
+    uint32_t at, stubs_at;
     uint32_t blocks, sides, exits;
 };
 
@@ -137,6 +138,9 @@ const struct side *block_side_at(const struct block *block, uint32_t host);
  * fills it and publishes it, or forgets it.
  */
 struct block *image_block_open(struct image *image, struct emit *emit);
+/* Room for the open block's stubs, beyond what `emit` has room for. */
+bool image_block_stubs(struct image *image, const struct emit *emit, uint32_t bytes,
+                       struct emit *stubs);
 /* Turns to the oldest segment and empties it. All other members are halted. */
 void image_segment_next(struct image *image);
 /* Makes the open block findable: by the table or the exact hash, and by its pages. */

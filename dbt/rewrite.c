@@ -356,9 +356,11 @@ void rewrite_leave(struct rewrite *r, enum stub_reason reason, uint32_t eip, uin
     r->ended = true;
 }
 
-static void emit_exit(struct rewrite *r, const struct rewrite_exit *exit)
+/* The stub's room is fixed: three immediate loads at most, one jump with its padding. */
+#define STUB_BYTES 32u
+
+static void emit_exit(struct rewrite *r, struct emit *e, const struct rewrite_exit *exit)
 {
-    struct emit *e = &r->emit;
     struct block *block = r->block;
     uint32_t stub = e->at;
     uint32_t payload = exit->payload;
@@ -378,12 +380,16 @@ static void emit_exit(struct rewrite *r, const struct rewrite_exit *exit)
         emit_mov_imm32(e, EMIT_R9, exit->reason);
         emit_jmp(e, r->image->stubs.leave);
     }
-    if (!e->full)
-        emit_patch32(e->base, exit->field, stub);
+    emit_patch32(e->base, exit->field, stub);
 }
 
-void rewrite_exits(struct rewrite *r)
+bool rewrite_exits(struct rewrite *r)
 {
+    struct emit stubs;
+    if (!image_block_stubs(r->image, &r->emit, r->exits * STUB_BYTES, &stubs))
+        return false;
     for (unsigned i = 0; i < r->exits; i++)
-        emit_exit(r, &r->exit[i]);
+        emit_exit(r, &stubs, &r->exit[i]);
+    BUG_ON(stubs.full, "stubs outgrew their room");
+    return true;
 }

@@ -70,8 +70,8 @@ typedef bool (*rewrite_fn)(struct rewrite *r, const struct isa_insn *insn);
 
 /* Rewrites the instruction scan->at[index]. */
 void rewrite_insn(struct rewrite *r);
-/* Writes the stubs of all exits and the block's exit records. */
-void rewrite_exits(struct rewrite *r);
+/* Writes the stubs of all exits and the block's exit records. False: no room. */
+bool rewrite_exits(struct rewrite *r);
 
 /* The path of most rows: the same opcode, memory operand and esp in other clothes. */
 bool rewrite_plain(struct rewrite *r, const struct isa_insn *insn);

@@ -10,7 +10,7 @@
 
 #include "emu/machine/ram.h"
 
-#define MAX_BRANCHES 12u
+#define MAX_BRANCHES 6u
 #define STATUS_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O)
 
 /* Up to 15 bytes from eip on, as far as they can be fetched. */

@@ -37,9 +37,8 @@ static void rewrite_body(struct rewrite *r)
 static bool rewrite_block(struct rewrite *r)
 {
     rewrite_body(r);
-    rewrite_exits(r);
     r->block->host_len = r->emit.at - r->block->host;
-    return !r->emit.full && !r->full;
+    return !r->emit.full && !r->full && rewrite_exits(r);
 }
 
 struct block *translate_block(struct image *image, const struct ram *ram, uint32_t eip,

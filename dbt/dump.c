@@ -77,12 +77,26 @@ static void print_block(const struct image *image, const struct block *block, co
     }
 }
 
+/* Exact blocks are in no table: any of them that begins at eip. */
+static const struct block *find_exact(const struct image *image, uint32_t eip)
+{
+    for (unsigned n = 0; n < CACHE_SEGMENTS; n++) {
+        const struct block *first = image->blocks + (size_t)n * image->block_cap;
+        for (uint32_t i = image->segment[n].blocks; i-- > 0;)
+            if (!first[i].dead && first[i].eip == eip)
+                return &first[i];
+    }
+    return NULL;
+}
+
 void dbt_dump_block(struct engine *engine, struct cpu *cpu, uint32_t eip, void *out)
 {
     struct dbt_cpu *d = cpu->engine_state;
     (void)engine;
     host_lock_enter(&d->image->lock);
     const struct block *block = image_find(d->image, eip);
+    if (!block)
+        block = find_exact(d->image, eip);
     if (block)
         print_block(d->image, block, cpu, out);
     else

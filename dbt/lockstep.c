@@ -20,6 +20,7 @@
 #include "dbt/lockstep.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -390,6 +391,7 @@ static void lockstep_engine_report(struct engine *engine, struct cpu *cpu, void 
     if (!lc->stretch.differs)
         return;
     lockstep_report(&lc->stretch, cpu, out);
+    fputs("translation:\n", out);
     cpu->engine_state = lc->subject_state;
     ls->subject->ops->report(ls->subject, cpu, out);
     cpu->engine_state = lc;

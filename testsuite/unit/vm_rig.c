@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "testsuite/unit/vm_rig.h"
 
+#include "dbt/dbt.h"
+
 #include <check.h>
 #include <elf.h>
 #include <errno.h>
@@ -189,6 +191,16 @@ static size_t make_code(uint8_t code[AT_CALL + 4 * 64])
     return AT_CALL + 4 * 64;
 }
 
+static struct engine *make_engine(bool translated)
+{
+    struct engine *engine;
+    const struct engine_options options = {.verify = false};
+    if (translated && dbt_create(&options, &engine) == 0)
+        return engine;
+    ck_assert_int_eq(interp_create(&engine), 0);
+    return engine;
+}
+
 void rig_start_config(struct rig *rig, struct vm_config *config,
                       const struct denali_manifest_device *devices, unsigned count)
 {
@@ -197,7 +209,7 @@ void rig_start_config(struct rig *rig, struct vm_config *config,
     struct why why = {""};
     rig_elf_make(&elf, code, make_code(code), devices, count);
     rig->image = rig_image(&elf);
-    ck_assert_int_eq(interp_create(&rig->engine), 0);
+    rig->engine = make_engine(rig->translated);
     rig_console_init(&rig->console);
     config->image = rig->image;
     config->engine = rig->engine;

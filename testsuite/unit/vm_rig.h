@@ -41,6 +41,7 @@ struct rig_console {
 void rig_console_init(struct rig_console *console);
 
 struct rig {
+    bool translated; /* the engine: translator (where there is one) or interpreter */
     struct rig_console console;
     struct engine *engine;
     struct image *image;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "testsuite/insn/form.h"
+#include "testsuite/insn/frame.h"
 #include "testsuite/insn/gen.h"
 #include "testsuite/insn/value.h"
 
@@ -546,11 +547,21 @@ static enum program_class choose_class(struct rng *r, unsigned classes)
     }
 }
 
+/* In a hostile program the frame may run out of the data at either end. */
+static uint32_t frame_pointer(const struct program *p, struct rng *r)
+{
+    if (p->hostile && rng_chance(r, 10))
+        return INSN_DATA + (rng_chance(r, 50) ? 0 : INSN_DATA_BYTES - 0x40) + 4 * rng_below(r, 16);
+    return INSN_DATA + 0x700 + (rng_below(r, 0x1200) & ~3u);
+}
+
 static void make_unit(struct program *p, unsigned self, struct rng *r, unsigned classes)
 {
     struct unit *u = &p->units[self];
     enum program_class class = choose_class(r, classes);
-    if (class == CLASS_CONTROL)
+    if (class == CLASS_STACK && rng_chance(r, 50))
+        frame_make(u, r, frame_pointer(p, r));
+    else if (class == CLASS_CONTROL)
         make_control(u, self, r, choose_row(r, CLASS_INTEGER));
     else
         while (!make_plain(u, choose_row(r, class), r, p->hostile))

@@ -10,3 +10,8 @@ linux/%: $(ilwaco_dir)/%.c $(ilwaco_dir)/check.h config.mk
 	$(say) GLD $@
 	$(Q)$(GUEST_CC) -m32 -std=gnu11 -O1 -g -Wall -Wextra -D_GNU_SOURCE -static -pthread -o $@ $< -lm
 endif
+
+# The root packer's test is linked with the packer.
+pack_objs = $(patsubst %.c,obj/%.o,$(call sources,emu/cli/pack_*.c))
+unit/test_pack_root: $(pack_objs)
+unit/test_pack_root: LDFLAGS += $(pack_objs)

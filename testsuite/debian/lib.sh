@@ -14,7 +14,7 @@ PATH=$PATH:/usr/sbin:/sbin
 chroot=$(command -v chroot) || skip "no chroot for the native run"
 $in_root "$chroot" "$root" /bin/true 2>/dev/null || skip "no chroot for the native run"
 
-native() { env -i PATH=/usr/bin:/bin HOME=/root LC_ALL=C TERM=vt100 $in_root "$chroot" "$root" "$@"; }
+native() { env -i PATH=/usr/bin:/bin HOME=/root LC_ALL=C TERM=vt100 PYTHONDONTWRITEBYTECODE=1 $in_root "$chroot" "$root" "$@"; }
 denali() {
     "$DENALI" run --engine "$engine" --root "$root" --env PATH=/usr/bin:/bin --env HOME=/root \
         --env LC_ALL=C --env TERM=vt100 ${options-} "$@"

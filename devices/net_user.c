@@ -11,6 +11,7 @@
  * call touches the socket.
  */
 #include "devices/net_backends.h"
+#include "emu/base/host.h"
 
 #include "config.h"
 
@@ -29,6 +30,7 @@
 #define USER_START_MS 10000
 #define USER_ARG_LEN 48
 #define USER_SOCKET_FD 3
+#define USER_END_NS 3000000000u
 /* Room for a burst of a TCP window each way. */
 #define USER_SOCKET_BYTES (1 << 20)
 
@@ -120,15 +122,27 @@ static int user_fd(const struct net_backend *net)
     return user_of(net)->gone ? -1 : user_of(net)->fd;
 }
 
+/* The process ends with the socket, after what the guest sent last is out; one that does not is
+ * ended. */
+static void user_reap(pid_t pid)
+{
+    uint64_t limit = host_monotonic_ns() + USER_END_NS;
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        if (host_monotonic_ns() > limit) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+            return;
+        }
+        usleep(200);
+    }
+}
+
 static void user_destroy(struct net_backend *net)
 {
     struct net_user *user = user_of(net);
     close(user->fd);
-    if (user->pid > 0) {
-        kill(user->pid, SIGKILL);
-        while (waitpid(user->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    if (user->pid > 0)
+        user_reap(user->pid);
     free(user);
 }
 

@@ -24,6 +24,7 @@
 #define NAT_ROUND 512 /* frames from the VM before the host's sockets get their turn */
 #define NAT_TIMERS 8
 #define NAT_BACKLOG 4096
+#define NAT_DRAIN_MS 2000
 #define NAT_START_FILES (NET_MAX_PUBLISH + 64) /* descriptors that may be open at the start */
 
 struct nat_timer {
@@ -43,9 +44,12 @@ struct nat {
     Slirp *slirp;
     int fd;
     bool ended;
+    bool unsent;          /* in this round a socket of the host waits for room */
     struct pollfd *polls; /* [0] is the VM */
     size_t poll_count, poll_room;
     struct nat_timer timer[NAT_TIMERS];
+    const struct net_publish *publish;
+    size_t publish_count;
     struct nat_frames in, out;
 };
 
@@ -55,6 +59,11 @@ static int64_t nat_clock_ns(void *opaque)
     (void)opaque;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static struct in_addr address(uint32_t host_order)
+{
+    return (struct in_addr){.s_addr = htonl(host_order)};
 }
 
 static int64_t nat_clock_ms(void)
@@ -162,6 +171,7 @@ static int events_to_slirp(short events)
 static int nat_poll_add(int fd, int events, void *opaque)
 {
     struct nat *nat = opaque;
+    nat->unsent |= events & SLIRP_POLL_OUT;
     if (nat->poll_count == nat->poll_room) {
         size_t room = nat->poll_room * 2;
         struct pollfd *more = realloc(nat->polls, room * sizeof *more);
@@ -225,7 +235,7 @@ static void nat_timers_run(struct nat *nat)
 
 static uint32_t nat_timeout_ms(const struct nat *nat)
 {
-    int64_t now = nat_clock_ms(), wait = 10000;
+    int64_t now = nat_clock_ms(), wait = nat->ended ? 10 : 10000;
     for (size_t i = 0; i < NAT_TIMERS; i++) {
         const struct nat_timer *timer = &nat->timer[i];
         if (timer->call && timer->due_ms >= 0 && timer->due_ms - now < wait)
@@ -237,21 +247,39 @@ static uint32_t nat_timeout_ms(const struct nat *nat)
 static void nat_round(struct nat *nat)
 {
     uint32_t timeout = nat_timeout_ms(nat);
-    nat->polls[0] = (struct pollfd){.fd = nat->fd, .events = POLLIN};
+    nat->polls[0] = (struct pollfd){.fd = nat->ended ? -1 : nat->fd, .events = POLLIN};
     nat->poll_count = 1;
     slirp_pollfds_fill(nat->slirp, &timeout, nat_poll_add, nat);
+    if (nat->ended && !nat->unsent)
+        timeout = 0;
     int n = poll(nat->polls, nat->poll_count, (int)timeout);
-    if (nat->polls[0].revents)
+    if (nat->polls[0].revents && !nat->ended)
         nat_read_all(nat);
     slirp_pollfds_poll(nat->slirp, n < 0, nat_poll_result, nat);
     nat_timers_run(nat);
     nat_flush(nat);
 }
 
+/* The VM is gone. What its programs sent before still goes out, if the host's side takes it soon;
+ * its ports are free at once. */
+static void nat_drain(struct nat *nat)
+{
+    int64_t limit = nat_clock_ms() + NAT_DRAIN_MS;
+    for (size_t i = 0; i < nat->publish_count; i++) {
+        const struct net_publish *p = &nat->publish[i];
+        slirp_remove_hostfwd(nat->slirp, p->udp, address(p->host_addr), p->host_port);
+    }
+    do {
+        nat->unsent = false;
+        nat_round(nat);
+    } while (nat->unsent && nat_clock_ms() < limit);
+}
+
 void nat_run(struct nat *nat)
 {
     while (!nat->ended)
         nat_round(nat);
+    nat_drain(nat);
 }
 
 static void frames_init(struct nat_frames *frames)
@@ -260,11 +288,6 @@ static void frames_init(struct nat_frames *frames)
         frames->part[i].iov_base = frames->bytes[i];
         frames->message[i].msg_hdr = (struct msghdr){.msg_iov = &frames->part[i], .msg_iovlen = 1};
     }
-}
-
-static struct in_addr address(uint32_t host_order)
-{
-    return (struct in_addr){.s_addr = htonl(host_order)};
 }
 
 static int nat_publish(struct nat *nat, const struct net_publish *p, struct net_error *why)
@@ -315,6 +338,8 @@ int nat_create(int fd, const struct net_publish *publish, size_t count, struct n
     int err = 0;
     if (nat) {
         nat->fd = fd;
+        nat->publish = publish;
+        nat->publish_count = count;
         nat->poll_room = 64;
         nat->polls = calloc(nat->poll_room, sizeof *nat->polls);
         frames_init(&nat->in);

@@ -12,7 +12,7 @@ struct nat;
 
 /*
  * Makes a NAT on `fd` and binds the ports of `publish`. 0, or a negative errno
- * with `why` filled in.
+ * with `why` filled in. `publish` must outlive the NAT.
  */
 MUST_CHECK int nat_create(int fd, const struct net_publish *publish, size_t count, struct nat **out,
                           struct net_error *why);

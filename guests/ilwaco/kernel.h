@@ -250,6 +250,8 @@ const char *boot_hostname(void);
 /* ---- the socket room (sys_socket.c, net/) gives these ---- */
 
 void net_init(void); /* at boot, before the program; no waiting: DHCP goes on in the background */
+/* The program has ended: what it wrote to its peers is sent, for as long as that may take. */
+void net_finish(uint64_t patience_ns);
 void net_install_resolv_conf(void); /* at boot, when there is a file tree */
 /* What /etc/resolv.conf says (the DNS servers, one a line), NUL-ended; its length. May wait for
  * DHCP's answer. */

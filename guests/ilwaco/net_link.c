@@ -10,6 +10,7 @@
 #include "guests/ilwaco/socket.h"
 #include "guests/ilwaco/boot_params.h"
 #include "guests/ilwaco/fs/vfs.h"
+#include "guests/ilwaco/thread.h"
 
 #define FRAME_ROOM 1514
 #define FRAME_BATCH 64
@@ -130,6 +131,27 @@ int net_wait_configured(void)
         int err = wait_on(&net.configured, limit);
         if (err)
             return err == -ETIMEDOUT ? 0 : err;
+    }
+}
+
+/* ---- the end ---- */
+
+/* No thread runs any more, so this waits by hand: for the NIC and the stack's own times. */
+void net_finish(uint64_t patience_ns)
+{
+    if (!net.stack || !net.port)
+        return;
+    uint64_t limit = time_now() + patience_ns, now;
+    netstack_finish(net.stack);
+    for (;;) {
+        net_after_call();
+        interrupts_poll();
+        now = time_now();
+        if (!netstack_busy(net.stack) || now >= limit)
+            return;
+        uint64_t due = netstack_deadline(net.stack);
+        due = due < limit ? due : limit;
+        machine_idle(due > now ? due - now : 0);
     }
 }
 

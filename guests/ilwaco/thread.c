@@ -115,6 +115,7 @@ void thread_exit(int status)
 void process_exit(int status)
 {
     status &= 0xff;
+    net_finish(3ull * NS_PER_SEC);
     if (status > ILWACO_STATUS_MAX) {
         klog("the program ended with status %d", status);
         status = ILWACO_STATUS_MAX;
@@ -145,6 +146,7 @@ void process_die(int signal)
 {
     const char *name =
         (uint32_t)signal < ARRAY_LEN(signal_names) ? signal_names[signal] : "killed by a signal";
+    net_finish(NS_PER_SEC / 2);
     klog("the program was ended by signal %d (%s), status %d", signal, name, 128 + signal);
     machine_terminate(ILWACO_STATUS_MAX);
 }

@@ -47,6 +47,26 @@ curl -s -m 2 -o /dev/null $url/ && fail "an answer without a NAT process"
 stop
 options=
 
+if [ -x "$BUILD/net/sockets" ]; then
+    # A program that ends right after its last write: all of it arrives.
+    socat -u TCP-LISTEN:$((port + 6)),bind=127.0.0.1,reuseaddr OPEN:"$TMPDIR/got",creat,trunc &
+    listener=$!
+    started="$started $listener"
+    sleep 0.5
+    "$DENALI" run "$BUILD/net/sockets" send 10.0.2.2 $((port + 6)) 3000000 || fail "send: $?"
+    wait $listener
+    [ "$(wc -c <"$TMPDIR/got")" = 3000000 ] || fail "only $(wc -c <"$TMPDIR/got") bytes arrived"
+    # UDP through a published port.
+    "$DENALI" run -p $((port + 7)):77/udp "$BUILD/net/sockets" udp 77 >"$TMPDIR/udp" 2>&1 &
+    udp=$!
+    started="$started $udp"
+    for _ in $(seq 50); do grep -q serving "$TMPDIR/udp" && break; sleep 0.1; done
+    got=$(echo a datagram | socat -t 1 - UDP:127.0.0.1:$((port + 7)))
+    [ "$got" = "a datagram" ] || fail "UDP: '$got': $(cat "$TMPDIR/udp")"
+    echo stop | socat -t 1 - UDP:127.0.0.1:$((port + 7)) >"$TMPDIR/got"
+    wait $udp || fail "UDP: status $?"
+fi
+
 # Without a network the program runs, and finds only itself.
 timeout 3 "$DENALI" run --net none --root "$TMPDIR/site" "$BUILD/guests/httpd" >"$TMPDIR/out" 2>&1
 grep -q serving "$TMPDIR/out" || fail "--net none: $(cat "$TMPDIR/out")"

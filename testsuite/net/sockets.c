@@ -506,9 +506,52 @@ static void test_many(void)
     close(listener);
 }
 
-int main(void)
+/* send ADDRESS PORT BYTES: writes them and ends at once. */
+static int mode_send(char **argv)
+{
+    struct sockaddr_in to = local_address(atoi(argv[3]));
+    static char bytes[65536];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    inet_pton(AF_INET, argv[2], &to.sin_addr);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to))
+        return perror("connect"), 1;
+    for (long left = atol(argv[4]); left > 0;) {
+        ssize_t n = write(fd, bytes, left < 65536 ? (size_t)left : 65536);
+        if (n < 0)
+            return perror("write"), 1;
+        left -= n;
+    }
+    return 0;
+}
+
+/* udp PORT: echoes datagrams until one says "stop". */
+static int mode_udp(char **argv)
+{
+    struct sockaddr_in a = local_address(atoi(argv[2])), from;
+    char buffer[65536];
+    socklen_t len = sizeof from;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    a.sin_addr.s_addr = htonl(INADDR_ANY);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a))
+        return perror("bind"), 1;
+    puts("serving");
+    for (;;) {
+        ssize_t n = recvfrom(fd, buffer, sizeof buffer, 0, (struct sockaddr *)&from, &len);
+        if (n < 0)
+            return perror("recvfrom"), 1;
+        sendto(fd, buffer, (size_t)n, 0, (struct sockaddr *)&from, len);
+        if (n >= 4 && !memcmp(buffer, "stop", 4))
+            return 0;
+    }
+}
+
+int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 5 && !strcmp(argv[1], "send"))
+        return mode_send(argv);
+    if (argc == 3 && !strcmp(argv[1], "udp"))
+        return mode_udp(argv);
     test_stream();
     test_names();
     test_bind();

@@ -291,6 +291,8 @@ void dhcp_input(struct netstack *ns, const uint8_t *data, size_t len);
 /* tcp.c */
 void tcp_init(struct netstack *ns);
 void tcp_fini(struct netstack *ns);
+void tcp_finish(struct netstack *ns);
+bool tcp_is_busy(const struct netstack *ns); /* bytes or a FIN are not yet acknowledged */
 int tcp_create(struct netstack *ns, struct net_sock **out);
 void tcp_input(struct netstack *ns, const struct ip_in *in);
 void tcp_failed(struct netstack *ns, uint32_t src, uint32_t dst, const uint8_t *head, int error,

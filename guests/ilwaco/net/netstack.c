@@ -141,6 +141,17 @@ void netstack_fini(struct netstack *ns)
     pool_trim(&ns->pool);
 }
 
+void netstack_finish(struct netstack *ns)
+{
+    ns_enter(ns);
+    tcp_finish(ns);
+}
+
+bool netstack_busy(const struct netstack *ns)
+{
+    return ns->arp_pending || tcp_is_busy(ns);
+}
+
 /* ---- frames and time ---- */
 
 static bool frame_is_ours(const struct netstack *ns, const struct eth_head *eth)

@@ -76,6 +76,11 @@ void netstack_init(struct netstack *ns, const struct netstack_config *config,
 /* Gives every page back, without a word to the peers. Sockets must have been closed. */
 void netstack_fini(struct netstack *ns);
 
+/* The program has ended: its connections are closed as close() does it. The stack goes on as
+ * long as netstack_busy, so that peers get what was written. No socket may be used any more. */
+void netstack_finish(struct netstack *ns);
+bool netstack_busy(const struct netstack *ns);
+
 void netstack_input(struct netstack *ns, const void *frame, size_t len);
 void netstack_poll(struct netstack *ns);
 /* When netstack_poll is wanted next; UINT64_MAX: not before a frame comes. */

@@ -226,6 +226,43 @@ void tcp_fini(struct netstack *ns)
     tcp_reap(ns);
 }
 
+static void finish_one(struct tcp *t)
+{
+    t->sk.notify = NULL;
+    if (t->owned)
+        tcp_close(&t->sk);
+}
+
+void tcp_finish(struct netstack *ns)
+{
+    for (unsigned i = 0; i < PORT_BUCKETS; i++) /* listeners first: they let go of their children */
+        while (!list_empty(&ns->tcp_ports[i])) {
+            struct tcp *t = tcp_of(LIST_ITEM(ns->tcp_ports[i].next, struct net_sock, node));
+            list_remove(&t->sk.node);
+            finish_one(t);
+        }
+    for (unsigned i = 0; i < CONN_BUCKETS; i++) {
+        struct list *head = &ns->tcp_conns[i];
+        for (struct list *c = head->next, *next; c != head; c = next) {
+            next = c->next;
+            finish_one(LIST_ITEM(c, struct tcp, conn));
+        }
+    }
+}
+
+bool tcp_is_busy(const struct netstack *ns)
+{
+    for (unsigned i = 0; i < CONN_BUCKETS; i++) {
+        const struct list *head = &ns->tcp_conns[i];
+        for (const struct list *c = head->next; c != head; c = c->next) {
+            unsigned state = LIST_ITEM(c, struct tcp, conn)->state;
+            if (state == TCP_FIN_WAIT_1 || state == TCP_CLOSING || state == TCP_LAST_ACK)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The list is bounded; the oldest makes room. */
 void tcp_time_wait(struct tcp *t)
 {

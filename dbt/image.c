@@ -391,6 +391,6 @@ bool image_remove_page(struct image *image, uint32_t page)
         image->counters.smc++;
     }
     if (any && image->page_heat[page] < UINT8_MAX)
-        image->page_heat[page]++;
+        image->page_heat[page]++; /* see run.c */
     return any;
 }

@@ -15,7 +15,9 @@
 #define FLAGS_ALWAYS 0x202u /* bit 1, and IF as a user program sees it */
 #define HOST_MXCSR 0x1f80u
 
-/* A page whose code was dropped so often is left to the interpreter for a while. */
+/* Code in a page that is written again and again is the interpreter's: once it was dropped
+ * PAGE_HEAT_MAX times, it is not translated for so many visits as are missing to 255, each until
+ * control leaves the page, SLOW_STEPS instructions at most. */
 #define PAGE_HEAT_MAX 48u
 #define PAGE_HEAT_AFTER 32u
 #define SLOW_STEPS 4000u
@@ -80,7 +82,7 @@ static bool page_too_hot(struct image *image, struct dbt_cpu *d, uint32_t eip)
     uint8_t *heat = &image->page_heat[eip >> PAGE_BITS];
     if (*heat < PAGE_HEAT_MAX)
         return false;
-    *heat = PAGE_HEAT_AFTER;
+    *heat = (uint8_t)(*heat < UINT8_MAX ? *heat + 1u : PAGE_HEAT_AFTER);
     d->slow_steps = SLOW_STEPS;
     return true;
 }
@@ -154,13 +156,17 @@ static enum engine_exit interpret(struct dbt_cpu *d)
     return status == CPU_EXIT ? (enum engine_exit)cpu->exit.reason : GO_ON;
 }
 
+/* One instruction, or a visit to a page that is too hot to translate. */
 static enum engine_exit interpret_slowly(struct dbt_cpu *d)
 {
+    uint32_t page = d->cpu->eip >> PAGE_BITS;
     enum engine_exit exit = interpret(d);
-    while (d->slow_steps && exit == GO_ON && !d->cpu->stop_request) {
+    while (exit == GO_ON && d->slow_steps && d->cpu->eip >> PAGE_BITS == page &&
+           !d->cpu->stop_request) {
         d->slow_steps--;
         exit = interpret(d);
     }
+    d->slow_steps = 0;
     return exit;
 }
 

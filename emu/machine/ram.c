@@ -174,15 +174,6 @@ static uint8_t denied_bits(unsigned prot)
     return (prot & HOST_W) ? 0 : RAM_DENIED_WRITE;
 }
 
-int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
-{
-    if (gpa % PAGE_SIZE || len % PAGE_SIZE || !inside(ram, gpa, len))
-        return -EINVAL;
-    uint64_t first = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
-    struct change change = {first, end, RAM_DENIED_CODE, denied_bits(prot)};
-    return apply(ram, &change, RAM_MAX_BORDERS);
-}
-
 unsigned ram_access(const struct ram *ram, gpa_t gpa)
 {
     if (!inside(ram, gpa, 1))
@@ -240,6 +231,18 @@ static int unmark_range(struct ram *ram, gpa_t gpa, uint64_t len)
             return err;
     }
     return 0;
+}
+
+int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
+{
+    if (gpa % PAGE_SIZE || len % PAGE_SIZE || !inside(ram, gpa, len))
+        return -EINVAL;
+    uint64_t first = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
+    struct change change = {first, end, RAM_DENIED_CODE, denied_bits(prot)};
+    int err = 0;
+    if (!(prot & HOST_R) && (range_denied(ram, gpa, len) & RAM_DENIED_CODE))
+        err = unmark_range(ram, gpa, len); /* what cannot be read cannot be executed */
+    return err ? err : apply(ram, &change, RAM_MAX_BORDERS);
 }
 
 /* Fresh memory instead of a request to drop it: a page may be mapped from an image's file, whose

@@ -169,7 +169,32 @@ START_TEST(next_instruction_changes)
 }
 END_TEST
 
+/* Code made anew on the stack for each call, as nested functions of C have it. */
+GUEST(trampoline, "mov $20000, %ecx\n 1: sub $16, %esp\n movl $0x90c34040, (%esp)\n call *%esp\n"
+                  "add $16, %esp\n loop 1b\n" GUEST_END);
+START_TEST(code_on_the_stack)
+{
+    LOAD(trampoline);
+    ck_assert_int_eq(run_both(), ENGINE_EXIT_HYPERCALL);
+    ck_assert_uint_eq(fast.cpu->gpr[ISA_EAX], 40000);
+}
+END_TEST
+
 GUEST(add1, "1: add $1, %eax\n dec %ecx\n jnz 1b\n" GUEST_END);
+/* A page that may no longer be read may no longer be executed either. */
+START_TEST(code_is_taken_away)
+{
+    LOAD(add1);
+    slow.cpu->gpr[ISA_ECX] = fast.cpu->gpr[ISA_ECX] = 10;
+    ck_assert_int_eq(run_both(), ENGINE_EXIT_HYPERCALL);
+    slow.cpu->eip = fast.cpu->eip = DBT_CODE;
+    ck_assert_int_eq(ram_set_access(slow.ram, DBT_CODE, PAGE_SIZE, HOST_NONE), 0);
+    ck_assert_int_eq(ram_set_access(fast.ram, DBT_CODE, PAGE_SIZE, HOST_NONE), 0);
+    ck_assert_int_eq(run_both(), ENGINE_EXIT_FAULT);
+    ck_assert_uint_eq(fast.cpu->fault.vector, CPU_PF);
+}
+END_TEST
+
 START_TEST(host_changes_code)
 {
     LOAD(add1);
@@ -418,6 +443,8 @@ int main(void)
         &own_block_changes,
         &next_instruction_changes,
         &host_changes_code,
+        &code_on_the_stack,
+        &code_is_taken_away,
         &code_over_a_page_end,
         &jumps_anywhere,
         &prefix_soup,

@@ -187,6 +187,19 @@ static void store_value(struct x87 *x, struct stored *out)
     }
 }
 
+/* Ten bytes are stored as eight and two, as the processor does it: a fault between them is seen. */
+static enum cpu_status store_bytes(struct x87 *x, unsigned n, const struct stored *stored)
+{
+    struct cpu *cpu = x->cpu;
+    const struct isa_insn *insn = x->insn;
+    uint32_t at = interp_address(cpu, insn);
+
+    if (stored->size != 10)
+        return interp_write_wide(cpu, insn, n, stored->bytes, stored->size);
+    enum cpu_status status = cpu_write(cpu, insn->seg, at, stored->bytes, 8);
+    return status ? status : cpu_write(cpu, insn->seg, at + 8, stored->bytes + 8, 2);
+}
+
 /* All stores to memory: FST, FSTP, FIST, FISTP, FBSTP. */
 static enum cpu_status store_memory(struct x87 *x, bool pop)
 {
@@ -198,7 +211,7 @@ static enum cpu_status store_memory(struct x87 *x, bool pop)
     store_value(x, &stored);
     if (x->env.flags & ~x->env.masks & (SOFTFP_PRE | SOFTFP_OE | SOFTFP_UE))
         return x87_finish(x);
-    status = interp_write_wide(x->cpu, insn, n, stored.bytes, stored.size);
+    status = store_bytes(x, n, &stored);
     if (status)
         return status;
     if (pop)

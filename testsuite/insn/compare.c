@@ -74,8 +74,7 @@ static bool is_several_accesses(const struct isa_row *row)
 {
     unsigned width = row->op[0].width;
     return width == ISA_W_e || width == ISA_W_f || width == ISA_W_x ||
-           (width == ISA_W_t && row->op[0].method == ISA_M_M) || row->sem == ISA_SEM_MASKMOVQ ||
-           row->sem == ISA_SEM_MASKMOVDQU;
+           row->sem == ISA_SEM_MASKMOVQ || row->sem == ISA_SEM_MASKMOVDQU;
 }
 
 static void allow_torn(struct compare_mask *m, const uint32_t gpr[8], const struct isa_insn *insn)

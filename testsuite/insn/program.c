@@ -145,6 +145,12 @@ static uint32_t stack_pointer(struct rng *r)
     return INSN_DATA + 0x800 + (rng_below(r, 0x1000) & ~3u);
 }
 
+/* For return addresses that are going to be used: no store of the body reaches them. */
+static uint32_t safe_stack(struct rng *r)
+{
+    return INSN_FIXED + 0xC00 + (rng_below(r, 0x200) & ~3u);
+}
+
 /* One plain instruction. */
 struct plain {
     struct unit *u;
@@ -448,7 +454,7 @@ static void make_indirect(struct unit *u, struct rng *r, unsigned target)
     unsigned reg = rng_below(r, 4), kind = rng_below(r, 4);
     uint32_t slot = INSN_DATA + 0x200 + 4 * rng_below(r, 0x300);
     if (kind == 0) { /* PUSH target; RET */
-        put_mov_reg(u, ISA_ESP, stack_pointer(r));
+        put_mov_reg(u, ISA_ESP, safe_stack(r));
         put8(u, 0x68);
         fix_target(u, FIX_ABSOLUTE, target);
         put8(u, 0xC3);
@@ -476,7 +482,7 @@ static void make_call(struct unit *u, struct rng *r, const struct isa_row *row)
         memchr(body.bytes, 0xB8 + ISA_ESP, body.len))
         body = (struct unit){.len = 0};
     static const uint8_t call[] = {0xE8, 2, 0, 0, 0, 0xEB};
-    put_mov_reg(u, ISA_ESP, stack_pointer(r));
+    put_mov_reg(u, ISA_ESP, safe_stack(r));
     put(u, call, sizeof(call));
     bool pops = rng_chance(r, 30);
     put8(u, body.len + (pops ? 3u : 1u));

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The instruction tests and the fuzzer; their oracle is a 32-bit process on this CPU.
 insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form frame gen options program runner_engine runner_native value)
-insn_programs = tests/insn tests/accept insn/fuzz
+insn_programs = tests/insn tests/accept tests/flagsets insn/fuzz
 all_objs += $(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs)))
 -include $(patsubst %.o,%.d,$(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs))))
 tests: $(insn_programs)

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <sys/random.h>
 
 #define DISK_THREADS 4u
@@ -25,6 +27,22 @@ static int add_disk(struct run_resources *r, const char *name, const char *file,
     return 0;
 }
 
+/*
+ * A program's standard input that is a regular file, from its start: it becomes a
+ * disk as well, so that the program finds a file there, which has a size and can be
+ * sought in, as it would natively. If that fails it stays a stream.
+ */
+static void add_stdin(const struct run_options *o, struct run_resources *r)
+{
+    struct stat st;
+    struct why why;
+    if (o->deterministic || fstat(STDIN_FILENO, &st) || !S_ISREG(st.st_mode) || !st.st_size ||
+        lseek(STDIN_FILENO, 0, SEEK_CUR) != 0 || r->count >= ARRAY_LEN(r->list) - 1)
+        return;
+    if (add_disk(r, ILWACO_DISK_STDIN, "/proc/self/fd/0", true, &why))
+        memset(&r->list[r->count], 0, sizeof(r->list[0]));
+}
+
 static int add_disks(const struct run_options *o, const struct boot *boot, struct run_resources *r,
                      struct why *why)
 {
@@ -35,6 +53,8 @@ static int add_disks(const struct run_options *o, const struct boot *boot, struc
         err = add_disk(r, ILWACO_DISK_PROGRAM, boot->program, true, why);
     for (unsigned i = 0; !err && i < o->disks; i++)
         err = add_disk(r, o->disk[i].name, o->disk[i].file, o->disk[i].readonly, why);
+    if (!err && boot->linux_program)
+        add_stdin(o, r);
     return err;
 }
 

@@ -202,7 +202,7 @@ static void enter_directory(void)
 static struct dentry *find_program(const char *path)
 {
     struct walk walk;
-    struct dentry *dentry = program_disk_dentry(path);
+    struct dentry *dentry = disk_file_dentry(ILWACO_DISK_PROGRAM, path);
     if (dentry)
         return dentry;
     int err = walk_path(vfs_cwd(), path, 0, &walk);

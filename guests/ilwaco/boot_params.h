@@ -17,7 +17,8 @@
  * Devices, by the names of the manifest: console "console", keyboard
  * "keyboard", timer "timer", NIC "net" (optional), disk "root" (optional, a packed
  * root, see rootfs_format.h), disk "program" (optional, the raw bytes of the
- * program's ELF file, read-only). Further disks given by --disk appear as /dev/NAME.
+ * program's ELF file, read-only), disk "stdin" (optional: standard input, where it is
+ * a file; the keyboard is not asked then). Further disks given by --disk appear as /dev/NAME.
  *
  * Exit: status 0..119 through TERMINATE. A program's status over 119, or its
  * death by signal n (128 + n), is said in one line on the error stream and
@@ -38,6 +39,7 @@
 #define ILWACO_DEV_NIC "net"
 #define ILWACO_DISK_ROOT "root"
 #define ILWACO_DISK_PROGRAM "program"
+#define ILWACO_DISK_STDIN "stdin"
 
 #define ILWACO_STATUS_MAX 119
 

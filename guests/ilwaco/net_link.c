@@ -276,8 +276,10 @@ void net_install_resolv_conf(void)
         int64_t changed_ns = dir->mtime_ns;
         struct inode *link = memory_symlink(RESOLV_TEXT, sizeof RESOLV_TEXT - 1);
         struct dentry *name = link ? dentry_link(walk.parent, walk.name, walk.len, link) : NULL;
-        if (name)
+        if (name) {
+            name->upper = false; /* found by those who ask, in no listing: the root has none */
             dentry_release(name);
+        }
         dir->mtime_ns = dir->ctime_ns = changed_ns;
     }
     walk_done(&walk);

@@ -31,7 +31,7 @@ same() {
     status=$?
     [ $status = $native_status ] ||
         fail "$what: status $status, native $native_status: $(head -20 "$TMPDIR/err")"
-    cmp "$TMPDIR/native.out" "$TMPDIR/out" || fail "$what: the output differs: $(head -c 500 "$TMPDIR/err")"
+    cmp "$TMPDIR/native.out" "$TMPDIR/out" || { diff "$TMPDIR/native.out" "$TMPDIR/out" | head -5; false; } || fail "$what: the output differs: $(head -c 500 "$TMPDIR/err")"
     cmp "$TMPDIR/native.err" "$TMPDIR/err" || fail "$what: stderr differs: $(diff "$TMPDIR/native.err" "$TMPDIR/err" | head -10)"
 }
 

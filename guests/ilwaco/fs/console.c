@@ -303,9 +303,24 @@ static struct dentry *stream_dentry(uint32_t stream)
     return dentry_anonymous(inode, name);
 }
 
+/* Standard input that is a file. 0: there is none. */
+static int install_input_file(void)
+{
+    struct file *file;
+    struct dentry *dentry = disk_file_dentry(ILWACO_DISK_STDIN, "/dev/stdin");
+    if (!dentry)
+        return 0;
+    int err = vfs_open_dentry(dentry, O_RDONLY, &file);
+    dentry_release(dentry);
+    return err ? err : fd_install(file, 0, 0) < 0 ? -ENOMEM : 1;
+}
+
 int console_install(void)
 {
-    for (uint32_t stream = STREAM_IN; stream <= STREAM_ERR; stream++) {
+    int first = install_input_file();
+    if (first < 0)
+        return first;
+    for (uint32_t stream = (uint32_t)first; stream <= STREAM_ERR; stream++) {
         uint32_t flags = stream_is_tty(stream) ? O_RDWR : stream ? O_WRONLY : O_RDONLY;
         struct file *file = file_create(&console_ops, flags, (void *)stream);
         if (!file)

@@ -7,6 +7,7 @@
 
 #define RDEV(major, minor) ((uint64_t)(major) << 8 | (minor))
 #define DISK_MAJOR 259u
+#define DISK_AHEAD (64u * 1024)
 
 static int zero_read(struct file *file, struct uio *uio, uint64_t *pos)
 {
@@ -157,10 +158,12 @@ static int disk_inode_open(struct inode *inode, struct file *file)
 
 static const struct inode_ops disk_inode_ops = {.open = disk_inode_open};
 
-/* The program's disk is a regular file: its bytes, copied by whoever maps them. */
+/* The program's disk, and standard input's, is a regular file: its bytes, copied by whoever maps
+ * them. */
 static int program_read(struct inode *inode, struct uio *uio, uint64_t pos, uint32_t n)
 {
-    return cache_read_uio(inode->data, pos, uio, n, 0);
+    uint64_t ahead = inode->size - pos - n;
+    return cache_read_uio(inode->data, pos, uio, n, ahead < DISK_AHEAD ? ahead : DISK_AHEAD);
 }
 
 static int program_read_pages(struct inode *inode, uint32_t page, uint32_t n, void *dst)
@@ -176,9 +179,9 @@ static int program_open(struct inode *inode, struct file *file)
 static const struct inode_ops program_ops = {
     .open = program_open, .read = program_read, .read_pages = program_read_pages};
 
-struct dentry *program_disk_dentry(const char *name)
+struct dentry *disk_file_dentry(const char *disk_name, const char *name)
 {
-    struct disk *disk = disk_by_name(ILWACO_DISK_PROGRAM);
+    struct disk *disk = disk_by_name(disk_name);
     struct inode *inode = disk ? inode_create(&program_ops, S_IFREG | 0755) : NULL;
     if (!inode)
         return NULL;
@@ -219,12 +222,15 @@ static struct dentry *add(struct dentry *dir, const char *name, struct inode *in
     struct dentry *old;
     if (!inode || dentry_lookup(dir, name, strlen(name), &old))
         return NULL;
-    if (old && old->inode) { /* the packed root has one: ours covers it */
+    bool covered = old && old->inode; /* the packed root has one: ours takes its place */
+    if (covered)
         dentry_unlink(old);
-    }
     if (old)
         dentry_release(old);
-    return dentry_link(dir, name, strlen(name), inode);
+    struct dentry *dentry = dentry_link(dir, name, strlen(name), inode);
+    if (dentry)
+        dentry->upper = !covered;
+    return dentry;
 }
 
 /* A directory of that name: the packed root's, or a new one. Held. */
@@ -261,11 +267,18 @@ static int add_link(struct dentry *dir, const char *name, const char *target)
     return 0;
 }
 
+/* Disks that have their use already. */
+static bool is_ours(const char *name)
+{
+    return !strcmp(name, ILWACO_DISK_ROOT) || !strcmp(name, ILWACO_DISK_PROGRAM) ||
+           !strcmp(name, ILWACO_DISK_STDIN);
+}
+
 static int add_disks(struct dentry *dev)
 {
     struct disk *disk;
     for (uint32_t i = 0; (disk = disk_at(i)); i++) {
-        if (!strcmp(disk->name, ILWACO_DISK_ROOT) || !strcmp(disk->name, ILWACO_DISK_PROGRAM))
+        if (is_ours(disk->name))
             continue;
         struct inode *inode = inode_create(&disk_inode_ops, S_IFBLK | 0660);
         if (inode) {

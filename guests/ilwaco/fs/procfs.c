@@ -401,7 +401,8 @@ static int mount(struct dentry *root, const char *name, uint32_t dir)
     int err = dentry_lookup(root, name, strlen(name), &old);
     if (err)
         return err;
-    if (old && old->inode)
+    bool covered = old && old->inode;
+    if (covered)
         dentry_unlink(old);
     if (old)
         dentry_release(old);
@@ -409,6 +410,7 @@ static int mount(struct dentry *root, const char *name, uint32_t dir)
     struct dentry *dentry = inode ? dentry_link(root, name, strlen(name), inode) : NULL;
     if (!dentry)
         return -ENOMEM;
+    dentry->upper = !covered; /* a listing has it where the covered one was */
     dentry_release(dentry);
     return 0;
 }

@@ -85,7 +85,7 @@ struct inode {
 
 struct dentry {
     uint32_t refs;
-    bool upper; /* made by the program, so no lower part lists it */
+    bool upper; /* a listing shows it although no lower part does: what the program made */
     bool unlinked;
     struct inode *inode; /* NULL: whiteout */
     struct dentry *parent;
@@ -214,7 +214,7 @@ int fifo_open(struct inode *inode, struct file *file);
 int rootfs_mount(struct inode **root); /* the packed root, or an empty one */
 int devfs_mount(struct dentry *root);  /* fills /dev */
 int procfs_mount(struct dentry *root); /* /proc and /sys */
-/* The disk "program" as a file outside the tree; NULL: no such disk. */
-struct dentry *program_disk_dentry(const char *name);
+/* A disk as a regular file outside the tree; NULL: no such disk. */
+struct dentry *disk_file_dentry(const char *disk, const char *name);
 
 #endif

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 # Ilwaco's TCP/IP is compiled for this machine as well: its tests run natively.
-# net_pair: two stacks against each other. net_linux: against Linux's. net_fuzz: hostile frames,
+# net_pair: two stacks against each other. net_behave: what they do when things go wrong. net_linux: against Linux's. net_fuzz: hostile frames,
 # with the address sanitizer where the compiler has one.
 netstack_objs = $(call objects,guests/ilwaco/net/*.c)
 net_rig_objs = $(patsubst %,obj/testsuite/net/%.o,sim services)
-net_main_objs = $(patsubst %,obj/testsuite/net/%.o,pair linux_tcp fuzz)
+net_main_objs = $(patsubst %,obj/testsuite/net/%.o,pair behave linux_tcp)
 -include $(patsubst %.o,%.d,$(netstack_objs) $(net_rig_objs) $(net_main_objs))
-tests: tests/net_pair tests/net_linux tests/net_fuzz
+tests: tests/net_pair tests/net_behave tests/net_linux tests/net_fuzz
 
 tests/net_pair: obj/testsuite/net/pair.o
+tests/net_behave: obj/testsuite/net/behave.o
 tests/net_linux: obj/testsuite/net/linux_tcp.o
-tests/net_pair tests/net_linux: $(net_rig_objs) $(netstack_objs) $(floor_libs)
+tests/net_pair tests/net_behave tests/net_linux: $(net_rig_objs) $(netstack_objs) $(floor_libs)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(pie_ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) $(floor_libs) -lpthread

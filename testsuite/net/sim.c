@@ -208,7 +208,7 @@ static void side_create(struct sim *sim, unsigned number)
     struct netstack_config config = {
         .mac = {2, 0, 0, 0, 0, (uint8_t)(number + 1)},
         .mtu = 1500,
-        .addr = NET_IP(10, 0, 0, 1) + number,
+        .addr = sim->fault.dhcp && !number ? 0 : NET_IP(10, 0, 0, 1) + number,
         .mask = 0xffffff00,
         .max_pages = 4096,
     };

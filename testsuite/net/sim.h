@@ -16,6 +16,7 @@ struct sim_fault {
     uint64_t byte_ns;                           /* rate: time of one byte on the wire */
     bool no_sack, no_timestamps, no_scale;      /* options of SYNs are struck out */
     uint32_t room;                              /* frames that a NIC holds; 0: any number */
+    bool dhcp;                                  /* side 0 asks for its address */
 };
 
 struct sim;

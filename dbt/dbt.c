@@ -122,7 +122,12 @@ static void dbt_counters(const struct engine *engine, struct engine_counters *ou
 
 static void dbt_report(struct engine *engine, struct cpu *cpu, void *out)
 {
-    dbt_dump_block(engine, cpu, cpu->eip, out); /* lockstep leaves eip at the block that differs */
+    const struct dbt_cpu *d = cpu->engine_state;
+    if (d->rejection.finding.what)
+        rejection_print(&d->rejection, out);
+    else
+        dbt_dump_block(engine, cpu, cpu->eip,
+                       out); /* lockstep leaves eip at the block that differs */
 }
 
 static void dbt_destroy(struct engine *engine)
@@ -145,12 +150,26 @@ static const struct engine_ops dbt_ops = {
     .destroy = dbt_destroy,
 };
 
+/* Whoever asks for verification gets it or an error, at once. */
+static int try_verifier(const struct engine_options *options)
+{
+    struct verifier *verifier;
+    if (!options || !options->verify)
+        return 0;
+    int err = verifier_create(&verifier);
+    if (!err)
+        verifier_destroy(verifier);
+    return err;
+}
+
 int dbt_create(const struct engine_options *options, struct engine **out)
 {
     struct dbt *dbt = calloc(1, sizeof(*dbt));
     if (!dbt)
         return -ENOMEM;
-    int err = host_lock_init(&dbt->lock);
+    int err = try_verifier(options);
+    if (!err)
+        err = host_lock_init(&dbt->lock);
     if (err) {
         free(dbt);
         return err;

@@ -31,6 +31,15 @@ struct dbt_trap {
     uint32_t address; /* of CPU_PF, in the guest */
 };
 
+/* The translation that the verifier refused, for the report. */
+#define REJECTION_BYTES 48u
+struct dbt_rejection {
+    struct verify_finding finding; /* what: NULL while nothing was refused */
+    uint32_t eip, guest_eip;       /* of the block; of the instruction */
+    uint8_t guest[ISA_MAX_LENGTH], guest_len;
+    uint8_t host[REJECTION_BYTES], host_bytes; /* from the place found on */
+};
+
 struct dbt_cpu {
     struct host_signal_scope scope;
     struct dbt *dbt;
@@ -42,6 +51,7 @@ struct dbt_cpu {
     uint32_t checked;    /* how far into the image's log its memory is known to be the same */
     uint32_t slow_steps; /* still to be interpreted before translation is tried again */
     struct dbt_trap trap;
+    struct dbt_rejection rejection;
     uint64_t misses, exits, interpreted, signals;
 };
 
@@ -70,6 +80,10 @@ void smc_forget(struct dbt_cpu *d, gpa_t gpa, uint64_t len);
 
 /* run.c: the engine's run(). */
 enum engine_exit run_cpu(struct dbt_cpu *d, uint64_t budget);
+
+/* rejection.c: holds a new block to the verifier; false, and d->rejection, if it was refused. */
+bool rejection_check(struct image *image, struct dbt_cpu *d, const struct block *block);
+void rejection_print(const struct dbt_rejection *rejection, void *out);
 
 /* fault.c */
 bool fault_on_trap(struct host_signal_scope *scope, struct host_frame *frame);

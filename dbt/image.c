@@ -129,6 +129,7 @@ void image_destroy(struct image *image)
     release_array(image->page_copy, RAM_WINDOW);
     release_array(image->table, TABLE_BYTES);
     cache_fini(&image->cache);
+    verifier_destroy(image->verifier);
     host_lock_fini(&image->lock);
     free(image);
 }

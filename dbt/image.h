@@ -17,6 +17,7 @@
 
 #include "dbt/cache.h"
 #include "dbt/emit.h"
+#include "dbt/verify.h"
 #include "emu/base/host_thread.h"
 #include "emu/cpu/engine.h"
 
@@ -49,6 +50,7 @@ struct page_link {
 struct block {
     uint32_t eip;
     uint32_t host, host_len;
+    uint32_t stubs, stubs_len; /* of its exits */
     uint16_t sides, exits;
     uint8_t pages;
     bool dead;
@@ -104,6 +106,7 @@ struct image {
     struct block *exact[IMAGE_EXACT_BUCKETS];
     uint64_t removals; /* counts removed blocks: a saved reference is good while it stands */
     struct engine_counters counters;
+    struct verifier *verifier; /* NULL: translations are not verified */
 };
 
 /*

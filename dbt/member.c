@@ -79,6 +79,11 @@ static int join_new(struct dbt *dbt, struct dbt_cpu *d, uint64_t key)
 {
     struct image *image;
     int err = image_create(key, d->cpu, dbt->options.cache_bytes, &image);
+    if (!err && dbt->options.verify) {
+        err = verifier_create(&image->verifier);
+        if (err)
+            image_destroy(image);
+    }
     if (err)
         return err;
     image->next = dbt->images;

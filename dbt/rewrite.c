@@ -388,8 +388,10 @@ bool rewrite_exits(struct rewrite *r)
     struct emit stubs;
     if (!image_block_stubs(r->image, &r->emit, r->exits * STUB_BYTES, &stubs))
         return false;
+    r->block->stubs = stubs.at;
     for (unsigned i = 0; i < r->exits; i++)
         emit_exit(r, &stubs, &r->exit[i]);
     BUG_ON(stubs.full, "stubs outgrew their room");
+    r->block->stubs_len = stubs.at - r->block->stubs;
     return true;
 }

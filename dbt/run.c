@@ -41,7 +41,7 @@ static struct block *build(struct image *image, struct dbt_cpu *d, uint32_t eip,
         next_segment(image);
         block = translate_block(image, d->cpu->ram, eip, exact, &again);
     }
-    return block;
+    return block && image->verifier && !rejection_check(image, d, block) ? NULL : block;
 }
 
 static bool pages_are_new(const struct image *image, const struct block *block)
@@ -156,10 +156,13 @@ static enum engine_exit interpret(struct dbt_cpu *d)
     return status == CPU_EXIT ? (enum engine_exit)cpu->exit.reason : GO_ON;
 }
 
-/* One instruction, or a visit to a page that is too hot to translate. */
+/* No translation to be had here: one instruction, or a visit to a page that is too hot to
+ * translate; or the end, where the verifier refused. */
 static enum engine_exit interpret_slowly(struct dbt_cpu *d)
 {
     uint32_t page = d->cpu->eip >> PAGE_BITS;
+    if (d->rejection.finding.what)
+        return ENGINE_EXIT_REJECTED;
     enum engine_exit exit = interpret(d);
     while (exit == GO_ON && d->slow_steps && d->cpu->eip >> PAGE_BITS == page &&
            !d->cpu->stop_request) {
@@ -232,7 +235,7 @@ static enum engine_exit handle(struct dbt_cpu *d, uint32_t reason, uint64_t remo
     case STUB_CHAIN:
         return on_chain(d, (uint32_t)d->cpu->slot[STUB_SLOT_PAYLOAD], removals);
     case STUB_INTERP:
-        return interpret(d);
+        return d->rejection.finding.what ? ENGINE_EXIT_REJECTED : interpret(d);
     case STUB_TRAP:
         return on_trap(d);
     case STUB_HYPERCALL:

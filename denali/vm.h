@@ -118,6 +118,7 @@ enum vm_end_reason {
     VM_END_FAULT,    /* vm_report tells */
     VM_END_KILLED,   /* vm_kill */
     VM_END_DIVERGED, /* lockstep: the engine's report tells */
+    VM_END_REJECTED, /* the verifier refused a translation: the engine's report tells */
     VM_END_HOST,     /* the host failed: why */
 };
 

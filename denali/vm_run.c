@@ -50,6 +50,9 @@ static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
     case ENGINE_EXIT_DIVERGED:
         vm_end_with(vm, VM_END_DIVERGED);
         return CONTINUE;
+    case ENGINE_EXIT_REJECTED:
+        vm_end_with(vm, VM_END_REJECTED);
+        return CONTINUE;
     case ENGINE_EXIT_HALT:
     case ENGINE_EXITS:
         break;

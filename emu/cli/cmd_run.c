@@ -108,10 +108,10 @@ static int exit_status(uint32_t status)
                         CLI_GUEST_MAX);
 }
 
-static int diverged(struct run *run)
+static int engine_failed(struct run *run, const char *what)
 {
     run->engine->ops->report(run->engine, vm_cpu(run->vm), stderr);
-    return cli_complain(CLI_FAILED, "the interpreter and the translator differ; see above");
+    return cli_complain(CLI_FAILED, "%s; see above", what);
 }
 
 static int end_status(struct run *run)
@@ -124,7 +124,9 @@ static int end_status(struct run *run)
         vm_report(run->vm, stderr);
         return CLI_FAULT;
     case VM_END_DIVERGED:
-        return diverged(run);
+        return engine_failed(run, "the interpreter and the translator differ");
+    case VM_END_REJECTED:
+        return engine_failed(run, "a translation was refused by the verifier, and the guest ended");
     default:
         return cli_complain(CLI_FAILED, "%s", end->why.text[0] ? end->why.text : "out of threads");
     }

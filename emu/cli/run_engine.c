@@ -19,6 +19,8 @@ int run_engine_create(const struct run_options *o, struct engine **out, struct w
     const struct engine_options e = {.verify = o->verify, .count = o->deterministic};
     const char *name = o->engine ? o->engine : "dbt";
     int err = create_named(name, &e, out);
+    if (err == -ENOPKG)
+        return why_fail(why, err, "--verify needs the Zydis library (libzydis4.0)");
     if (err == -ENOTSUP && !o->engine)
         err = interp_create(out);
     if (err == -ENOTSUP)

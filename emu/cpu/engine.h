@@ -20,6 +20,7 @@ enum engine_exit {
     ENGINE_EXIT_BREAKPOINT, /* a breakpoint at eip, not yet executed */
     ENGINE_EXIT_STOP,       /* engine_stop was called */
     ENGINE_EXIT_DIVERGED,   /* lockstep: the engines differ; engine_report tells where */
+    ENGINE_EXIT_REJECTED,   /* the verifier refused a translation; engine_report tells which */
     ENGINE_EXITS
 };
 
@@ -57,7 +58,7 @@ struct engine_ops {
      * when next called). */
     void (*stop)(struct engine *engine, struct cpu *cpu);
     void (*counters)(const struct engine *engine, struct engine_counters *out);
-    /* After DIVERGED: both states and the block's guest and host code, as text, to `out` (a FILE
+    /* After DIVERGED, REJECTED: both states and the block's guest and host code, as text, to `out` (a FILE
      * *). */
     void (*report)(struct engine *engine, struct cpu *cpu, void *out);
     void (*destroy)(struct engine *engine);

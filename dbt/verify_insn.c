@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one host instruction may do. Default deny: an instruction set and a
+ * category must be listed, every operand that Zydis names (hidden ones too)
+ * must be shown harmless. Bounds are those of the window's guards.
+ */
+#include "dbt/verify_private.h"
+
+#include "config.h"
+
+#if HAVE_ZYDIS
+
+#include "dbt/rewrite.h"
+#include "emu/machine/ram.h"
+
+/* An access of at most 512 bytes this far from the window is still among its guards. */
+#define REACH ((int64_t)RAM_REACH)
+/* rsp may move this far from where the stack was last accessed. */
+#define STEP ((int64_t)REWRITE_MAX_DELTA + 65536 + 64)
+
+/* rsp: an access near it, a step, an access near it again. */
+_Static_assert(RAM_REACH + REWRITE_MAX_DELTA + 65536 + 64 + 512 <= RAM_GUARD - RAM_CONTEXT,
+               "bounded steps from the window end among the guards");
+
+enum { RSP = 4, RCX = 1, RSI = 6, RDI = 7, FIRST_FIXED = VERIFY_TRACKED };
+enum { R14 = 14, R15 = 15 };
+
+/* How wide a general register is in bytes; 0 for other registers. Zydis orders each width by
+ * number, with AH..BH between the first four bytes and the rest. */
+static unsigned gpr_bytes(ZydisRegister reg)
+{
+    if (reg >= ZYDIS_REGISTER_AL && reg <= ZYDIS_REGISTER_R15B)
+        return 1;
+    if (reg >= ZYDIS_REGISTER_AX && reg <= ZYDIS_REGISTER_R15W)
+        return 2;
+    if (reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D)
+        return 4;
+    return reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15 ? 8 : 0;
+}
+
+int verify_gpr(ZydisRegister reg)
+{
+    switch (gpr_bytes(reg)) {
+    case 1:
+        return (int)(reg < ZYDIS_REGISTER_AH ? reg - ZYDIS_REGISTER_AL : reg - ZYDIS_REGISTER_AH);
+    case 2:
+        return (int)(reg - ZYDIS_REGISTER_AX);
+    case 4:
+        return (int)(reg - ZYDIS_REGISTER_EAX);
+    case 8:
+        return (int)(reg - ZYDIS_REGISTER_RAX);
+    default:
+        return -1;
+    }
+}
+
+static bool is_narrow(const struct verify_state *state, int reg)
+{
+    return reg >= 0 && reg != RSP && reg < FIRST_FIXED && state->reg[reg] == VERIFY_NARROW;
+}
+
+static bool is_within(int64_t value, int64_t low, int64_t high)
+{
+    return value >= low && value <= high;
+}
+
+/* What kind of instruction. */
+
+static bool set_is_allowed(ZydisISASet set)
+{
+    switch (set) {
+    case ZYDIS_ISA_SET_I86:
+    case ZYDIS_ISA_SET_I186:
+    case ZYDIS_ISA_SET_I386:
+    case ZYDIS_ISA_SET_I486:
+    case ZYDIS_ISA_SET_I486REAL:
+    case ZYDIS_ISA_SET_PENTIUMREAL:
+    case ZYDIS_ISA_SET_PENTIUMMMX:
+    case ZYDIS_ISA_SET_CMOV:
+    case ZYDIS_ISA_SET_PPRO:
+    case ZYDIS_ISA_SET_LAHF:
+    case ZYDIS_ISA_SET_FAT_NOP:
+    case ZYDIS_ISA_SET_PAUSE:
+    case ZYDIS_ISA_SET_PREFETCH_NOP:
+    case ZYDIS_ISA_SET_X87:
+    case ZYDIS_ISA_SET_FCMOV:
+    case ZYDIS_ISA_SET_FXSAVE:
+    case ZYDIS_ISA_SET_SSE:
+    case ZYDIS_ISA_SET_SSE2:
+    case ZYDIS_ISA_SET_SSE2MMX:
+    case ZYDIS_ISA_SET_SSEMXCSR:
+    case ZYDIS_ISA_SET_SSE_PREFETCH:
+    case ZYDIS_ISA_SET_CLFSH:
+    case ZYDIS_ISA_SET_BMI2:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool category_is_allowed(ZydisInstructionCategory category)
+{
+    switch (category) {
+    case ZYDIS_CATEGORY_CALL:
+    case ZYDIS_CATEGORY_RET:
+    case ZYDIS_CATEGORY_PUSH:
+    case ZYDIS_CATEGORY_POP:
+    case ZYDIS_CATEGORY_INTERRUPT:
+    case ZYDIS_CATEGORY_IO:
+    case ZYDIS_CATEGORY_IOSTRINGOP:
+    case ZYDIS_CATEGORY_SEGOP:
+    case ZYDIS_CATEGORY_SYSCALL:
+    case ZYDIS_CATEGORY_SYSRET:
+    case ZYDIS_CATEGORY_SYSTEM:
+    case ZYDIS_CATEGORY_RDWRFSGS:
+    case ZYDIS_CATEGORY_XSAVE:
+    case ZYDIS_CATEGORY_UNCOND_BR:
+    case ZYDIS_CATEGORY_COND_BR:
+    case ZYDIS_CATEGORY_INVALID:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static const char *check_kind(const ZydisDecodedInstruction *d)
+{
+    switch (d->mnemonic) {
+    case ZYDIS_MNEMONIC_RDTSC:
+        return NULL;
+    case ZYDIS_MNEMONIC_CLI:
+    case ZYDIS_MNEMONIC_STI:
+    case ZYDIS_MNEMONIC_CPUID:
+    case ZYDIS_MNEMONIC_RDPMC:
+    case ZYDIS_MNEMONIC_UD0:
+    case ZYDIS_MNEMONIC_UD1:
+    case ZYDIS_MNEMONIC_UD2:
+    case ZYDIS_MNEMONIC_ENTER:
+    case ZYDIS_MNEMONIC_LEAVE:
+        return "the instruction is not among those that may be emitted";
+    default:
+        break;
+    }
+    if (!set_is_allowed(d->meta.isa_set) || !category_is_allowed(d->meta.category))
+        return "the instruction is not among those that may be emitted";
+    return NULL;
+}
+
+/* Memory. */
+
+static bool is_string(const ZydisDecodedInstruction *d)
+{
+    return d->meta.category == ZYDIS_CATEGORY_STRINGOP;
+}
+
+/* A bit number in a register reaches beyond any bound. */
+static bool is_far_bit(const struct verify_insn *insn)
+{
+    ZydisMnemonic m = insn->d.mnemonic;
+    bool bit = m == ZYDIS_MNEMONIC_BT || m == ZYDIS_MNEMONIC_BTS || m == ZYDIS_MNEMONIC_BTR ||
+               m == ZYDIS_MNEMONIC_BTC;
+    return bit && insn->op[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+           insn->op[1].type == ZYDIS_OPERAND_TYPE_REGISTER;
+}
+
+bool verify_is_table_entry(const ZydisDecodedOperandMem *mem, const struct verify_state *state)
+{
+    return mem->type == ZYDIS_MEMOP_TYPE_MEM && mem->segment == ZYDIS_REGISTER_DS &&
+           verify_gpr(mem->base) == R14 && is_narrow(state, verify_gpr(mem->index)) &&
+           mem->scale == 8 && mem->disp.value == 0;
+}
+
+/* base r15 or nothing-but-gs, an optional narrow part, a bounded displacement. */
+static bool is_window(const ZydisDecodedOperandMem *mem, const struct verify_state *state)
+{
+    int base = verify_gpr(mem->base), index = verify_gpr(mem->index);
+    int64_t disp = mem->disp.value;
+    if (mem->segment == ZYDIS_REGISTER_GS)
+        return is_narrow(state, base) && index < 0 && is_within(disp, -REACH, REACH);
+    if (mem->segment != ZYDIS_REGISTER_DS && mem->segment != ZYDIS_REGISTER_SS)
+        return false;
+    if (base != R15)
+        return false;
+    if (index < 0)
+        return is_within(disp, -REACH, INT32_MAX);
+    return mem->scale == 1 && is_narrow(state, index) && is_within(disp, -REACH, REACH);
+}
+
+static bool is_near_stack(const ZydisDecodedOperandMem *mem)
+{
+    return verify_gpr(mem->base) == RSP && mem->index == ZYDIS_REGISTER_NONE &&
+           mem->segment == ZYDIS_REGISTER_SS && is_within(mem->disp.value, -REACH / 2, REACH / 2);
+}
+
+static bool is_string_pointer(const struct verify_insn *insn, const ZydisDecodedOperandMem *mem,
+                              const struct verify_state *state)
+{
+    int base = verify_gpr(mem->base);
+    return is_string(&insn->d) && (base == RSI || base == RDI) &&
+           state->reg[base] == VERIFY_POINTER && mem->index == ZYDIS_REGISTER_NONE &&
+           mem->disp.value == 0 &&
+           (mem->segment == ZYDIS_REGISTER_DS || mem->segment == ZYDIS_REGISTER_ES);
+}
+
+/* These name memory without reading it: they prove nothing about rsp. */
+static bool may_not_access(const ZydisDecodedInstruction *d)
+{
+    return d->meta.category == ZYDIS_CATEGORY_PREFETCH || d->mnemonic == ZYDIS_MNEMONIC_MASKMOVQ ||
+           d->mnemonic == ZYDIS_MNEMONIC_MASKMOVDQU;
+}
+
+static const char *check_memory(const struct verify_insn *insn, const ZydisDecodedOperandMem *mem,
+                                struct verify_state *state)
+{
+    if (mem->type == ZYDIS_MEMOP_TYPE_AGEN || insn->d.mnemonic == ZYDIS_MNEMONIC_NOP)
+        return NULL;
+    if (mem->type != ZYDIS_MEMOP_TYPE_MEM || is_far_bit(insn))
+        return "its memory operand has no bound";
+    if (insn->d.address_width == 32)
+        return mem->segment == ZYDIS_REGISTER_GS ? NULL : "a truncated address without the window";
+    if (is_near_stack(mem)) {
+        if (!may_not_access(&insn->d))
+            state->touched = true;
+        return NULL;
+    }
+    if (is_window(mem, state) || is_string_pointer(insn, mem, state))
+        return NULL;
+    return "its memory operand is not shown to lie in the window";
+}
+
+/* Registers. */
+
+static const char *write_gpr(const struct verify_insn *insn, const ZydisDecodedOperand *op,
+                             struct verify_state *state)
+{
+    int reg = verify_gpr(op->reg.value);
+    unsigned bytes = gpr_bytes(op->reg.value);
+    if (reg >= FIRST_FIXED)
+        return "a fixed register is changed";
+    if (reg == RSP)
+        return "rsp is changed other than by a bounded lea";
+    if (bytes == 4) {
+        state->reg[reg] = VERIFY_NARROW;
+    } else if (bytes == 8) {
+        /* A string instruction moves its pointers along memory that it has accessed, and counts
+         * rcx down to zero: none of them leaves its class. */
+        bool hidden = op->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN;
+        bool ok = is_string(&insn->d) && hidden &&
+                  (state->reg[reg] == VERIFY_POINTER || (reg == RCX && is_narrow(state, reg)));
+        if (!ok)
+            return "a 64-bit result has no bound";
+    } else if (state->reg[reg] != VERIFY_NARROW) {
+        state->reg[reg] = VERIFY_UNKNOWN;
+    }
+    return NULL;
+}
+
+static const char *write_register(const struct verify_insn *insn, const ZydisDecodedOperand *op,
+                                  struct verify_state *state)
+{
+    ZydisRegister reg = op->reg.value;
+    if (gpr_bytes(reg))
+        return write_gpr(insn, op, state);
+    if ((reg >= ZYDIS_REGISTER_ST0 && reg <= ZYDIS_REGISTER_ST7) ||
+        (reg >= ZYDIS_REGISTER_MM0 && reg <= ZYDIS_REGISTER_MM7) ||
+        (reg >= ZYDIS_REGISTER_XMM0 && reg <= ZYDIS_REGISTER_XMM15))
+        return NULL;
+    switch (reg) {
+    case ZYDIS_REGISTER_FLAGS:
+    case ZYDIS_REGISTER_EFLAGS:
+    case ZYDIS_REGISTER_RFLAGS:
+    case ZYDIS_REGISTER_MXCSR:
+    case ZYDIS_REGISTER_X87CONTROL:
+    case ZYDIS_REGISTER_X87STATUS:
+    case ZYDIS_REGISTER_X87TAG:
+        return NULL;
+    default:
+        return "a register that is not the guest's is changed";
+    }
+}
+
+/* lea to 64 bits: the window plus a narrow value, or rsp moved by little. */
+static const char *check_lea64(const struct verify_insn *insn, struct verify_state *state)
+{
+    const ZydisDecodedOperandMem *mem = &insn->op[1].mem;
+    int dst = verify_gpr(insn->op[0].reg.value);
+    int base = verify_gpr(mem->base), index = verify_gpr(mem->index);
+    int64_t disp = mem->disp.value;
+
+    if (insn->d.address_width != 64 || dst >= FIRST_FIXED)
+        return "a 64-bit address in a form that has no bound";
+    if (base == R15 && is_narrow(state, index) && mem->scale == 1 && is_within(disp, -STEP, STEP)) {
+        if (dst == RSP)
+            state->touched = false;
+        else if (disp)
+            return "a pointer beside the window";
+        else
+            state->reg[dst] = VERIFY_POINTER;
+        return NULL;
+    }
+    if (dst == RSP && base == RSP && mem->index == ZYDIS_REGISTER_NONE) {
+        if (!state->touched || !is_within(disp, -STEP, STEP))
+            return "rsp could drift from the window";
+        state->touched = false;
+        return NULL;
+    }
+    return "a 64-bit address in a form that has no bound";
+}
+
+const char *verify_effects(const struct verify_insn *insn, struct verify_state *state)
+{
+    const char *wrong = check_kind(&insn->d);
+    if (wrong)
+        return wrong;
+    if (insn->d.mnemonic == ZYDIS_MNEMONIC_LEA && insn->d.operand_width == 64)
+        return check_lea64(insn, state);
+
+    for (unsigned i = 0; i < insn->d.operand_count && !wrong; i++)
+        if (insn->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
+            wrong = check_memory(insn, &insn->op[i].mem, state);
+    for (unsigned i = 0; i < insn->d.operand_count && !wrong; i++)
+        if (insn->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+            (insn->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+            wrong = write_register(insn, &insn->op[i], state);
+    return wrong;
+}
+
+#endif

@@ -199,19 +199,22 @@ static void enter_directory(void)
     walk_done(&walk);
 }
 
-static struct dentry *find_program(const char *path)
+static struct dentry *find_in_root(const char *path)
 {
     struct walk walk;
-    struct dentry *dentry = disk_file_dentry(ILWACO_DISK_PROGRAM, path);
-    if (dentry)
-        return dentry;
     int err = walk_path(vfs_cwd(), path, 0, &walk);
     if (err)
         give_up("%s: not found in the root (error %d)", path, -err);
-    dentry = walk.dentry;
-    dentry_hold(dentry);
+    dentry_hold(walk.dentry);
+    struct dentry *dentry = walk.dentry;
     walk_done(&walk);
     return dentry;
+}
+
+static struct dentry *find_program(const char *path)
+{
+    struct dentry *dentry = disk_file_dentry(ILWACO_DISK_PROGRAM, path);
+    return dentry ? dentry : find_in_root(path);
 }
 
 static void set_thread_name(const char *path)
@@ -222,13 +225,31 @@ static void set_thread_name(const char *path)
     memcpy(thread_current->name, name, len);
 }
 
+#define SCRIPTS_MAX 4 /* a script's interpreter may be a script */
+
+/* What is to be loaded for `path`: itself, or what its first line names. */
+static struct dentry *find_interpreter(const char *path)
+{
+    const char *name = path;
+    struct dentry *dentry = find_program(path);
+    for (unsigned i = 0; i < SCRIPTS_MAX; i++) {
+        int is_script = exec_script(dentry, name, &args, &name);
+        if (is_script < 0)
+            give_up("%s: its first line cannot be followed (error %d)", name, -is_script);
+        if (!is_script)
+            break;
+        dentry = find_in_root(name);
+    }
+    return dentry;
+}
+
 static void load_program(struct denali_context *frame)
 {
     struct exec_image image;
     const char *path = boot_param(ILWACO_PARAM_PROGRAM);
     if (!path)
         path = args.count ? args.list[0] : "";
-    struct dentry *dentry = find_program(path);
+    struct dentry *dentry = find_interpreter(path);
     int err = exec_load(dentry, &image);
     if (err == -ENOEXEC)
         give_up("%s: not a program for Linux on i386", path);

@@ -27,6 +27,12 @@ struct exec_info {
 /* Loads `dentry` (and what its PT_INTERP names) into the empty program part of memory. -ENOEXEC,
  * -ENOENT (no interpreter), -ENOMEM (does not fit: give the VM more memory), others. */
 int exec_load(struct dentry *dentry, struct exec_image *image);
+/*
+ * Is `dentry` a script? Then 1, `*interpreter` is the program to run in its place, and `*args` are
+ * that one's arguments; both last for ever. 0: no script. -ENOEXEC, -ENOMEM.
+ */
+int exec_script(struct dentry *dentry, const char *path, struct exec_strings *args,
+                const char **interpreter);
 /* Builds the first stack; the value of esp, or 0. */
 uint32_t exec_stack(const struct exec_image *image, const char *path,
                     const struct exec_strings *args, const struct exec_strings *env);

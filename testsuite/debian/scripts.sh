@@ -56,3 +56,9 @@ trap 'echo bye' EXIT; exit 4
 END
 input=$TMPDIR/a.sh
 same bash
+
+# Scripts: the interpreter of their first line is run in their place.
+input=$TMPDIR/json
+same json_pp
+input=
+same /usr/bin/ldd --version

@@ -92,19 +92,40 @@ static void fpu_save(struct fpstate *out)
     memcpy(out->fxsave, fx, sizeof fx);
 }
 
+/* The state of a fresh program: what a handler starts with, too. */
+static void fpu_reset(void)
+{
+    static const uint8_t fresh[512]
+        __attribute__((aligned(16))) = {0x7f, 0x03, [25] = 0x1f, [24] = 0x80};
+    __asm__ volatile("fxrstor %0" : : "m"(fresh));
+}
+
+static uint8_t abridged_tags(uint32_t tags)
+{
+    uint8_t out = 0;
+    for (int i = 0; i < 8; i++)
+        out |= (uint8_t)((tags >> i * 2 & 3) != 3) << i;
+    return out;
+}
+
+/* As Linux: the x87 from the FSAVE part, XMM registers and MXCSR from the FXSAVE image. */
 static int fpu_restore(uint32_t addr)
 {
+    struct fpstate in;
     uint8_t fx[512] __attribute__((aligned(16)));
-    uint32_t mxcsr;
     if (!addr) {
-        __asm__ volatile("fninit");
+        fpu_reset();
         return 0;
     }
-    if (copy_from_user(fx, addr + offsetof(struct fpstate, fxsave), sizeof fx))
+    if (copy_from_user(&in, addr, sizeof in))
         return -EFAULT;
-    memcpy(&mxcsr, fx + 24, 4);
-    mxcsr &= 0xffff;
-    memcpy(fx + 24, &mxcsr, 4);
+    memcpy(fx, in.fxsave, sizeof fx);
+    memcpy(fx, &in.cw, 2);
+    memcpy(fx + 2, &in.sw, 2);
+    fx[4] = abridged_tags(in.tag);
+    for (int i = 0; i < 8; i++)
+        memcpy(fx + 32 + i * 16, in.st[i], 10);
+    fx[26] = fx[27] = 0; /* reserved bits of MXCSR fault */
     __asm__ volatile("fxrstor %0" : : "m"(fx));
     return 0;
 }
@@ -232,6 +253,7 @@ int signal_push_frame(struct denali_context *frame, const struct signal_action *
         err = push_plain(at, frame, restorer, info->signo, fp_at, mask);
     if (err)
         return err;
+    fpu_reset();
     frame->esp = at;
     frame->eip = action->handler;
     frame->eax = (uint32_t)info->signo;

@@ -199,11 +199,16 @@ static struct fault_signal fault_signal(uint32_t vector, uint32_t address)
     }
 }
 
-/* FPE_... code of the first unmasked exception among the six of x87 and SSE. */
+/* FPE_... code of what is raised and not masked, in Linux's order. */
 static int float_code(uint32_t raised)
 {
-    static const uint8_t codes[] = {7 /* invalid */, 7 /* denormal: as Linux */, 3, 4, 5, 6};
-    return raised ? codes[__builtin_ctz(raised & 0x3f ? raised & 0x3f : 1)] : 7;
+    static const struct {
+        uint8_t bits, code;
+    } order[] = {{1, 7}, {4, 3}, {8, 4}, {18 /* denormal, underflow */, 5}, {32, 6}};
+    for (uint32_t i = 0; i < ARRAY_LEN(order); i++)
+        if (raised & order[i].bits)
+            return order[i].code;
+    return 0;
 }
 
 static int float_fault_code(uint32_t vector)

@@ -7,6 +7,7 @@
  * looks at the first frame.
  */
 #include "devices/nat/nat.h"
+#include "devices/nat/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,6 @@ static void nat_harden(void)
     static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGPIPE, SIGTSTP};
     for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
         signal(ignored[i], SIG_IGN);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     limit_set(RLIMIT_CORE, 0);
     limit_set(RLIMIT_FSIZE, 0);
@@ -78,6 +78,8 @@ int main(int argc, char **argv)
     int err = arguments_read(argc, argv, publish, &why);
     if (!err)
         err = nat_create(NAT_FD, publish, (size_t)(argc - 1), &nat, &why);
+    if (!err)
+        nat_sandbox_enter();
     send(NAT_FD, why.text, strlen(why.text), MSG_NOSIGNAL);
     if (err)
         return 1;

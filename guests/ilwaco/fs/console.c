@@ -106,6 +106,17 @@ static int console_read(struct file *file, struct uio *uio, uint64_t *pos)
 
 /* ---- writing ---- */
 
+/* DENALI_IO: nobody reads any more. As with a pipe. */
+static int write_error(int32_t error)
+{
+    if (error == DENALI_FAULT)
+        return -EFAULT;
+    if (error == DENALI_FULL)
+        return -ENOSPC;
+    signal_raise_pipe();
+    return -EPIPE;
+}
+
 static int write_out(uint32_t stream, uint32_t base, uint32_t n)
 {
     int32_t done;
@@ -115,7 +126,7 @@ static int write_out(uint32_t stream, uint32_t base, uint32_t n)
         if (err)
             return err;
     }
-    return done >= 0 ? done : done == DENALI_FAULT ? -EFAULT : done == DENALI_EOF ? -EPIPE : -EIO;
+    return done >= 0 ? done : write_error(done);
 }
 
 /* Several small parts leave the machine as one write. */

@@ -4,7 +4,7 @@
 # other networks.
 # timeout: 90
 . "$SRCDIR/testsuite/net/lib.sh"
-tools curl socat
+tools curl socat ps
 
 refuse() { # STATUS PATTERN OPTIONS...
     status=$1 pattern=$2

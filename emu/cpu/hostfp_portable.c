@@ -6,7 +6,7 @@
  * invalid operands, stack faults and C2 are right. PE is always raised for a
  * finite result.
  */
-#ifndef __x86_64__
+#if !defined(__x86_64__) || defined(HOSTFP_PORTABLE_TEST)
 
 #include <math.h>
 
@@ -52,19 +52,23 @@ struct result {
 
 #define TRIG_LIMIT 63
 
+static bool is_circular(unsigned sem)
+{
+    return sem == ISA_SEM_FSIN || sem == ISA_SEM_FCOS || sem == ISA_SEM_FSINCOS ||
+           sem == ISA_SEM_FPTAN;
+}
+
 static struct result compute(unsigned sem, const struct softfp_num *st0,
                              const struct softfp_num *st1, struct softfp_env *env)
 {
     long double x = to_host(st0), y = to_host(st1);
-    bool circular = sem == ISA_SEM_FSIN || sem == ISA_SEM_FCOS || sem == ISA_SEM_FSINCOS ||
-                    sem == ISA_SEM_FPTAN;
     struct result r = {.first = *st0, .second = softfp_from_int(1)};
 
-    if (circular && st0->kind == SOFTFP_INF) {
+    if (is_circular(sem) && st0->kind == SOFTFP_INF) {
         r.first = r.second = softfp_invalid(env);
         return r;
     }
-    r.reduce = circular && st0->kind == SOFTFP_FINITE && st0->exp >= TRIG_LIMIT;
+    r.reduce = is_circular(sem) && st0->kind == SOFTFP_FINITE && st0->exp >= TRIG_LIMIT;
     if (r.reduce)
         return r;
     switch (sem) {
@@ -158,7 +162,7 @@ void hostfp_x87(unsigned sem, struct cpu *cpu)
 
     if (!x87_stopped(&x) && !r.reduce)
         deliver(&x, sem, &r);
-    cpu->fpu.status &= (uint16_t) ~(X87_C1 | X87_C2);
+    cpu->fpu.status &= (uint16_t) ~(X87_C1 | (is_circular(sem) ? X87_C2 : 0u));
     cpu->fpu.status |= (uint16_t)(x.env.flags | (x.env.up ? X87_C1 : 0) | (r.reduce ? X87_C2 : 0) |
                                   (x.stack_fault ? X87_SF : 0));
 }

@@ -20,7 +20,7 @@ static void multiply(void)
 
 int main(int argc, char **argv)
 {
-    unsigned long scale = bench_scale(argc, argv, 250);
+    unsigned long scale = bench_scale(argc, argv, 160);
     uint32_t seed = 99;
     double trace = 0;
 

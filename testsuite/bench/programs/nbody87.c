@@ -4,5 +4,5 @@
 
 int main(int argc, char **argv)
 {
-    return nbody("nbody87", 1200000 * bench_scale(argc, argv, 4));
+    return nbody("nbody87", 1200000 * bench_scale(argc, argv, 3));
 }

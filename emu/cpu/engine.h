@@ -58,7 +58,8 @@ struct engine_ops {
      * when next called). */
     void (*stop)(struct engine *engine, struct cpu *cpu);
     void (*counters)(const struct engine *engine, struct engine_counters *out);
-    /* After DIVERGED, REJECTED: both states and the block's guest and host code, as text, to `out` (a FILE
+    /* After DIVERGED, REJECTED: both states and the block's guest and host code, as text, to `out`
+     * (a FILE
      * *). */
     void (*report)(struct engine *engine, struct cpu *cpu, void *out);
     void (*destroy)(struct engine *engine);

@@ -3,8 +3,8 @@
  * The watcher: polls the VM's descriptors while its own thread cannot, because
  * the guest computes. It costs nothing when it is not needed:
  *
- *   naps     looks every millisecond whether the guest still runs without a
- *            pause; a guest that waits in between polls for itself;
+ *   naps     looks every millisecond (every eighth while the guest pauses in
+ *            between, for then it polls for itself) whether it still runs;
  *   deep     it did not pause since the last look: polls its descriptors, its
  *            timer and the time limit, and stops the engine when one is due;
  *   parked   it has been waiting for a while: sleeps until it runs again.
@@ -15,7 +15,8 @@
 #include "denali/solo_private.h"
 
 #define NAP_NS 1000000u
-#define NAPS_TO_PARK 16u
+#define LONG_NAP_NS 8000000u
+#define NAPS_TO_PARK 4u
 /* The guest's time registers want to be refreshed (vm_time.c). */
 #define LONGEST_DEEP_NS 250000000u
 
@@ -71,21 +72,30 @@ static void deep(struct solo *s)
         vm_stop(s->vm);
 }
 
+/* A nap does not miss the guest's timer by more than the shortest one. */
+static uint64_t nap_time(const struct solo *s, uint64_t nap)
+{
+    uint64_t event = vm_next_event_in_ns(s->vm);
+    uint64_t least = event > NAP_NS ? event : NAP_NS;
+    return nap < least ? nap : least;
+}
+
 static void watch(void *opaque)
 {
     struct solo *s = opaque;
-    uint64_t seen = UINT64_MAX;
+    uint64_t seen = UINT64_MAX, nap = NAP_NS;
     unsigned quiet = 0;
     while (!atomic_load(&s->quit)) {
-        sleep_for(s, NAP_NS);
+        sleep_for(s, nap_time(s, nap));
         uint64_t run = atomic_load(&s->run);
         bool waiting = atomic_load(&s->phase) == SOLO_WAITING;
-        if (waiting && ++quiet >= NAPS_TO_PARK)
+        bool computes = !waiting && run == seen;
+        quiet = waiting && run == seen ? quiet + 1 : 0;
+        nap = computes ? NAP_NS : 2 * nap < LONG_NAP_NS ? 2 * nap : LONG_NAP_NS;
+        if (quiet >= NAPS_TO_PARK)
             park(s);
-        else if (!waiting && run == seen)
+        else if (computes)
             deep(s);
-        if (!waiting)
-            quiet = 0;
         seen = run;
     }
 }

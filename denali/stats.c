@@ -93,10 +93,8 @@ void vm_print_stats(struct vm *vm, void *file, bool json)
     FILE *out = file;
     const struct vm_counters *c = &vm->counters;
     const struct pair pair[] = {
-        {"instructions", vm->cpu->icount},
-        {"idles", c->idles},
-        {"upcalls", c->upcalls},
-        {"faults_delivered", c->faults},
+        {"instructions", vm->cpu->icount}, {"idles", c->idles},      {"upcalls", c->upcalls},
+        {"faults_delivered", c->faults},   {"boot_ns", vm->boot_ns},
     };
     uint64_t ns = clock_now_ns(vm->clock);
     fprintf(out,

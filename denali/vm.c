@@ -74,6 +74,7 @@ int vm_create(const struct vm_config *config, struct vm **out, struct why *why)
     struct vm *vm = calloc(1, sizeof(*vm));
     if (!vm)
         return why_fail(why, -ENOMEM, "no memory for a VM");
+    vm->created_ns = host_monotonic_ns();
     vm->image = config->image;
     vm->engine = config->engine;
     vm->console = config->console;

@@ -62,6 +62,7 @@ struct vm {
     struct vdev *device[DENALI_MAX_DEVICES];
 
     struct vm_time time;
+    uint64_t created_ns, boot_ns; /* host's; from vm_create to the first instruction */
     uint32_t protect_edges; /* places in RAM where rights change */
     struct vm_end end;
     struct vm_counters counters;

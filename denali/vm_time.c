@@ -125,6 +125,7 @@ static void start(struct vm *vm)
         start_tsc(vm);
     publish(vm);
     publish_hz(vm);
+    vm->boot_ns = host_monotonic_ns() - vm->created_ns;
 }
 
 static void move_tsc_base(struct vm_time *t, struct sample now)

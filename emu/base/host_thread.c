@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -17,12 +18,15 @@
 struct start {
     void (*fn)(void *opaque);
     void *opaque;
+    char name[16];
 };
 
+/* A thread names itself: from outside that takes a file of /proc. */
 static void *run_start(void *arg)
 {
     struct start start = *(struct start *)arg;
     free(arg);
+    pthread_setname_np(pthread_self(), start.name);
     start.fn(start.opaque);
     return NULL;
 }
@@ -43,17 +47,16 @@ static int create_small(pthread_t *id, void *arg)
 int host_thread_start(struct host_thread *thread, const char *name, void (*fn)(void *opaque),
                       void *opaque)
 {
-    struct start *start = malloc(sizeof(*start));
+    struct start *start = calloc(1, sizeof(*start));
     if (!start)
         return -ENOMEM;
-    *start = (struct start){fn, opaque};
+    start->fn = fn;
+    start->opaque = opaque;
+    snprintf(start->name, sizeof(start->name), "%s", name);
     int err = create_small(&thread->id, start);
-    if (err) {
+    if (err)
         free(start);
-        return err;
-    }
-    pthread_setname_np(thread->id, name);
-    return 0;
+    return err;
 }
 
 void host_thread_join(struct host_thread *thread)

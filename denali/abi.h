@@ -52,6 +52,8 @@ enum denali_irq {
     DENALI_IRQ_NIC = 1u << 3,      /* a frame is waiting, or a full queue takes frames again */
     DENALI_IRQ_DISK = 1u << 4,     /* a request has ended */
     DENALI_IRQ_SIGNAL = 1u << 5,   /* the user asked: see `signals` */
+    DENALI_IRQ_IDENTITY = 1u << 6, /* this VM is a clone: `identity`, `random`, the wall clock and
+                                      the NICs' addresses are new */
 };
 
 /* Bits of denali_regs.signals. */
@@ -84,7 +86,8 @@ enum denali_device_flags {
     DENALI_DEVF_READONLY = 1u << 1, /* disk */
 };
 
-#define DENALI_NAME_LEN 16 /* with the NUL */
+#define DENALI_IDENTITY_MAX 128 /* bytes of all strings, their NULs included */
+#define DENALI_NAME_LEN 16      /* with the NUL */
 #define DENALI_MAX_DEVICES 16
 
 struct denali_device {
@@ -152,7 +155,11 @@ struct denali_regs {
 
     /* 0x100 K */ struct denali_context intr_context;  /* saved at an upcall */
     /* 0x130 K */ struct denali_context fault_context; /* saved at a fault */
-    /* 0x160 */ uint8_t reserved1[0x400 - 0x160];
+    /* 0x160 K */ uint32_t identity_count;             /* clonings that lie behind this VM */
+    /* 0x164 K */ uint32_t identity_len;
+    /* 0x168 K */ char identity[DENALI_IDENTITY_MAX]; /* NUL-ended strings for the guest, as its
+                                                         environment */
+    /* 0x1e8 */ uint8_t reserved1[0x400 - 0x1e8];
     /* 0x400 K */ struct denali_device device[DENALI_MAX_DEVICES];
     /* 0x800 */ uint8_t reserved2[0x800]; /* virtual MMU's registers will be here */
 };
@@ -257,6 +264,7 @@ DENALI_AT(struct denali_regs, args_addr, 0xd0);
 DENALI_AT(struct denali_regs, device_count, 0xf0);
 DENALI_AT(struct denali_regs, intr_context, 0x100);
 DENALI_AT(struct denali_regs, fault_context, 0x130);
+DENALI_AT(struct denali_regs, identity_count, 0x160);
 DENALI_AT(struct denali_regs, device, 0x400);
 DENALI_AT(struct denali_regs, reserved2, 0x800);
 _Static_assert(sizeof(struct denali_context) == 48, "context");

@@ -124,6 +124,32 @@ static int bind_rest(struct binding *b, bool wildcard)
     return 0;
 }
 
+static int finish_table(struct vm *vm)
+{
+    volatile struct denali_regs *regs = vm_regs_write(vm);
+    if (!regs)
+        return -ENOMEM;
+    regs->device_count = vm->devices;
+    return 0;
+}
+
+int vm_bind_saved(struct vm *vm, const struct vm_config *config,
+                  const struct vm_saved_device *saved, unsigned count, struct why *why)
+{
+    struct binding b = {vm, config, why, 0};
+    int err = config->resources > 32 ? why_fail(why, -EINVAL, "too many disks") : 0;
+    for (unsigned i = 0; !err && i < count; i++) {
+        const struct vm_saved_device *d = &saved[i];
+        const struct vm_resource *resource = NULL;
+        bool own = d->kind != DENALI_DEV_NIC && d->kind != DENALI_DEV_DISK;
+        if (!own && !(resource = find_resource(&b, d->kind, d->name)))
+            return why_fail(why, -EINVAL, "the snapshot's VM has a %s \"%s\", which is not given",
+                            kind_name(d->kind), d->name);
+        err = add_device(&b, d->kind, d->name, resource);
+    }
+    return err ? err : finish_table(vm);
+}
+
 int vm_bind(struct vm *vm, const struct vm_config *config, struct why *why)
 {
     struct binding b = {vm, config, why, 0};
@@ -138,8 +164,5 @@ int vm_bind(struct vm *vm, const struct vm_config *config, struct why *why)
     }
     if (!err)
         err = bind_rest(&b, wildcard);
-    volatile struct denali_regs *regs = err ? NULL : vm_regs_write(vm);
-    if (regs)
-        regs->device_count = vm->devices;
-    return err;
+    return err ? err : finish_table(vm);
 }

@@ -18,7 +18,7 @@
 static void print_symbol(FILE *out, struct vm *vm, uint32_t address)
 {
     uint32_t offset;
-    const char *name = image_symbol(vm->image, address, &offset);
+    const char *name = vm->image ? image_symbol(vm->image, address, &offset) : NULL;
     if (!name)
         return;
     fputs(" <", out);

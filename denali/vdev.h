@@ -38,6 +38,10 @@ struct vdev_ops {
     void (*print)(const struct vdev *dev, void *out, bool json);
     void (*destroy)(struct vdev *dev);
     const struct state_list *state; /* of the whole private struct; NULL: none survives */
+    /* May be NULL. Whether something is under way that `state` does not hold. */
+    bool (*busy)(const struct vdev *dev);
+    /* May be NULL. `state` has just been loaded. */
+    void (*loaded)(struct vdev *dev);
 };
 
 struct vdev {

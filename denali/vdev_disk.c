@@ -347,12 +347,18 @@ static void disk_destroy(struct vdev *dev)
     free(d);
 }
 
+static bool disk_busy(const struct vdev *dev)
+{
+    return self(dev)->in_flight != 0;
+}
+
 static const struct vdev_ops disk_ops = {
     .kind = DENALI_DEV_DISK,
     .out = disk_out,
     .collect = disk_collect,
     .print = disk_print,
     .destroy = disk_destroy,
+    .busy = disk_busy,
 };
 
 int vdev_disk_create(struct vm *vm, const struct vm_resource *resource, struct denali_device *entry,

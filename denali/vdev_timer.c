@@ -65,12 +65,21 @@ static void timer_destroy(struct vdev *dev)
 static const struct state_field timer_fields[] = {STATE_U(struct timer, when_ns)};
 static const struct state_list timer_state = {"timer", 1, ARRAY_LEN(timer_fields), timer_fields};
 
+static void timer_loaded(struct vdev *dev)
+{
+    struct timer *t = self(dev);
+    clock_event_arm(t->event, t->when_ns);
+    if (t->when_ns < dev->vm->next_event_ns)
+        dev->vm->next_event_ns = t->when_ns;
+}
+
 static const struct vdev_ops timer_ops = {
     .kind = DENALI_DEV_TIMER,
     .out = timer_out,
     .print = timer_print,
     .destroy = timer_destroy,
     .state = &timer_state,
+    .loaded = timer_loaded,
 };
 
 int vdev_timer_create(struct vm *vm, struct denali_device *entry, struct vdev **out)

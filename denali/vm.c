@@ -7,6 +7,7 @@
  * wake hook, and the driver announces that it will sleep before vm_gather looks
  * at them a last time.
  */
+#include "denali/snapshot.h"
 #include "denali/vm_private.h"
 
 #include "emu/base/host.h"
@@ -38,12 +39,12 @@ static int make_ram(struct vm *vm, struct why *why)
     return err ? why_fail(why, err, "no address space for a VM: %s", strerror(-err)) : 0;
 }
 
-static int make_cpu(struct vm *vm, struct why *why)
+static int make_cpu(struct vm *vm, uint64_t key, struct why *why)
 {
     vm->cpu = cpu_init_flat(vm->ram, &vm_flat);
     vm->cpu->engine = vm->engine;
     vm_time_init(vm);
-    int err = vm->engine->ops->attach(vm->engine, vm->cpu, image_key(vm->image));
+    int err = vm->engine->ops->attach(vm->engine, vm->cpu, key);
     if (err)
         return why_fail(why, err, "the engine cannot take a VM: %s", strerror(-err));
     vm->attached = true;
@@ -61,11 +62,31 @@ static int build(struct vm *vm, const struct vm_config *config, struct why *why)
     if (!err && clock_create(vm->deterministic, &vm->clock))
         err = why_fail(why, -ENOMEM, "no memory for a clock");
     if (!err)
-        err = make_cpu(vm, why);
+        err = make_cpu(vm, image_key(vm->image), why);
     if (!err)
         err = vm_boot(vm, config, why);
     if (!err)
         err = vm_bind(vm, config, why);
+    return err;
+}
+
+/* The hole is the saved VM's too: it comes with the rights. */
+static int build_from_snapshot(struct vm *vm, const struct vm_config *config, struct why *why)
+{
+    const struct snapshot *s = config->snapshot;
+    vm->mem_bytes = snapshot_mem_bytes(s);
+    int err = ram_create_from(vm->mem_bytes, snapshot_source(s), &vm->ram);
+    if (!err)
+        err = snapshot_set_rights(s, vm->ram);
+    if (err)
+        return why_fail(why, err, "no address space for a VM: %s", strerror(-err));
+    if (clock_create(vm->deterministic, &vm->clock))
+        return why_fail(why, -ENOMEM, "no memory for a clock");
+    err = make_cpu(vm, snapshot_key(s), why);
+    if (!err)
+        err = vm_bind_saved(vm, config, snapshot_devices(s), snapshot_device_count(s), why);
+    if (!err && snapshot_load_state(s, vm, VM_TIME_SAVED))
+        err = why_fail(why, -EINVAL, "the snapshot is of another machine");
     return err;
 }
 
@@ -76,6 +97,7 @@ int vm_create(const struct vm_config *config, struct vm **out, struct why *why)
         return why_fail(why, -ENOMEM, "no memory for a VM");
     vm->created_ns = host_monotonic_ns();
     vm->image = config->image;
+    vm->snapshot = config->snapshot;
     vm->engine = config->engine;
     vm->console = config->console;
     vm->pool = config->deterministic ? NULL : config->pool;
@@ -84,7 +106,7 @@ int vm_create(const struct vm_config *config, struct vm **out, struct why *why)
     vm->deterministic = config->deterministic;
     vm->next_event_ns = CLOCK_NEVER;
 
-    int err = build(vm, config, why);
+    int err = config->snapshot ? build_from_snapshot(vm, config, why) : build(vm, config, why);
     if (err) {
         vm_destroy(vm);
         return err;

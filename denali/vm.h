@@ -46,8 +46,13 @@ struct vm_hooks {
 #define VM_MIN_MEMORY (128 * KIB)
 #define VM_MAX_MEMORY (4 * GIB - 64 * KIB)
 
+struct snapshot;
+
 struct vm_config {
-    struct image *image; /* IMAGE_DENALI */
+    struct image *image; /* IMAGE_DENALI; with a snapshot: for symbols, or NULL */
+    /* NULL, or: the VM goes on from there. mem_bytes, args, env and seed are the snapshot's. Every
+     * NIC and disk that it had must be among the resources. */
+    const struct snapshot *snapshot;
     struct engine *engine;
     uint64_t mem_bytes;      /* 0: what the image wishes, else VM_DEFAULT_MEMORY */
     const char *const *args; /* NULL-ended; NULL: none */
@@ -139,6 +144,28 @@ void vm_kill(struct vm *vm);
 void vm_report(struct vm *vm, void *out);
 /* What it did; to `out` (a FILE *), for people or as one JSON object. */
 void vm_print_stats(struct vm *vm, void *out, bool json);
+
+/*
+ * The VM's state apart from its RAM, as declared fields: what vm_state_save wrote,
+ * vm_state_load takes back in a VM with the same devices. `now_ns`: the time there from now on
+ * (it does not go back behind what the guest has seen); VM_TIME_SAVED: that of the saving.
+ * -EBUSY: a disk request is in flight. -EINVAL: this is no state of such a VM; the VM is then good
+ * for nothing but another load.
+ */
+#define VM_TIME_SAVED 0
+size_t vm_state_size(const struct vm *vm);
+MUST_CHECK int vm_state_save(struct vm *vm, uint8_t *out);
+MUST_CHECK int vm_state_load(struct vm *vm, const uint8_t *in, size_t len, uint64_t now_ns);
+
+/* Makes a clone a VM of its own: MAC of its first NIC, random registers, wall clock, and `text`
+ * (NUL-ended strings, at most DENALI_IDENTITY_MAX bytes). The guest hears of it. */
+struct vm_identity {
+    uint8_t mac[6];
+    uint64_t seed[2];
+    const char *text;
+    uint32_t text_len;
+};
+MUST_CHECK int vm_identify(struct vm *vm, const struct vm_identity *identity);
 
 /* For debuggers and tests. */
 struct cpu *vm_cpu(struct vm *vm);

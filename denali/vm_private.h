@@ -3,6 +3,7 @@
 #ifndef DENALI_VM_PRIVATE_H
 #define DENALI_VM_PRIVATE_H
 
+#include "denali/snapshot.h"
 #include "denali/vdev.h"
 #include "denali/vm.h"
 #include "emu/machine/clock.h"
@@ -39,6 +40,7 @@ struct vm_counters {
 
 struct vm {
     struct image *image;
+    const struct snapshot *snapshot; /* it was made from; NULL */
     struct engine *engine;
     struct console_backend *console;
     struct io_pool *pool;
@@ -94,6 +96,10 @@ extern const struct cpu_flat vm_flat;
 /* bind.c: makes the devices that the manifest wishes. */
 MUST_CHECK int vm_bind(struct vm *vm, const struct vm_config *config, struct why *why);
 
+/* The same for the devices that a snapshot's VM had. */
+MUST_CHECK int vm_bind_saved(struct vm *vm, const struct vm_config *config,
+                             const struct vm_saved_device *saved, unsigned count, struct why *why);
+
 /* vm_deliver.c */
 void vm_gather(struct vm *vm);
 void vm_fault(struct vm *vm); /* cpu->fault reaches the guest, or ends the VM */
@@ -104,8 +110,10 @@ void vm_raise_ud(struct vm *vm);
 void vm_hypercall(struct vm *vm);
 
 /* vm_time.c */
-void vm_time_init(struct vm *vm);    /* before the engine sees the processor */
-void vm_time_refresh(struct vm *vm); /* before every entry to the guest */
+void vm_time_init(struct vm *vm);               /* before the engine sees the processor */
+void vm_time_refresh(struct vm *vm);            /* before every entry to the guest */
+uint64_t vm_time_guest_ns(const struct vm *vm); /* the latest that the guest may have seen */
+void vm_time_set(struct vm *vm, uint64_t now_ns);
 
 /* What `len` bytes of RAM at `gpa` are for the guest's own use: the register page and the hole are
  * not. */

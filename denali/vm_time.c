@@ -160,3 +160,25 @@ void vm_time_refresh(struct vm *vm)
     }
     publish(vm);
 }
+
+uint64_t vm_time_guest_ns(const struct vm *vm)
+{
+    const struct vm_time *t = &vm->time;
+    uint64_t now = clock_now_ns(vm->clock);
+    uint64_t guest =
+        t->started && t->tsc ? t->base_ns + scale(host_tsc() - t->base_tsc, t->mul) : 0;
+    return guest > now ? guest : now;
+}
+
+/* The measured factor stays good: its first sample moves along. */
+void vm_time_set(struct vm *vm, uint64_t now_ns)
+{
+    struct vm_time *t = &vm->time;
+    uint64_t shift = now_ns - clock_now_ns(vm->clock);
+    clock_set_ns(vm->clock, now_ns);
+    t->first_ns += shift;
+    t->base_ns = now_ns;
+    t->base_tsc = t->tsc ? host_tsc() : 2 * now_ns;
+    if (t->started)
+        publish(vm);
+}

@@ -33,6 +33,21 @@ MUST_CHECK int host_memobj_create(const char *name, uint64_t len);
 MUST_CHECK int host_map_fd(void *addr, uint64_t len, unsigned prot, int fd, uint64_t offset,
                            bool shared);
 
+/* Pages inside one mapping are again as they were when it was made: zero, or the file's. */
+MUST_CHECK int host_refresh(void *addr, uint64_t len);
+
+/*
+ * Runs of pages of [addr, addr+len) that have memory of this process's own: not yet touched ones,
+ * and copy-on-write ones that are still the file's, have none. Fills in up to `room` runs, as
+ * offsets from addr, and how far it looked. Number of runs, or a negative errno (-ENOTSUP: this
+ * host cannot tell).
+ */
+struct host_run {
+    uint64_t at, len;
+};
+MUST_CHECK int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigned room,
+                              uint64_t *looked);
+
 /* Monotonic and wall clocks, nanoseconds. */
 uint64_t host_monotonic_ns(void);
 uint64_t host_wall_ns(void);

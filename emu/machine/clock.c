@@ -70,6 +70,12 @@ void clock_advance_ns(struct clock *clock, uint64_t delta_ns)
     clock->count_ns += delta_ns;
 }
 
+void clock_set_ns(struct clock *clock, uint64_t now_ns)
+{
+    clock->count_ns = now_ns;
+    clock->start_ns = host_monotonic_ns() - now_ns; /* may wrap: so does the difference */
+}
+
 static bool runs_before(const struct clock_event *a, const struct clock_event *b)
 {
     if (a->when_ns != b->when_ns)

@@ -22,6 +22,9 @@ uint64_t clock_now_ns(const struct clock *clock);
 /* Deterministic clocks only: moves time forward. */
 void clock_advance_ns(struct clock *clock, uint64_t delta_ns);
 
+/* From now on it is this time, whatever it was; armed events keep theirs. */
+void clock_set_ns(struct clock *clock, uint64_t now_ns);
+
 /* An event is created once and armed many times; events due at one instant run by priority, low
  * first. */
 MUST_CHECK int clock_event_create(struct clock *clock, const char *name, int priority, clock_fn fn,

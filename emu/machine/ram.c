@@ -21,6 +21,7 @@ struct ram {
     int64_t borders; /* between pages of different host rights, each a mapping of the host's */
     ram_code_write_fn on_code_write;
     void *on_code_write_opaque;
+    const struct ram_source *source; /* NULL: zeroes */
 };
 _Static_assert(offsetof(struct ram, view) == 0, "ram_view() casts");
 
@@ -44,12 +45,19 @@ static int reserve_window(struct ram *ram)
 static int commit_window(struct ram *ram, uint64_t size)
 {
     int err = host_commit(ram_context(ram), RAM_CONTEXT, HOST_R | HOST_W);
-    if (!err && size)
+    if (!err && size && ram->source)
+        err = host_map_fd(ram->view.base, size, HOST_R | HOST_W, ram->source->fd, 0, false);
+    else if (!err && size)
         err = host_commit(ram->view.base, size, HOST_R | HOST_W);
     return err;
 }
 
 int ram_create(uint64_t size, struct ram **out)
+{
+    return ram_create_from(size, NULL, out);
+}
+
+int ram_create_from(uint64_t size, const struct ram_source *source, struct ram **out)
 {
     if (size % PAGE_SIZE || size > RAM_WINDOW - 64 * KIB)
         return -EINVAL;
@@ -58,6 +66,7 @@ int ram_create(uint64_t size, struct ram **out)
         return -ENOMEM;
 
     int err = -ENOMEM;
+    ram->source = source;
     ram->view.pages = (uint32_t)(size >> PAGE_BITS);
     ram->denied = calloc(ram->view.pages + 1u, 1);
     ram->view.denied = ram->denied;
@@ -245,6 +254,32 @@ int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
     return err ? err : apply(ram, &change, RAM_MAX_BORDERS);
 }
 
+/* A page of the source is cleared, for its contents would come back; a zero one is dropped. */
+static int discard_copied(struct ram *ram, uint64_t page, uint64_t end)
+{
+    int err = 0;
+    while (!err && page < end) {
+        uint8_t *at = ram->view.base + page * PAGE_SIZE;
+        unsigned prot = host_rights(ram->denied[page]);
+        if (!ram_source_filled(ram->source, (uint32_t)page)) {
+            uint64_t run = page + 1;
+            while (run < end && !ram_source_filled(ram->source, (uint32_t)run))
+                run++;
+            err = host_refresh(at, (run - page) * PAGE_SIZE);
+            page = run;
+            continue;
+        }
+        if (prot != (HOST_R | HOST_W))
+            err = host_protect(at, PAGE_SIZE, HOST_R | HOST_W);
+        if (!err)
+            memset(at, 0, PAGE_SIZE);
+        if (!err && prot != (HOST_R | HOST_W))
+            err = host_protect(at, PAGE_SIZE, prot);
+        page++;
+    }
+    return err;
+}
+
 /* Fresh memory instead of a request to drop it: a page may be mapped from an image's file, whose
  * contents would come back. */
 int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len)
@@ -255,6 +290,8 @@ int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len)
     if (range_denied(ram, gpa, len) & RAM_DENIED_CODE)
         err = unmark_range(ram, gpa, len);
     uint64_t page = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
+    if (!err && ram->source)
+        return discard_copied(ram, page, end);
     while (!err && page < end) {
         unsigned prot = host_rights(ram->denied[page]);
         uint64_t run = page + 1;
@@ -294,4 +331,55 @@ int ram_write(struct ram *ram, gpa_t gpa, const void *src, uint64_t len)
         return -EFAULT;
     memcpy(to, src, len);
     return 0;
+}
+
+/* Calls fn for each run of pages that are this process's own. */
+static int each_own_run(const struct ram *ram, int (*fn)(void *opaque, uint64_t at, uint64_t len),
+                        void *opaque)
+{
+    struct host_run run[64];
+    uint64_t at = 0, size = ram_size(ram);
+    int err = 0;
+    while (!err && at < size) {
+        uint64_t looked = 0;
+        int n = host_own_pages(ram->view.base + at, size - at, run, ARRAY_LEN(run), &looked);
+        if (n < 0)
+            return n;
+        for (int i = 0; !err && i < n; i++)
+            err = fn(opaque, at + run[i].at, run[i].len);
+        if (!looked)
+            break;
+        at += looked;
+    }
+    return err;
+}
+
+static int set_bits(void *opaque, uint64_t at, uint64_t len)
+{
+    uint8_t *bits = opaque;
+    for (uint64_t page = at / PAGE_SIZE; page < (at + len) / PAGE_SIZE; page++)
+        bits[page >> 3] |= (uint8_t)(1u << (page & 7));
+    return 0;
+}
+
+int ram_find_changed(const struct ram *ram, uint8_t *bits)
+{
+    return each_own_run(ram, set_bits, bits);
+}
+
+/* What is marked as code is told first: its contents go. */
+static int reset_run(void *opaque, uint64_t at, uint64_t len)
+{
+    struct ram *ram = opaque;
+    int err = 0;
+    if (range_denied(ram, at, len) & RAM_DENIED_CODE)
+        err = unmark_range(ram, at, len);
+    return err ? err : host_refresh(ram->view.base + at, len);
+}
+
+int ram_reset(struct ram *ram)
+{
+    BUG_ON(!ram->source, "only RAM with a source can be reset to it");
+    int err = each_own_run(ram, reset_run, ram);
+    return err ? err : ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W);
 }

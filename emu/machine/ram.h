@@ -61,6 +61,30 @@ typedef void (*ram_code_write_fn)(void *opaque, gpa_t gpa, uint64_t len);
 MUST_CHECK int ram_create(uint64_t size, struct ram **out);
 void ram_destroy(struct ram *ram);
 
+/*
+ * What RAM is copied from, on write: a descriptor with `size` bytes, the same
+ * bytes in this process's memory, and one bit for each page that is not all zero.
+ */
+struct ram_source {
+    int fd;
+    const uint8_t *bytes;
+    const uint8_t *filled;
+};
+static inline bool ram_source_filled(const struct ram_source *source, uint32_t page)
+{
+    return source->filled[page >> 3] >> (page & 7) & 1;
+}
+/* The same as ram_create with that contents. The source must outlive the RAM and never change. */
+MUST_CHECK int ram_create_from(uint64_t size, const struct ram_source *source, struct ram **out);
+/*
+ * Sets the bit of every page that the host, the guest or a discard may have made different from
+ * the source (from zero, if there is none); pages that an image was mapped to are not among them.
+ * `bits`: a bit for each page of RAM. A negative errno of the host.
+ */
+MUST_CHECK int ram_find_changed(const struct ram *ram, uint8_t *bits);
+/* Back to the source's contents and to full rights; code marks stay where contents do. */
+MUST_CHECK int ram_reset(struct ram *ram);
+
 uint8_t *ram_base(const struct ram *ram);
 uint64_t ram_size(const struct ram *ram);
 void *ram_context(const struct ram *ram); /* RAM_CONTEXT zeroed bytes, page-aligned */

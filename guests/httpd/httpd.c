@@ -493,8 +493,9 @@ static void files_raise(void)
 
 static int usage(void)
 {
-    fputs("usage: httpd [-p PORT] [-a ADDRESS] [-v] [DIR]\n"
-          "Serves the files of DIR (/) on PORT (80). -v prints each target.\n",
+    fputs("usage: httpd [-p PORT] [-a ADDRESS] [-nv] [DIR]\n"
+          "Serves the files of DIR (/) on PORT (80). -v prints each target, -n names this host\n"
+          "in every answer (X-Served-By).\n",
           stderr);
     return 2;
 }
@@ -523,12 +524,14 @@ int main(int argc, char **argv)
     const char *address = "0.0.0.0", *dir = "/";
     unsigned long port = 80;
     static struct server server;
-    for (int opt; (opt = getopt(argc, argv, "p:a:v")) != -1;) {
+    for (int opt; (opt = getopt(argc, argv, "p:a:nv")) != -1;) {
         char *end = NULL;
         if (opt == 'p')
             port = strtoul(optarg, &end, 10);
         else if (opt == 'a')
             address = optarg;
+        else if (opt == 'n')
+            head_names_host(true);
         else if (opt == 'v')
             server.site.verbose = true;
         else

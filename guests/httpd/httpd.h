@@ -3,7 +3,7 @@
  * A small web server: static files over HTTP/1.1 (RFC 9110, 9112), one thread,
  * epoll. An ordinary Linux program:
  *
- *     httpd [-p PORT] [-a ADDRESS] [-v] [DIR]        (port 80, directory /)
+ *     httpd [-p PORT] [-a ADDRESS] [-nv] [DIR]       (port 80, directory /)
  *     cc -O2 -I. -o httpd $(ls guests/httpd/[a-z]*.c)       (from the top of the tree)
  *
  *     httpd.c     arguments, the event loop, connections and their time limits
@@ -90,6 +90,8 @@ struct site {
 #define OUT_RESERVE (SMALL_FILE + 2048)
 void respond(const struct site *site, const struct request *request, struct out *out,
              struct response *response);
+/* Every answer says which host it comes from. */
+void head_names_host(bool on);
 /* Answers what was no request; the connection ends after it. */
 void respond_error(int status, struct out *out, struct response *response);
 

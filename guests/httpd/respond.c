@@ -23,10 +23,21 @@ static const char *date_now(void)
     return text;
 }
 
+static bool names_host;
+
+void head_names_host(bool on)
+{
+    names_host = on;
+}
+
+/* The host's name is asked for anew: a machine that was cloned has another one. */
 static void head_begin(struct out *out, int status)
 {
+    char name[65] = "";
     out_format(out, "HTTP/1.1 %d %s\r\nServer: httpd\r\nDate: %s\r\n", status, status_text(status),
                date_now());
+    if (names_host && !gethostname(name, sizeof name - 1))
+        out_format(out, "X-Served-By: %s\r\n", name);
 }
 
 static void head_end(struct out *out, const struct request *request, bool close)

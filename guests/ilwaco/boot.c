@@ -100,9 +100,33 @@ static void read_strings(void)
     env = (struct exec_strings){all, kept};
 }
 
+/* What the host says of this clone goes before what its origin was told. */
+static char identity[DENALI_IDENTITY_MAX];
+static uint32_t identity_len;
+
+void boot_identity_changed(void)
+{
+    uint32_t len = machine_regs.identity_len;
+    identity_len = len < sizeof identity ? len : sizeof identity - 1;
+    for (uint32_t i = 0; i < identity_len; i++)
+        identity[i] = machine_regs.identity[i];
+    identity[identity_len] = 0;
+}
+
+static const char *identity_param(const char *name, size_t len)
+{
+    for (uint32_t at = 0; at < identity_len; at += (uint32_t)strlen(identity + at) + 1)
+        if (!strncmp(identity + at, name, len))
+            return identity + at + len;
+    return NULL;
+}
+
 const char *boot_param(const char *name)
 {
     size_t len = strlen(name);
+    const char *value = identity_param(name, len);
+    if (value)
+        return value;
     for (uint32_t i = 0; i < ARRAY_LEN(params) && params[i]; i++)
         if (!strncmp(params[i], name, len))
             return params[i] + len;

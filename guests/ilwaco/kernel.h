@@ -244,6 +244,11 @@ void random_bytes(void *out, size_t n);
 /* A boot parameter's value ("denali.net=" -> what follows), or NULL. */
 const char *boot_param(const char *name);
 const char *boot_hostname(void);
+/* This VM has become a clone: boot_param answers by the new identity; random numbers, the wall
+ * clock and the network's address change. */
+void boot_identity_changed(void);
+void random_renew(void);
+void net_identity_changed(void);
 /* Ids of the one user and the one process. */
 #define ILWACO_PID 1000
 

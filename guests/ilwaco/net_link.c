@@ -243,6 +243,16 @@ void net_init(void)
     net_after_call();
 }
 
+/* The neighbours hear nothing: a clone's place in the net is its host's business. */
+void net_identity_changed(void)
+{
+    struct netstack_config config = {0};
+    config_network(&config);
+    random_bytes(config.secret, sizeof config.secret);
+    if (net.port && config.addr)
+        netstack_readdress(net.stack, &config);
+}
+
 /* ---- names ---- */
 
 #define RESOLV_CONF "/etc/resolv.conf"

@@ -51,6 +51,17 @@ static void seed(void)
     seeded = true;
 }
 
+void random_renew(void)
+{
+    if (!seeded)
+        return;
+    uint32_t fresh[4];
+    uint64_t random[2] = {machine_regs.random[0], machine_regs.random[1]};
+    memcpy(fresh, random, sizeof fresh);
+    for (int i = 0; i < 4; i++)
+        key[i] ^= fresh[i];
+}
+
 void random_bytes(void *out, size_t n)
 {
     uint32_t words[16];

@@ -73,8 +73,20 @@ void trap_set_timer(void)
     machine_timer(timer_port, want);
 }
 
+/* This VM is a clone from here on; before anything else, or the batch's frames meet the old
+ * address. */
+static void identity_interrupt(void)
+{
+    boot_identity_changed();
+    random_renew();
+    time_init();
+    net_identity_changed();
+}
+
 void interrupts_run(uint32_t batch)
 {
+    if (batch & DENALI_IRQ_IDENTITY)
+        identity_interrupt();
     while (batch) {
         uint32_t bit = (uint32_t)__builtin_ctz(batch);
         batch &= batch - 1;

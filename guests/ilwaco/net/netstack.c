@@ -91,6 +91,30 @@ size_t netstack_bytes(void)
     return sizeof(struct netstack);
 }
 
+static void interface_address(struct netstack *ns)
+{
+    struct netstack_info *info = &ns->info;
+    const struct netstack_config *c = &ns->config;
+    info->addr = c->addr;
+    info->mask = c->mask;
+    info->gateway = c->gateway;
+    memcpy(info->dns, c->dns, sizeof info->dns);
+}
+
+void netstack_readdress(struct netstack *ns, const struct netstack_config *config)
+{
+    struct netstack_config *c = &ns->config;
+    memcpy(c->mac, config->mac, sizeof c->mac);
+    memcpy(ns->info.mac, config->mac, sizeof c->mac);
+    memcpy(c->secret, config->secret, sizeof c->secret);
+    memcpy(c->dns, config->dns, sizeof c->dns);
+    c->addr = config->addr;
+    c->mask = config->mask;
+    c->gateway = config->gateway;
+    arp_forget(ns);
+    interface_address(ns);
+}
+
 static void interface_init(struct netstack *ns)
 {
     struct netstack_info *info = &ns->info;
@@ -103,10 +127,7 @@ static void interface_init(struct netstack *ns)
         dhcp_start(ns);
         return;
     }
-    info->addr = c->addr;
-    info->mask = c->mask;
-    info->gateway = c->gateway;
-    memcpy(info->dns, c->dns, sizeof info->dns);
+    interface_address(ns);
     arp_announce(ns);
 }
 

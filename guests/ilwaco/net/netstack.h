@@ -75,6 +75,9 @@ void netstack_init(struct netstack *ns, const struct netstack_config *config,
                    const struct netstack_host *host);
 /* Gives every page back, without a word to the peers. Sockets must have been closed. */
 void netstack_fini(struct netstack *ns);
+/* Another place in the net: mac, addr, mask, gateway, dns and secret of `config` (addr not 0).
+ * Listeners stay; connections are not told and find their peers gone. */
+void netstack_readdress(struct netstack *ns, const struct netstack_config *config);
 
 /* The program has ended: its connections are closed as close() does it. The stack goes on as
  * long as netstack_busy, so that peers get what was written. No socket may be used any more. */

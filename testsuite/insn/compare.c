@@ -79,6 +79,10 @@ static bool is_several_accesses(const struct isa_row *row)
 
 static void allow_torn(struct compare_mask *m, const uint32_t gpr[8], const struct isa_insn *insn)
 {
+    if (insn->row->sem == ISA_SEM_PUSHA || insn->row->sem == ISA_SEM_ENTER) {
+        m->torn_len = 4 * 32; /* at most 31 frame pointers and one more */
+        m->torn_at = gpr[ISA_ESP] - INSN_DATA - m->torn_len;
+    }
     if (!is_several_accesses(insn->row))
         return;
     m->page_only = true;

@@ -41,14 +41,14 @@ static void count_insn(void *opaque, const struct isa_insn *insn)
     f->executed[program_class_of(insn->row)]++;
 }
 
-/* Classes that have not had enough; plain ones are made together with the rest. */
+/* Classes that have not had enough. */
 static unsigned missing_classes(const struct fuzz *f)
 {
     unsigned mask = 0;
     for (unsigned i = 0; i < CLASSES; i++)
         if (f->executed[i] < f->options.count)
             mask |= 1u << i;
-    return mask;
+    return mask & f->options.classes;
 }
 
 /* A fault in the middle of an instruction leaves what the instruction may leave. */

@@ -509,6 +509,15 @@ static void make_self_modifying(struct unit *u, struct rng *r)
     put_mov_reg(u, rng_below(r, 4), rng_next(r));
 }
 
+/* The same from afar: the unit modified is chosen when all are made. */
+static void make_modifying(struct unit *u, struct rng *r)
+{
+    put8(u, 0xC6);
+    put8(u, 0x05);
+    fix_target(u, FIX_OTHER, 0);
+    put8(u, rng_next(r));
+}
+
 static void make_control(struct unit *u, unsigned self, struct rng *r, const struct isa_row *body)
 {
     unsigned kind = rng_below(r, 100), forward = self + 1 + rng_below(r, 6);
@@ -528,6 +537,8 @@ static void make_control(struct unit *u, unsigned self, struct rng *r, const str
         make_loop(u, 2 + rng_below(r, 5), self, self - 1 - rng_below(r, self < 12 ? self - 1 : 11));
     } else if (kind < 88) {
         make_self_modifying(u, r);
+    } else if (kind < 91) {
+        make_modifying(u, r);
     } else {
         make_call(u, r, body);
     }
@@ -591,6 +602,18 @@ static void start_state(struct program *p, struct rng *r)
     p->data_seed = rng_next(r);
 }
 
+/* Stores into code hit the immediate of a unit that modifies itself anyway, if there is one. */
+static void choose_modified(struct program *p, struct rng *r)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (p->units[i].fix == FIX_OTHER)
+            for (unsigned tries = 0; tries < 200; tries++) {
+                p->units[i].target = (uint16_t)rng_below(r, p->count);
+                if (p->units[p->units[i].target].fix == FIX_OWN)
+                    break;
+            }
+}
+
 void program_make(struct program *p, struct rng *r, unsigned classes)
 {
     unsigned bytes = 0;
@@ -603,6 +626,7 @@ void program_make(struct program *p, struct rng *r, unsigned classes)
     p->units[p->count] = (struct unit){.len = 0};
     make_loop(&p->units[p->count], ROUNDS, p->count, 0);
     p->count++;
+    choose_modified(p, r);
     for (unsigned i = 0; i < p->count; i++)
         if (p->units[i].fix == FIX_RELATIVE || p->units[i].fix == FIX_ABSOLUTE) {
             if (p->units[i].target > p->count)
@@ -642,6 +666,13 @@ static unsigned place(struct program *p, uint8_t *code)
     return at - p->code_at;
 }
 
+/* An immediate byte of a unit made by make_self_modifying; if that is gone, no code. */
+static uint32_t modified_byte(const struct unit *u)
+{
+    bool there = u->len && u->fix == FIX_OWN;
+    return there ? INSN_CODE + u->at + 8 + (u->at & 3) : INSN_FIXED + 0xB00;
+}
+
 static void resolve(const struct program *p, uint8_t *code)
 {
     for (unsigned i = 0; i < p->count; i++) {
@@ -653,6 +684,8 @@ static void resolve(const struct program *p, uint8_t *code)
             value -= INSN_CODE + field + 4;
         if (u->fix == FIX_OWN)
             value = INSN_CODE + u->at + u->target;
+        if (u->fix == FIX_OTHER)
+            value = modified_byte(&p->units[u->target]);
         memcpy(code + field - p->code_at, &value, 4);
     }
 }

@@ -30,19 +30,20 @@ extern const char *const program_class_names[CLASSES];
 
 enum program_class program_class_of(const struct isa_row *row);
 
-enum unit_fix { FIX_NONE, FIX_RELATIVE, FIX_ABSOLUTE, FIX_OWN };
+/* What a unit's address field holds: a branch target, or the code that a store modifies. */
+enum unit_fix { FIX_NONE, FIX_RELATIVE, FIX_ABSOLUTE, FIX_OWN, FIX_OTHER };
 
 #define UNIT_BYTES 112u
 #define UNITS_MAX 160u /* and one that stands for the end */
 
 struct unit {
     uint8_t bytes[UNIT_BYTES];
-    uint8_t len;       /* 0: taken out */
-    uint8_t fix;       /* enum unit_fix: of the 32-bit field at fix_at */
-    uint8_t fix_at;    /* RELATIVE, ABSOLUTE: the unit `target`; OWN: byte `target` of this */
-    uint8_t is_target; /* somebody branches here */
-    uint8_t pointers;  /* stores x87 pointers and then erases them */
-    uint16_t target;
+    uint8_t len; /* 0: taken out */
+    uint8_t fix; /* enum unit_fix: of the 32-bit field at fix_at */
+    uint8_t fix_at;
+    uint8_t is_target;     /* somebody branches here */
+    uint8_t pointers;      /* stores x87 pointers and then erases them */
+    uint16_t target;       /* a unit; of OWN the byte of this unit that it modifies */
     uint16_t at;           /* offset in the code page, from program_lay_out */
     uint16_t reads;        /* flags the unit needs defined */
     uint16_t kills, undef; /* flags it defines, and leaves undefined */

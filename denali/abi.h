@@ -189,7 +189,7 @@ enum denali_port {
 };
 
 enum denali_error {
-    DENALI_EOF = -1,   /* the input has ended */
+    DENALI_EOF = -1,   /* the input has ended; nobody reads the output any more */
     DENALI_AGAIN = -2, /* no room now; an interrupt tells when */
     DENALI_FAULT = -3, /* an address outside RAM */
     DENALI_RANGE = -4, /* beyond the end, too long, too short, unaligned */

@@ -33,6 +33,8 @@ static enum vdev_status finish(struct console *c, int64_t result)
 
 static int32_t error_of(int64_t err)
 {
+    if (err == -EPIPE)
+        return DENALI_EOF;
     return err == -ENOSPC || err == -EDQUOT || err == -EFBIG ? DENALI_FULL : DENALI_IO;
 }
 

@@ -58,6 +58,8 @@ int vma_map(const struct vma *vma);
 int vma_unmap(uint32_t start, uint32_t end);
 /* The same without a change to RAM: for pages that live on elsewhere. */
 int vma_forget(uint32_t start, uint32_t end);
+/* A kernel arena is free for the program again. */
+void vma_release_kernel(uint32_t start);
 /* -ENOMEM if [start, end) is not wholly mapped. */
 int vma_protect(uint32_t start, uint32_t end, uint32_t prot);
 bool vma_covered(uint32_t start, uint32_t end); /* wholly mapped by the program */

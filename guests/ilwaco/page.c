@@ -10,16 +10,18 @@
 #define ARENA_MAX_PAGES 16384u
 #define ARENA_FIRST_PAGES 1024u
 #define DISCARD_PAGES 16u
+#define RESERVE_PAGES 256u /* not for files, so that a full VM can still remove some */
 
 struct arena {
     struct arena *next;
     uint32_t start, pages;
-    uint32_t low; /* no free page lies below this index */
+    uint32_t low;    /* no free page lies below this index */
+    uint32_t in_use; /* pages */
     uint32_t used[ARENA_MAX_PAGES / 32], dirty[ARENA_MAX_PAGES / 32];
 };
 
 static struct arena first_arena;
-static uint32_t pages_used;
+static uint32_t pages_used, pages_total;
 static uint32_t next_arena_pages = ARENA_FIRST_PAGES;
 
 static bool bit_get(const uint32_t *map, uint32_t i)
@@ -38,7 +40,7 @@ static void bit_put(uint32_t *map, uint32_t i, bool value)
 void page_init(uint32_t start, uint32_t end)
 {
     first_arena.start = start;
-    first_arena.pages = (end - start) / PAGE_SIZE;
+    first_arena.pages = pages_total = (end - start) / PAGE_SIZE;
 }
 
 uint64_t page_bytes_used(void)
@@ -76,6 +78,7 @@ static void *arena_take(struct arena *arena, uint32_t n)
             memset((void *)(arena->start + i * PAGE_SIZE), 0, PAGE_SIZE);
         bit_put(arena->dirty, i, true);
     }
+    arena->in_use += n;
     pages_used += n;
     return (void *)(arena->start + at * PAGE_SIZE);
 }
@@ -97,6 +100,7 @@ static struct arena *arena_add(uint32_t n)
     struct arena *arena = (struct arena *)start;
     arena->start = start + head * PAGE_SIZE;
     arena->pages = pages - head;
+    pages_total += arena->pages;
     arena->next = first_arena.next;
     first_arena.next = arena;
     if (next_arena_pages < ARENA_MAX_PAGES)
@@ -115,12 +119,39 @@ void *page_alloc(uint32_t pages)
     return arena ? arena_take(arena, pages) : NULL;
 }
 
+/* Half of the first arena is enough for files; the rest is the kernel's own, so that the other
+ * arenas hold little else and become free as a whole. */
+void *page_alloc_bulk(uint32_t pages)
+{
+    void *p = NULL;
+    if (first_arena.in_use + pages <= first_arena.pages / 2)
+        p = arena_take(&first_arena, pages);
+    for (struct arena *arena = first_arena.next; !p && arena; arena = arena->next)
+        p = arena_take(arena, pages);
+    if (!p && arena_add(pages))
+        p = arena_take(first_arena.next, pages);
+    if (!p && pages_total - pages_used >= RESERVE_PAGES + pages)
+        p = page_alloc(pages);
+    return p;
+}
+
 static struct arena *arena_of(uint32_t addr)
 {
     for (struct arena *arena = &first_arena; arena; arena = arena->next)
         if (addr >= arena->start && addr - arena->start < arena->pages * PAGE_SIZE)
             return arena;
     return NULL;
+}
+
+/* An arena without a used page goes back to the program's part. */
+static void arena_release(struct arena *arena)
+{
+    struct arena *before = &first_arena;
+    while (before->next != arena)
+        before = before->next;
+    before->next = arena->next;
+    pages_total -= arena->pages;
+    vma_release_kernel((uint32_t)arena);
 }
 
 void page_free(void *p, uint32_t pages)
@@ -138,4 +169,7 @@ void page_free(void *p, uint32_t pages)
     if (at < arena->low)
         arena->low = at;
     pages_used -= pages;
+    arena->in_use -= pages;
+    if (!arena->in_use && arena != &first_arena && arena != first_arena.next)
+        arena_release(arena); /* the newest stays: it may be needed again at once */
 }

@@ -17,7 +17,9 @@ user_copy:
     pushl %edi
     movl %edx, %edi
     movl %eax, %esi
-    movl %ecx, %edx
+    cmpl $32, %ecx              /* the string instructions are slow to start */
+    jbe 7f
+0:  movl %ecx, %edx
     shrl $2, %ecx
 1:  rep movsl
     movl %edx, %ecx
@@ -29,8 +31,21 @@ user_copy:
     ret
 4:  leal 1(%ecx), %ecx          /* not zero is all that counts */
     jmp 3b
+7:  testl $3, %ecx
+    jnz 0b
+8:  subl $4, %ecx
+    jb 9f
+5:  movl (%esi,%ecx), %edx
+6:  movl %edx, (%edi,%ecx)
+    jmp 8b
+9:  xorl %eax, %eax
+    popl %edi
+    popl %esi
+    ret
     FIXUP(1b, 4b)
     FIXUP(2b, 4b)
+    FIXUP(5b, 4b)
+    FIXUP(6b, 4b)
 
     /* uint32_t user_zero(void *dst, uint32_t n): not zero after a fault */
     .globl user_zero

@@ -219,6 +219,16 @@ int vma_unmap(uint32_t start, uint32_t end)
     return 0;
 }
 
+void vma_release_kernel(uint32_t start)
+{
+    uint32_t index = index_of(start);
+    struct vma vma = map.list[index];
+    BUG_ON(vma.start != start || vma.kind != VMA_KERNEL, "not an arena of the kernel");
+    machine_discard(vma.start, vma.end - vma.start);
+    machine_protect(vma.start, vma.end - vma.start, MACHINE_NONE);
+    remove_at(index);
+}
+
 bool vma_covered(uint32_t start, uint32_t end)
 {
     for (uint32_t i = index_of(start); start < end; i++) {

@@ -87,9 +87,11 @@ void cache_forget(struct disk *disk, uint64_t number, uint32_t n)
 static int fill(struct disk *disk, uint64_t number, uint32_t run)
 {
     char *page[RUN_MAX];
-    char *area = page_alloc(run);
-    if (!area) {
+    char *area = page_alloc_bulk(run);
+    if (!area) { /* no memory: an older block makes room */
         run = 1;
+        if (!list_empty(&lru))
+            drop(LIST_ITEM(lru.next, struct block, lru));
         area = page_alloc(1);
     }
     int err = area ? disk_read(disk, number, run, area) : -ENOMEM;

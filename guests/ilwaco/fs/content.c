@@ -41,7 +41,7 @@ int content_room(struct inode *inode, uint32_t pages)
 static void *page_make(struct inode *inode, uint32_t index)
 {
     void **page = &inode->pages.page[index];
-    if (!*page && (*page = page_alloc(1)))
+    if (!*page && (*page = page_alloc_bulk(1)))
         inode->pages.used++;
     return *page;
 }

@@ -30,7 +30,8 @@ void *kzalloc(size_t bytes);
 void kfree(void *p);
 /* Whole pages, zeroed, aligned; NULL when memory is used up. */
 void *page_alloc(uint32_t pages);
-/* The same for contents of files: NULL while there is still something left for the kernel itself. */
+/* The same for contents of files: NULL while there is still something left for the kernel itself.
+ */
 void *page_alloc_bulk(uint32_t pages);
 void page_free(void *p, uint32_t pages);
 

@@ -106,15 +106,19 @@ static int console_read(struct file *file, struct uio *uio, uint64_t *pos)
 
 /* ---- writing ---- */
 
-/* DENALI_IO: nobody reads any more. As with a pipe. */
+/* Nobody reading any more is a broken pipe; the signal is the caller's (file_ops). */
 static int write_error(int32_t error)
 {
-    if (error == DENALI_FAULT)
+    switch (error) {
+    case DENALI_FAULT:
         return -EFAULT;
-    if (error == DENALI_FULL)
+    case DENALI_FULL:
         return -ENOSPC;
-    signal_raise_pipe();
-    return -EPIPE;
+    case DENALI_EOF:
+        return -EPIPE;
+    default:
+        return -EIO;
+    }
 }
 
 static int write_out(uint32_t stream, uint32_t base, uint32_t n)

@@ -65,12 +65,23 @@ static struct compare_mask mask_of(const struct program *p, const struct insn_ca
     return mask;
 }
 
-static bool same(const struct program *p, const struct insn_case *c,
-                 const struct insn_outcome *want, const struct insn_outcome *got, const char *name,
+struct side {
+    const struct insn_outcome *outcome;
+    const char *name;
+};
+
+static bool same(const struct program *p, const struct insn_case *c, struct side a, struct side b,
                  FILE *out)
 {
-    struct compare_mask mask = mask_of(p, c, want);
-    return compare_outcomes(want, got, &mask, "native", name, out);
+    struct compare_mask mask = mask_of(p, c, a.outcome);
+    return compare_outcomes(a.outcome, b.outcome, &mask, a.name, b.name, out);
+}
+
+static bool same_trial(const struct fuzz *f, const struct program *p, const struct runner *runner,
+                       FILE *out)
+{
+    return same(p, &f->trial_case, (struct side){&f->trial_want, "native"},
+                (struct side){&f->trial_got, runner->name}, out);
 }
 
 /* Runs one program natively and on `runner`; true if they still differ. */
@@ -81,7 +92,7 @@ static bool still_differs(struct fuzz *f, struct program *p, struct runner *runn
     if (native->run(native, &f->trial_case, 1, &f->trial_want) ||
         runner->run(runner, &f->trial_case, 1, &f->trial_got))
         return false;
-    return !same(p, &f->trial_case, &f->trial_want, &f->trial_got, runner->name, NULL);
+    return !same_trial(f, p, runner, NULL);
 }
 
 /* Takes out units [first, first + n) if the program still fails without them. */
@@ -118,7 +129,7 @@ static void report(struct fuzz *f, const struct program *p, uint64_t number, str
     minimise(f, runner);
     still_differs(f, &f->small, runner);
     compare_print_case(&f->trial_case, stdout);
-    same(&f->small, &f->trial_case, &f->trial_want, &f->trial_got, runner->name, stdout);
+    same_trial(f, &f->small, runner, stdout);
 }
 
 static void make_programs(struct fuzz *f, uint64_t first, unsigned count, unsigned classes)
@@ -131,22 +142,32 @@ static void make_programs(struct fuzz *f, uint64_t first, unsigned count, unsign
     }
 }
 
+/* Whether program i of the batch went the same way on `a`, which has `want`, and on `b`. */
+static bool same_in_batch(const struct fuzz *f, unsigned i, const char *a, const char *b, FILE *out)
+{
+    return same(&f->program[i], &f->cases[i], (struct side){&f->want[i], a},
+                (struct side){&f->got[i], b}, out);
+}
+
 static int judge_runner(struct fuzz *f, struct runner *runner, uint64_t first, unsigned count)
 {
-    bool differs[PROGRAMS] = {false};
     int err = runner->run(runner, f->cases, count, f->got);
-    if (err)
-        return err;
-    for (unsigned i = 0; i < count; i++)
-        differs[i] =
-            !same(&f->program[i], &f->cases[i], &f->want[i], &f->got[i], runner->name, NULL);
-    for (unsigned i = 0; i < count; i++) {
-        if (!differs[i])
+    for (unsigned i = 0; !err && i < count; i++) {
+        if (same_in_batch(f, i, "native", runner->name, NULL))
             continue;
         if (f->failures++ < FAILURES_MAX)
             report(f, &f->program[i], first + i, runner);
     }
-    return 0;
+    return err;
+}
+
+static void report_cut(struct fuzz *f, unsigned i, uint64_t number, const char *a, const char *b)
+{
+    f->failures++;
+    printf("program %llu differs when cut after %u instructions (--seed %llu --only %llu)\n",
+           (unsigned long long)number, f->cases[i].budget, (unsigned long long)f->options.seed,
+           (unsigned long long)number);
+    same_in_batch(f, i, a, b, stdout);
 }
 
 /*
@@ -162,15 +183,10 @@ static int judge_cut(struct fuzz *f, uint64_t first, unsigned count)
     for (unsigned e = 1; !err && e < f->runners.engines; e++) {
         struct runner *runner = f->runners.engine[e];
         err = runner->run(runner, f->cases, count, f->got);
-        for (unsigned i = 0; !err && i < count; i++) {
-            if (program_pointers_at(&f->program[i], f->want[i].state.eip) ||
-                same(&f->program[i], &f->cases[i], &f->want[i], &f->got[i], runner->name, NULL))
-                continue;
-            f->failures++;
-            printf("program %llu cut after %u differs: native here means %s\n",
-                   (unsigned long long)(first + i), f->cases[i].budget, judge->name);
-            same(&f->program[i], &f->cases[i], &f->want[i], &f->got[i], runner->name, stdout);
-        }
+        for (unsigned i = 0; !err && i < count; i++)
+            if (!program_pointers_at(&f->program[i], f->want[i].state.eip) &&
+                !same_in_batch(f, i, judge->name, runner->name, NULL))
+                report_cut(f, i, first + i, judge->name, runner->name);
     }
     return err;
 }

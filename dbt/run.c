@@ -119,7 +119,7 @@ static uint32_t enter(struct dbt_cpu *d, uint32_t host)
 
     /* In this order: a kick from here on finds its way in turned around. */
     *(volatile uint64_t *)&cpu->slot[STUB_SLOT_TARGET] = (uint64_t)(uintptr_t)(rx + host);
-    if (cpu->stop_request)
+    if (__atomic_load_n(&cpu->stop_request, __ATOMIC_ACQUIRE))
         return STUB_KICK;
     cpu->eflags = (flags & USER_FLAGS) | FLAGS_ALWAYS;
     uint32_t reason = fn(ram_base(cpu->ram), image->table);
@@ -165,7 +165,7 @@ static enum engine_exit interpret_slowly(struct dbt_cpu *d)
         return ENGINE_EXIT_REJECTED;
     enum engine_exit exit = interpret(d);
     while (exit == GO_ON && d->slow_steps && d->cpu->eip >> PAGE_BITS == page &&
-           !d->cpu->stop_request) {
+           !__atomic_load_n(&d->cpu->stop_request, __ATOMIC_ACQUIRE)) {
         d->slow_steps--;
         exit = interpret(d);
     }
@@ -251,9 +251,9 @@ static enum engine_exit handle(struct dbt_cpu *d, uint32_t reason, uint64_t remo
 
 static bool take_stop(struct cpu *cpu)
 {
-    if (!cpu->stop_request)
+    if (!__atomic_load_n(&cpu->stop_request, __ATOMIC_ACQUIRE))
         return false;
-    cpu->stop_request = 0;
+    __atomic_store_n(&cpu->stop_request, 0, __ATOMIC_RELAXED);
     return true;
 }
 

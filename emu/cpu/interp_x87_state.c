@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x87 control, environment and state: FNSTENV's and FNSAVE's protected-mode
- * images, FXSAVE's 512 bytes. The tag word of the old images has two bits a
+ * x87 control, environment and state: FNSTENV's and FNSAVE's images, FXSAVE's
+ * 512 bytes. The tag word of the old images has two bits a
  * register; the processor keeps one (empty or not) and works out the rest.
  */
 #include "emu/cpu/interp_x87.h"
@@ -109,45 +109,65 @@ static uint8_t abridged_tags(uint16_t tags)
 
 #define ENV_WORDS 7
 
-/* The seven words of the image, as values; upper halves are what the 32-bit image has. */
-static void env_words(const struct cpu_fpu *fpu, uint32_t words[ENV_WORDS])
+/*
+ * The image's seven words, in four layouts (SDM volume 1, figures 8-9 to 8-12).
+ * Protected mode has the pointers as offset and selector. Real and virtual-8086
+ * mode have them as linear addresses, cut in two around the opcode.
+ */
+struct env_layout {
+    unsigned width; /* bytes of a word, 2 or 4 */
+    bool real;
+};
+
+#define CR0_PE 1u
+#define EFLAGS_VM 0x20000u
+
+static struct env_layout env_layout(const struct cpu *cpu, const struct isa_insn *insn)
 {
-    words[0] = 0xffff0000u | fpu->control;
-    words[1] = 0xffff0000u | fpu->status;
-    words[2] = 0xffff0000u | full_tags(fpu);
-    words[3] = fpu->ip;
-    words[4] = fpu->cs | (uint32_t)(fpu->opcode & 0x7ff) << 16;
-    words[5] = fpu->dp;
-    words[6] = 0xffff0000u | fpu->ds;
+    bool real = !cpu->flat && (!(cpu->sys.cr0 & CR0_PE) || (cpu->eflags & EFLAGS_VM));
+
+    return (struct env_layout){insn->opsize, real};
 }
 
-/* `width`: bytes of an image's word, 2 or 4. */
-static void env_to_bytes(const struct cpu_fpu *fpu, unsigned width, uint8_t *out)
+static void env_to_bytes(const struct cpu_fpu *fpu, struct env_layout layout, uint8_t *out)
 {
-    uint32_t words[ENV_WORDS];
+    uint32_t opcode = fpu->opcode & 0x7ff, high = 0xffff0000u;
+    uint32_t words[ENV_WORDS] = {high | fpu->control,    high | fpu->status,
+                                 high | full_tags(fpu),  fpu->ip,
+                                 fpu->cs | opcode << 16, fpu->dp,
+                                 high | fpu->ds};
 
-    env_words(fpu, words);
+    if (layout.real) {
+        words[3] |= high;
+        words[4] = fpu->ip >> 16 << 12 | opcode;
+        words[5] |= high;
+        words[6] = fpu->dp >> 16 << 12;
+    }
     for (unsigned i = 0; i < ENV_WORDS; i++)
-        memcpy(out + i * width, &words[i], width);
+        memcpy(out + i * layout.width, &words[i], layout.width);
 }
 
-static void env_from_bytes(struct cpu_fpu *fpu, unsigned width, const uint8_t *in)
+static void env_from_bytes(struct cpu_fpu *fpu, struct env_layout layout, const uint8_t *in)
 {
     uint32_t words[ENV_WORDS] = {0};
     unsigned top;
 
     for (unsigned i = 0; i < ENV_WORDS; i++)
-        memcpy(&words[i], in + i * width, width);
+        memcpy(&words[i], in + i * layout.width, layout.width);
     top = words[1] >> 11 & 7;
     x87_turn(fpu, (int)(top - (fpu->status >> 11 & 7)));
     fpu->control = x87_control_of((uint16_t)words[0]);
     fpu->status = (uint16_t)words[1];
     fpu->tag = abridged_tags((uint16_t)words[2]);
     fpu->ip = words[3];
-    fpu->cs = 0;
     fpu->opcode = words[4] >> 16 & 0x7ff;
     fpu->dp = words[5];
-    fpu->ds = 0;
+    if (layout.real) {
+        fpu->ip = (words[3] & 0xffff) | (words[4] >> 12 & 0xffff) << 16;
+        fpu->opcode = words[4] & 0x7ff;
+        fpu->dp = (words[5] & 0xffff) | (words[6] >> 12 & 0xffff) << 16;
+    }
+    fpu->cs = fpu->ds = 0;
     x87_update_summary(fpu);
 }
 
@@ -170,7 +190,7 @@ enum cpu_status interp_x87_save(struct cpu *cpu, const struct isa_insn *insn)
 
     if (status)
         return status;
-    env_to_bytes(&cpu->fpu, insn->opsize, image);
+    env_to_bytes(&cpu->fpu, env_layout(cpu, insn), image);
     for (unsigned i = 0; i < 8; i++)
         memcpy(image + env + i * 10, cpu->fpu.st[i], 10);
     status = interp_write_wide(cpu, insn, x87_mem_operand(insn), image, all ? env + 80 : env);
@@ -198,7 +218,7 @@ enum cpu_status interp_x87_restore(struct cpu *cpu, const struct isa_insn *insn)
         status = interp_read_wide(cpu, insn, x87_mem_operand(insn), image, all ? env + 80 : env);
     if (status)
         return status;
-    env_from_bytes(&cpu->fpu, insn->opsize, image);
+    env_from_bytes(&cpu->fpu, env_layout(cpu, insn), image);
     drop_pointers(cpu);
     for (unsigned i = 0; i < 8 && all; i++)
         memcpy(cpu->fpu.st[i], image + env + i * 10, 10);

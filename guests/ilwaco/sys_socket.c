@@ -78,7 +78,7 @@ static uint64_t deadline_of(uint64_t timeout_ns)
 
 static bool must_not_wait(const struct file *file, uint32_t flags)
 {
-    return file->flags & O_NONBLOCK || flags & MSG_DONTWAIT;
+    return file->flags & O_NONBLOCK || flags & (MSG_DONTWAIT | MSG_ERRQUEUE);
 }
 
 /* 0: try again; else the call's answer. A call with a time limit is not restarted. */

@@ -89,6 +89,8 @@ static void test_stream(void)
     CHECK(recv(s[1], buffer, 3, MSG_PEEK) == 3 && !memcmp(buffer, "hel", 3));
     CHECK(recv(s[1], buffer, 100, 0) == 5 && !memcmp(buffer, "hello", 5));
     ERROR(recv(s[1], buffer, 100, MSG_DONTWAIT), EAGAIN);
+    struct msghdr none = {0};
+    ERROR(recvmsg(s[1], &none, MSG_ERRQUEUE), EAGAIN); /* never waits */
     CHECK(!shutdown(s[0], SHUT_WR));
     CHECK(revents(s[1], POLLIN | POLLRDHUP) == (POLLIN | POLLRDHUP));
     CHECK(read(s[1], buffer, 100) == 0);

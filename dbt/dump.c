@@ -3,10 +3,10 @@
  * For people: translations as text, and as a map for perf. Reads an engine
  * that is not running.
  */
-#include <capstone/capstone.h>
 #include <stdio.h>
 
 #include "dbt/engine_state.h"
+#include "dbt/text.h"
 #include "dbt/translate.h"
 #include "emu/machine/ram.h"
 
@@ -38,30 +38,13 @@ void dbt_dump_map(struct engine *engine, void *out)
     host_lock_leave(&dbt->lock);
 }
 
-static void print_code(cs_mode mode, const uint8_t *code, size_t len, uint64_t at, unsigned limit,
-                       const char *indent, FILE *out)
-{
-    csh handle;
-    cs_insn *insn;
-    if (cs_open(CS_ARCH_X86, mode, &handle) != CS_ERR_OK)
-        return;
-    cs_option(handle, CS_OPT_SYNTAX, CS_OPT_SYNTAX_INTEL);
-    size_t count = cs_disasm(handle, code, len, at, limit, &insn);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s%08llx  %s %s\n", indent, (unsigned long long)insn[i].address,
-                insn[i].mnemonic, insn[i].op_str);
-    if (count)
-        cs_free(insn, count);
-    cs_close(&handle);
-}
-
 static void print_guest(const struct cpu *cpu, uint32_t eip, FILE *out)
 {
     uint8_t bytes[ISA_MAX_LENGTH];
     size_t have = sizeof(bytes);
     while (have && ram_read(cpu->ram, eip, bytes, have))
         have--;
-    print_code(CS_MODE_32, bytes, have, eip, 1, "", out);
+    text_print(32, bytes, have, eip, 1, "", out);
 }
 
 static void print_block(const struct image *image, const struct block *block, const struct cpu *cpu,
@@ -73,7 +56,7 @@ static void print_block(const struct image *image, const struct block *block, co
         uint32_t to = i + 1 < block->sides ? block->side[i + 1].host : block->host_len;
         if (!i || block->side[i].eip != block->side[i - 1].eip)
             print_guest(cpu, block->side[i].eip, out);
-        print_code(CS_MODE_64, host + from, to - from, block->host + from, 0, "          ", out);
+        text_print(64, host + from, to - from, block->host + from, 0, "          ", out);
     }
 }
 

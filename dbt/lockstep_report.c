@@ -4,8 +4,8 @@
  * by side (what changed or differs; the rest is noise), and the guest code.
  */
 #include "dbt/lockstep.h"
+#include "dbt/text.h"
 
-#include <capstone/capstone.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,38 +58,33 @@ static void print_states(FILE *out, const struct lockstep_stretch *s)
     }
 }
 
-static void print_instruction(FILE *out, csh handle, struct cpu *cpu, uint32_t eip)
+static void print_instruction(FILE *out, struct cpu *cpu, uint32_t eip)
 {
     uint8_t bytes[ISA_MAX_LENGTH];
+    char text[192];
     size_t have = sizeof(bytes);
     while (have && ram_read(cpu->ram, eip, bytes, have))
         have--;
-    cs_insn *insn;
-    size_t count = cs_disasm(handle, bytes, have, eip, 1, &insn);
+    size_t size = text_instruction(32, bytes, have, eip, text, sizeof(text));
     fprintf(out, "  %08x  ", eip);
-    if (!count) {
-        fputs("(cannot be decoded)\n", out);
+    if (!size) {
+        fputs("(no text)\n", out);
         return;
     }
-    for (unsigned i = 0; i < insn->size; i++)
-        fprintf(out, "%02x", insn->bytes[i]);
-    fprintf(out, "%*s%s %s\n", (int)(24 - 2 * insn->size), "", insn->mnemonic, insn->op_str);
-    cs_free(insn, count);
+    for (size_t i = 0; i < size; i++)
+        fprintf(out, "%02x", bytes[i]);
+    fprintf(out, "%*s%s\n", (int)(24 - 2 * size), "", text);
 }
 
 /* As memory has it at the start of the stretch: what the stretch itself patched shows unpatched. */
 static void print_code(FILE *out, const struct lockstep_stretch *s, struct cpu *cpu)
 {
-    csh handle;
-    if (cs_open(CS_ARCH_X86, CS_MODE_32, &handle) != CS_ERR_OK)
-        return;
     uint64_t first = s->traced > LOCKSTEP_TRACE ? s->traced - LOCKSTEP_TRACE : 0;
     fputs("guest code:\n", out);
     if (first)
         fprintf(out, "  (%llu instructions)\n", (unsigned long long)first);
     for (uint64_t i = first; i < s->traced; i++)
-        print_instruction(out, handle, cpu, s->trace[i % LOCKSTEP_TRACE]);
-    cs_close(&handle);
+        print_instruction(out, cpu, s->trace[i % LOCKSTEP_TRACE]);
 }
 
 static void print_fault(FILE *out, const char *who, enum engine_exit exit, const struct cpu *cpu)

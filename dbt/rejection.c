@@ -5,11 +5,11 @@
  * what could not be shown and where. A refusal is a bug of ours, of the
  * translator or of the verifier; the guest may have looked for it.
  */
-#include <capstone/capstone.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "dbt/engine_state.h"
+#include "dbt/text.h"
 #include "emu/machine/ram.h"
 
 static void keep_guest(struct dbt_rejection *r, const struct ram *ram)
@@ -41,28 +41,12 @@ bool rejection_check(struct image *image, struct dbt_cpu *d, const struct block 
     return false;
 }
 
-static void print_code(cs_mode mode, const uint8_t *bytes, size_t len, uint64_t at, size_t limit,
-                       FILE *out)
-{
-    csh handle;
-    cs_insn *insn;
-    if (cs_open(CS_ARCH_X86, mode, &handle) != CS_ERR_OK)
-        return;
-    size_t count = cs_disasm(handle, bytes, len, at, limit, &insn);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "    %08llx  %s %s\n", (unsigned long long)insn[i].address, insn[i].mnemonic,
-                insn[i].op_str);
-    if (count)
-        cs_free(insn, count);
-    cs_close(&handle);
-}
-
 void rejection_print(const struct dbt_rejection *r, void *out)
 {
     fprintf(out,
             "denali: the verifier refused the translation of the code at 0x%08x: %s\n"
             "  at 0x%x in the code cache; the guest's instruction and what became of it:\n",
             r->eip, r->finding.what, r->finding.at);
-    print_code(CS_MODE_32, r->guest, r->guest_len, r->guest_eip, 1, out);
-    print_code(CS_MODE_64, r->host, r->host_bytes, r->finding.at, 0, out);
+    text_print(32, r->guest, r->guest_len, r->guest_eip, 1, "    ", out);
+    text_print(64, r->host, r->host_bytes, r->finding.at, 0, "    ", out);
 }

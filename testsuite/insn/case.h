@@ -71,6 +71,7 @@ struct insn_case {
 
 /* `vector` beyond the processor's: the run did not end in a fault. */
 #define INSN_HUNG 255u   /* the native run took seconds */
+#define INSN_APART 512u  /* machines that share translations came to different ends: or-ed in */
 #define INSN_NO_END 256u /* an engine came back for another reason: + enum engine_exit */
 
 struct insn_outcome {

@@ -80,7 +80,7 @@ static struct runner *open_native(const struct options *o)
 
 int runners_open(struct runners *r, const struct options *o)
 {
-    static const char *const names[RUNNERS_MAX] = {"interp", "dbt", "lockstep", "slices"};
+    static const char *const names[RUNNERS_MAX] = {"interp", "dbt", "lockstep", "slices", "shared"};
     *r = (struct runners){.native = open_native(o)};
     if (!r->native) {
         printf("SKIP: no native runner (insn/native32 needs a compiler with -m32)\n");
@@ -89,7 +89,8 @@ int runners_open(struct runners *r, const struct options *o)
     for (unsigned i = 0; i < RUNNERS_MAX; i++) {
         if (!in_list(o->runners, names[i]))
             continue;
-        r->engine[r->engines] = runner_engine_create(names[i]);
+        r->engine[r->engines] =
+            !strcmp(names[i], "shared") ? runner_shared_create() : runner_engine_create(names[i]);
         if (!r->engine[r->engines++]) {
             printf("the engine %s cannot be created\n", names[i]);
             return 2;

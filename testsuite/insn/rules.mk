@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The instruction tests and the fuzzer; their oracle is a 32-bit process on this CPU.
-insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form frame gen options program runner_engine runner_native value)
+insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form frame gen machine options program runner_engine runner_native runner_shared value)
 insn_programs = tests/insn tests/accept tests/flagsets insn/fuzz
 all_objs += $(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs)))
 -include $(patsubst %.o,%.d,$(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs))))
@@ -13,7 +13,8 @@ $(1): obj/testsuite/insn/$(notdir $(1)).o $(insn_common) $(floor_libs)
 	$$(Q)$$(CC) $$(CFLAGS) $$(pie_ldflags) $$(LDFLAGS) -o $$@ $$< $(insn_common) $$(floor_libs) $$(LIBS)
 endef
 $(foreach p,$(insn_programs),$(eval $(call insn_rule,$(p))))
-fuzz_quick = insn/fuzz --runners interp,dbt,slices $(FUZZ_ARGS)
+fuzz_quick = insn/fuzz --runners interp,dbt,slices $(FUZZ_ARGS) && \
+	insn/fuzz --runners interp,shared --count 100000 $(FUZZ_ARGS)
 
 ifneq ($(guest_static),)
 tests: insn/native32

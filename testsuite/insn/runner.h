@@ -28,6 +28,9 @@ struct runner *runner_native_create(const char *helper);
  */
 struct runner *runner_engine_create(const char *name);
 
+/* Machines that share the translator's work, on threads; see runner_shared.c. */
+struct runner *runner_shared_create(void);
+
 /*
  * The interpreter, one instruction at a time; each is shown to `observe` before
  * it runs.

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cases on machines that share translations: for each case three new machines
+ * of one image run it at the same time, each on a thread of its own, one of
+ * them in slices. Where the program modifies its code, each must see only its
+ * own change. All must come to the same end; if not, the vector says so.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/dbt.h"
+#include "testsuite/insn/machine.h"
+#include "testsuite/insn/runner.h"
+
+#define MACHINES 3u
+
+struct shared {
+    struct runner runner;
+    struct engine *engine;
+    uint64_t image; /* a new key for each case */
+};
+
+struct job {
+    struct machine machine;
+    struct insn_outcome outcome;
+    uint32_t budget;
+    bool slices;
+    pthread_t thread;
+    int err;
+};
+
+static void *job_run(void *opaque)
+{
+    struct job *job = opaque;
+    uint32_t seed = 12345;
+    enum engine_exit exit =
+        job->slices && !job->budget
+            ? machine_run_slices(&job->machine, &seed)
+            : engine_run(job->machine.cpu, job->budget ? job->budget : MACHINE_BUDGET);
+    job->err = machine_store(&job->machine, exit, &job->outcome);
+    return NULL;
+}
+
+static int job_prepare(struct shared *s, struct job *job, const struct insn_case *c)
+{
+    job->budget = c->budget;
+    int err = machine_create(&job->machine);
+    if (!err)
+        err = machine_load(&job->machine, c);
+    return err ? err : machine_attach(&job->machine, s->engine, s->image);
+}
+
+static int run_jobs(struct job *jobs)
+{
+    int err = 0;
+    unsigned started = 0;
+    for (; started < MACHINES && !err; started++)
+        err = -pthread_create(&jobs[started].thread, NULL, job_run, &jobs[started]);
+    for (unsigned i = 0; i < started - (err ? 1u : 0u); i++) {
+        pthread_join(jobs[i].thread, NULL);
+        if (!err)
+            err = jobs[i].err;
+    }
+    return err;
+}
+
+/* The pointers that x87 instructions leave are not compared, as everywhere. */
+static bool same_end(const struct insn_outcome *a, const struct insn_outcome *b)
+{
+    return a->vector == b->vector && a->state.eip == b->state.eip &&
+           !memcmp(a->state.gpr, b->state.gpr, sizeof(a->state.gpr)) &&
+           !memcmp(a->data, b->data, sizeof(a->data));
+}
+
+static int run_one(struct shared *s, const struct insn_case *c, struct insn_outcome *out)
+{
+    struct job *jobs = calloc(MACHINES, sizeof(*jobs));
+    int err = jobs ? 0 : -ENOMEM;
+    s->image++;
+    for (unsigned i = 0; i < MACHINES && !err; i++) {
+        jobs[i].slices = i == 1;
+        err = job_prepare(s, &jobs[i], c);
+    }
+    if (!err)
+        err = run_jobs(jobs);
+    if (!err)
+        *out = jobs[0].outcome;
+    for (unsigned i = 1; i < MACHINES && !err; i++)
+        if (!same_end(out, &jobs[i].outcome)) {
+            *out = jobs[i].outcome;
+            out->vector |= INSN_APART;
+        }
+    for (unsigned i = 0; i < MACHINES && jobs; i++)
+        machine_destroy(&jobs[i].machine);
+    free(jobs);
+    return err;
+}
+
+static int shared_run(struct runner *runner, const struct insn_case *cases, unsigned count,
+                      struct insn_outcome *outcomes)
+{
+    int err = 0;
+    for (unsigned i = 0; i < count && !err; i++)
+        err = run_one((struct shared *)runner, &cases[i], &outcomes[i]);
+    return err;
+}
+
+static void shared_destroy(struct runner *runner)
+{
+    struct shared *s = (struct shared *)runner;
+    if (s->engine)
+        s->engine->ops->destroy(s->engine);
+    free(s);
+}
+
+struct runner *runner_shared_create(void)
+{
+    struct engine_options options = {.verify = false};
+    struct shared *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->runner = (struct runner){"shared", shared_run, shared_destroy};
+    if (dbt_create(&options, &s->engine) == 0)
+        return &s->runner;
+    free(s);
+    return NULL;
+}

@@ -4,7 +4,8 @@
  *
  * sys_socket.c has the calls, waits (the families never do) and knows descriptors;
  * socket_options.c has getsockopt and setsockopt; socket_inet.c is AF_INET over
- * net/, socket_unix.c is AF_UNIX; net_link.c joins net/ to the NIC and the clock.
+ * net/, socket_unix.c is AF_UNIX, socket_netlink.c tells about interfaces; net_link.c joins net/ to
+ * the NIC and the clock.
  */
 #ifndef ILWACO_SOCKET_H
 #define ILWACO_SOCKET_H
@@ -12,7 +13,7 @@
 #include "guests/ilwaco/kernel.h"
 #include "guests/ilwaco/net/netstack.h"
 
-enum socket_family { AF_UNIX = 1, AF_INET = 2 };
+enum socket_family { AF_UNIX = 1, AF_INET = 2, AF_NETLINK = 16 };
 
 enum socket_type {
     SOCK_STREAM = 1,
@@ -98,6 +99,7 @@ struct socket {
 /* New sockets of a family, without a descriptor. */
 int socket_inet_create(uint32_t type, uint32_t protocol, struct socket **out);
 int socket_unix_create(uint32_t type, uint32_t protocol, struct socket **out);
+int socket_netlink_create(uint32_t type, uint32_t protocol, struct socket **out);
 int socket_unix_pair(uint32_t type, uint32_t protocol, struct socket *out[2]);
 struct socket *socket_new(const struct socket_ops *ops, uint16_t family, uint32_t type,
                           uint32_t protocol); /* NULL: no memory */

@@ -244,6 +244,8 @@ int32_t sys_socket(uint32_t family, uint32_t type, uint32_t protocol)
         err = socket_inet_create(type, protocol, &s);
     else if (family == AF_UNIX)
         err = socket_unix_create(type, protocol, &s);
+    else if (family == AF_NETLINK)
+        err = socket_netlink_create(type, protocol, &s);
     else
         return -EAFNOSUPPORT;
     return err ? err : socket_install(s, flags);

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -484,6 +485,20 @@ static void test_interfaces(void)
     close(fd);
 }
 
+static void test_getifaddrs(void)
+{
+    struct ifaddrs *all = NULL;
+    int found = 0;
+    CHECK(!getifaddrs(&all));
+    for (struct ifaddrs *i = all; i; i = i->ifa_next)
+        if (!strcmp(i->ifa_name, "lo") && i->ifa_addr && i->ifa_addr->sa_family == AF_INET) {
+            struct sockaddr_in *in = (struct sockaddr_in *)i->ifa_addr;
+            found += in->sin_addr.s_addr == htonl(INADDR_LOOPBACK) && i->ifa_flags & IFF_LOOPBACK;
+        }
+    CHECK(found == 1 && if_nametoindex("lo") == 1);
+    freeifaddrs(all);
+}
+
 static void test_many(void)
 {
     enum { COUNT = 300 };
@@ -568,6 +583,7 @@ int main(int argc, char **argv)
     test_unix_stream();
     test_unix_packets();
     test_interfaces();
+    test_getifaddrs();
     test_many();
     printf("%d failures\n", failures);
     return failures > 0;

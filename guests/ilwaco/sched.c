@@ -117,8 +117,10 @@ void sched_interrupt(struct thread *thread, int result)
 int sched_sleep(uint64_t deadline_ns)
 {
     struct thread *self = thread_current;
-    if (signal_is_pending(self))
+    if (signal_is_pending(self)) {
+        trap_work |= WORK_SIGNAL; /* another thread may have been told of it */
         return -ERESTARTSYS;
+    }
     self->wait_result = 0;
     self->state = THREAD_WAITING;
     if (deadline_ns != TIME_NEVER) {
@@ -176,7 +178,7 @@ void wait_on_disk(struct wait_queue *queue)
     waiter_add(&waiter, queue);
     sched_sleep(TIME_NEVER);
     waiter_remove(&waiter);
-    thread_current->blocked = blocked;
+    signal_set_blocked(blocked);
 }
 
 void wake(struct wait_queue *queue)

@@ -28,6 +28,7 @@ struct fuzz {
     struct runners runners;
     struct runner *step;
     uint64_t executed[CLASSES];
+    uint8_t row_seen[2048];
     uint64_t programs, ends[32]; /* by vector */
     unsigned failures;
     struct program program[PROGRAMS], small;
@@ -39,6 +40,7 @@ static void count_insn(void *opaque, const struct isa_insn *insn)
 {
     struct fuzz *f = opaque;
     f->executed[program_class_of(insn->row)]++;
+    f->row_seen[insn->row->id] = 1;
 }
 
 /* Classes that have not had enough. */
@@ -216,14 +218,22 @@ static int run_all(struct fuzz *f)
     return err;
 }
 
+static unsigned rows_seen(const struct fuzz *f)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < isa_row_count; i++)
+        n += f->row_seen[i];
+    return n;
+}
+
 static void print_totals(const struct fuzz *f, double seconds)
 {
     printf("%llu programs, %u differ, %.1f s, --seed %llu; ended in INT3 %llu, #MF %llu, #XM %llu, "
-           "#PF %llu\ninstructions executed:",
+           "#PF %llu\ninstructions executed, of %u rows:",
            (unsigned long long)f->programs, f->failures, seconds,
            (unsigned long long)f->options.seed, (unsigned long long)f->ends[3],
            (unsigned long long)f->ends[16], (unsigned long long)f->ends[19],
-           (unsigned long long)f->ends[14]);
+           (unsigned long long)f->ends[14], rows_seen(f));
     for (unsigned i = 0; i < CLASSES; i++)
         printf(" %s %.2fM%s", program_class_names[i], (double)f->executed[i] / 1e6,
                i + 1 < CLASSES ? "," : "\n");
@@ -259,6 +269,7 @@ static int run(struct fuzz *f)
 int main(int argc, char **argv)
 {
     struct fuzz *f = calloc(1, sizeof(*f));
+    BUG_ON(isa_row_count > sizeof(f->row_seen), "row_seen has a place for each row");
     if (!f || !options_parse(&f->options, 1000000, argc, argv))
         return 2;
     int status = run(f);

@@ -80,7 +80,8 @@ static struct runner *open_native(const struct options *o)
 
 int runners_open(struct runners *r, const struct options *o)
 {
-    static const char *const names[RUNNERS_MAX] = {"interp", "dbt", "lockstep", "slices", "shared"};
+    static const char *const names[RUNNERS_MAX] = {"interp", "dbt",   "lockstep",
+                                                   "slices", "tight", "shared"};
     *r = (struct runners){.native = open_native(o)};
     if (!r->native) {
         printf("SKIP: no native runner (insn/native32 needs a compiler with -m32)\n");

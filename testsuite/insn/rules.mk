@@ -13,7 +13,7 @@ $(1): obj/testsuite/insn/$(notdir $(1)).o $(insn_common) $(floor_libs)
 	$$(Q)$$(CC) $$(CFLAGS) $$(pie_ldflags) $$(LDFLAGS) -o $$@ $$< $(insn_common) $$(floor_libs) $$(LIBS)
 endef
 $(foreach p,$(insn_programs),$(eval $(call insn_rule,$(p))))
-fuzz_quick = insn/fuzz --runners interp,dbt,slices $(FUZZ_ARGS) && \
+fuzz_quick = insn/fuzz --runners interp,dbt,slices,tight $(FUZZ_ARGS) && \
 	insn/fuzz --runners interp,shared --count 100000 $(FUZZ_ARGS)
 
 ifneq ($(guest_static),)

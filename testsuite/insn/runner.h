@@ -24,7 +24,7 @@ struct runner *runner_native_create(const char *helper);
 
 /*
  * An engine: "interp", "dbt" or "lockstep"; "slices" is dbt that comes back after small
- * budgets. NULL: the host has none such.
+ * budgets, "tight" is dbt that must always evict. NULL: the host has none such.
  */
 struct runner *runner_engine_create(const char *name);
 

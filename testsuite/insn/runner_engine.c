@@ -76,7 +76,9 @@ static void engine_runner_destroy(struct runner *runner)
 static int make_engine(const char *name, struct engine **out)
 {
     struct engine_options options = {.verify = true};
-    if (!strcmp(name, "dbt") || !strcmp(name, "slices"))
+    if (!strcmp(name, "tight"))
+        options.cache_bytes = 1; /* the least there can be */
+    if (!strcmp(name, "dbt") || !strcmp(name, "slices") || !strcmp(name, "tight"))
         return dbt_create(&options, out);
     if (!strcmp(name, "lockstep"))
         return lockstep_create(&options, out);

@@ -17,6 +17,9 @@
  * Physical space:  0x0      page of virtual registers
  *                  0x1000   never accessible
  *                  0x10000  RAM, to mem_bytes
+ *
+ * An image may ask for another page below 0x10000 (struct denali_place), so that
+ * page 0 is never accessible and a NULL pointer faults.
  */
 #define DENALI_REGS_ADDR 0x0u
 #define DENALI_RAM_START 0x10000u
@@ -229,6 +232,14 @@ struct denali_disk_request {
     uint32_t reserved;
 };
 #define DENALI_DISK_BUSY 1
+
+/* Where the register page lies, if not at DENALI_REGS_ADDR: an ELF note, name "Denali", type
+ * DENALI_NOTE_PLACE. */
+#define DENALI_NOTE_PLACE 2u
+
+struct denali_place {
+    uint32_t regs_addr; /* a multiple of 4096, below DENALI_RAM_START */
+};
 
 /* The manifest: an ELF note, name "Denali", type DENALI_NOTE_MANIFEST. */
 #define DENALI_NOTE_NAME "Denali"

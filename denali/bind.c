@@ -72,8 +72,9 @@ static int add_device(struct binding *b, unsigned kind, const char *name,
     dev->vm = vm;
     memcpy(dev->name, entry.name, sizeof(dev->name));
     vm->device[vm->devices++] = dev;
-    return ram_write(vm->ram, offsetof(struct denali_regs, device[0]) + index * sizeof(entry),
-                     &entry, sizeof(entry));
+    return ram_write(
+        vm->ram, vm->regs_addr + offsetof(struct denali_regs, device[0]) + index * sizeof(entry),
+        &entry, sizeof(entry));
 }
 
 static int missing(const struct binding *b, const struct image_wish *wish)

@@ -31,6 +31,7 @@ struct image_wish {
 
 struct image_manifest {
     uint64_t mem_bytes; /* 0: no wish */
+    uint32_t regs_addr; /* of the register page */
     unsigned wishes;
     struct image_wish wish[DENALI_MAX_DEVICES];
 };

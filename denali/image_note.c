@@ -9,6 +9,7 @@
 #include <string.h>
 
 struct note {
+    uint32_t type; /* DENALI_NOTE_... */
     const uint8_t *desc;
     uint32_t desc_len;
 };
@@ -18,8 +19,8 @@ static uint64_t padded(uint32_t len)
     return ((uint64_t)len + 3) & ~(uint64_t)3;
 }
 
-/* The next manifest note of [*at, len); false: no more. */
-static bool next_manifest(const uint8_t *bytes, size_t len, size_t *at, struct note *out)
+/* The next note of ours in [*at, len); false: no more. */
+static bool next_note(const uint8_t *bytes, size_t len, size_t *at, struct note *out)
 {
     while (len - *at >= sizeof(Elf32_Nhdr)) {
         Elf32_Nhdr h;
@@ -29,9 +30,10 @@ static bool next_manifest(const uint8_t *bytes, size_t len, size_t *at, struct n
             return false;
         uint64_t end = desc + padded(h.n_descsz);
         *at = end > len ? len : (size_t)end;
-        if (h.n_type == DENALI_NOTE_MANIFEST && h.n_namesz == sizeof(DENALI_NOTE_NAME) &&
+        bool known = h.n_type == DENALI_NOTE_MANIFEST || h.n_type == DENALI_NOTE_PLACE;
+        if (known && h.n_namesz == sizeof(DENALI_NOTE_NAME) &&
             !memcmp(bytes + name, DENALI_NOTE_NAME, sizeof(DENALI_NOTE_NAME))) {
-            *out = (struct note){bytes + desc, h.n_descsz};
+            *out = (struct note){h.n_type, bytes + desc, h.n_descsz};
             return true;
         }
     }
@@ -106,12 +108,30 @@ static int take_manifest(struct image *image, const struct note *note, struct wh
     return 0;
 }
 
+static int take_place(struct image *image, const struct note *note, struct why *why)
+{
+    struct denali_place place = {UINT32_MAX};
+    if (note->desc_len == sizeof(place))
+        memcpy(&place, note->desc, sizeof(place));
+    if (place.regs_addr >= DENALI_RAM_START || place.regs_addr % DENALI_BLOCK)
+        return why_fail(why, -ENOEXEC, "%s asks for a register page at no place for one",
+                        image->path);
+    image->manifest.regs_addr = place.regs_addr;
+    return 0;
+}
+
 int image_note_parse(struct image *image, const uint8_t *bytes, size_t len, struct why *why)
 {
     struct note note;
     size_t at = 0;
     int found = 0;
-    while (next_manifest(bytes, len, &at, &note)) {
+    while (next_note(bytes, len, &at, &note)) {
+        if (note.type == DENALI_NOTE_PLACE) {
+            int err = take_place(image, &note, why);
+            if (err)
+                return err;
+            continue;
+        }
         if (found || image->kind == IMAGE_DENALI)
             return why_fail(why, -ENOEXEC, "%s has two manifests", image->path);
         int err = take_manifest(image, &note, why);

@@ -29,7 +29,7 @@ static void print_symbol(FILE *out, struct vm *vm, uint32_t address)
 
 static const char *place(const struct vm *vm, uint32_t address)
 {
-    if (address < PAGE_SIZE)
+    if (address - vm->regs_addr < PAGE_SIZE)
         return "the page of virtual registers";
     if (address < DENALI_RAM_START)
         return "never accessible (a wild null pointer, or a stack that overflowed?)";

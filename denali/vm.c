@@ -30,18 +30,22 @@ static int choose_memory(struct vm *vm, const struct vm_config *config, struct w
     return 0;
 }
 
-/* RAM with the hole behind the register page, so that small wild pointers fault. */
+/* RAM with a hole below DENALI_RAM_START but for the register page, so that small wild pointers
+ * fault. */
 static int make_ram(struct vm *vm, struct why *why)
 {
     int err = ram_create(vm->mem_bytes, &vm->ram);
     if (!err)
-        err = ram_set_access(vm->ram, PAGE_SIZE, DENALI_RAM_START - PAGE_SIZE, HOST_NONE);
+        err = ram_set_access(vm->ram, 0, DENALI_RAM_START, HOST_NONE);
+    if (!err)
+        err = ram_set_access(vm->ram, vm->regs_addr, PAGE_SIZE, HOST_R | HOST_W);
     return err ? why_fail(why, err, "no address space for a VM: %s", strerror(-err)) : 0;
 }
 
 static int make_cpu(struct vm *vm, uint64_t key, struct why *why)
 {
-    vm->cpu = cpu_init_flat(vm->ram, &vm_flat);
+    vm->flat = vm_flat_at(vm->regs_addr);
+    vm->cpu = cpu_init_flat(vm->ram, &vm->flat);
     vm->cpu->engine = vm->engine;
     vm_time_init(vm);
     int err = vm->engine->ops->attach(vm->engine, vm->cpu, key);
@@ -55,6 +59,7 @@ static int build(struct vm *vm, const struct vm_config *config, struct why *why)
 {
     BUG_ON(image_kind(config->image) != IMAGE_DENALI, "only a Denali image boots");
     int err = choose_memory(vm, config, why);
+    vm->regs_addr = image_manifest(vm->image)->regs_addr;
     if (!err)
         err = make_ram(vm, why);
     if (!err)
@@ -70,6 +75,15 @@ static int build(struct vm *vm, const struct vm_config *config, struct why *why)
     return err;
 }
 
+/* The register page is the one page below DENALI_RAM_START that can be accessed. */
+static uint32_t find_regs(const struct vm *vm)
+{
+    uint32_t page = 0;
+    while (page < DENALI_RAM_START && ram_access(vm->ram, page) == HOST_NONE)
+        page += PAGE_SIZE;
+    return page < DENALI_RAM_START ? page : DENALI_REGS_ADDR;
+}
+
 /* The hole is the saved VM's too: it comes with the rights. */
 static int build_from_snapshot(struct vm *vm, const struct vm_config *config, struct why *why)
 {
@@ -80,6 +94,7 @@ static int build_from_snapshot(struct vm *vm, const struct vm_config *config, st
         err = snapshot_set_rights(s, vm->ram);
     if (err)
         return why_fail(why, err, "no address space for a VM: %s", strerror(-err));
+    vm->regs_addr = find_regs(vm);
     if (clock_create(vm->deterministic, &vm->clock))
         return why_fail(why, -ENOMEM, "no memory for a clock");
     err = make_cpu(vm, snapshot_key(s), why);
@@ -190,7 +205,7 @@ int vm_end_host(struct vm *vm, int err, const char *what)
 
 volatile struct denali_regs *vm_regs_write(struct vm *vm)
 {
-    void *page = ram_span_write(vm->ram, DENALI_REGS_ADDR, sizeof(struct denali_regs));
+    void *page = ram_span_write(vm->ram, vm->regs_addr, sizeof(struct denali_regs));
     if (!page && vm_end_host(vm, -ENOMEM, "the host cannot make a page writable"))
         return NULL;
     return page;

@@ -14,19 +14,22 @@
 #define MAX_STRINGS (2 * MIB)
 #define MIN_STACK (16 * KIB)
 
-#define REG(member) (DENALI_REGS_ADDR + (uint32_t)offsetof(struct denali_regs, member))
-const struct cpu_flat vm_flat = {
-    .fs_base = REG(fs_base),
-    .gs_base = REG(gs_base),
-    .trap_entry = REG(trap_entry),
-    .trap_eip = REG(trap_eip),
-    .trap_number = REG(trap_number),
-    .trap_enabled = REG(trap_enabled),
-    .intr_enabled = REG(intr_enabled),
-    .pending = REG(pending),
-    .trapret_code = DENALI_FN_TRAPRET,
-    .resume_code = DENALI_FN_RESUME,
-};
+#define REG(member) (regs_addr + (uint32_t)offsetof(struct denali_regs, member))
+struct cpu_flat vm_flat_at(uint32_t regs_addr)
+{
+    return (struct cpu_flat){
+        .fs_base = REG(fs_base),
+        .gs_base = REG(gs_base),
+        .trap_entry = REG(trap_entry),
+        .trap_eip = REG(trap_eip),
+        .trap_number = REG(trap_number),
+        .trap_enabled = REG(trap_enabled),
+        .intr_enabled = REG(intr_enabled),
+        .pending = REG(pending),
+        .trapret_code = DENALI_FN_TRAPRET,
+        .resume_code = DENALI_FN_RESUME,
+    };
+}
 
 struct strings {
     uint64_t len;

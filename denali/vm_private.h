@@ -58,6 +58,8 @@ struct vm {
 
     bool idle;
     uint64_t idle_until_ns;
+    uint32_t regs_addr;   /* of the register page */
+    struct cpu_flat flat; /* its words */
     struct vdev *blocked; /* the console, in the middle of a write */
 
     unsigned devices;
@@ -65,7 +67,7 @@ struct vm {
 
     struct vm_time time;
     uint64_t created_ns, boot_ns; /* host's; from vm_create to the first instruction */
-    uint32_t protect_edges; /* places in RAM where rights change */
+    uint32_t protect_edges;       /* places in RAM where rights change */
     struct vm_end end;
     struct vm_counters counters;
     struct vm_unknown *unknown; /* VM_UNKNOWN_MAX, made at the first */
@@ -78,7 +80,7 @@ struct vm {
  */
 static inline const volatile struct denali_regs *vm_regs(const struct vm *vm)
 {
-    return (const volatile void *)ram_base(vm->ram);
+    return (const volatile void *)(ram_base(vm->ram) + vm->regs_addr);
 }
 
 /* The same to write; NULL only when the host fails, and then the VM has ended. */
@@ -91,7 +93,8 @@ void vm_rearm(struct vm *vm);
 
 /* vm_boot.c: register page, arguments, start state. */
 MUST_CHECK int vm_boot(struct vm *vm, const struct vm_config *config, struct why *why);
-extern const struct cpu_flat vm_flat;
+/* The words of the register page, which lies at regs_addr, as the processor uses them. */
+struct cpu_flat vm_flat_at(uint32_t regs_addr);
 
 /* bind.c: makes the devices that the manifest wishes. */
 MUST_CHECK int vm_bind(struct vm *vm, const struct vm_config *config, struct why *why);

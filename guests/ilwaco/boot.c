@@ -8,6 +8,7 @@
 #include "guests/ilwaco/fs/disk.h"
 #include "guests/ilwaco/fs/vfs.h"
 #include "guests/ilwaco/memory.h"
+#include "guests/ilwaco/regs_offsets.h"
 #include "guests/ilwaco/syscall.h"
 #include "guests/ilwaco/thread.h"
 
@@ -39,6 +40,20 @@ const struct manifest boot_manifest __attribute__((section(".note.denali"), used
             {DENALI_DEV_DISK, DENALI_WANT_OPTIONAL, DENALI_NAME_ANY},
         },
 };
+
+/* And where the register page shall be. */
+struct place_note {
+    uint32_t name_bytes, data_bytes, type;
+    char name[8];
+    struct denali_place place;
+};
+extern const struct place_note boot_place;
+const struct place_note boot_place
+    __attribute__((section(".note.denali"), used, aligned(4))) = {sizeof DENALI_NOTE_NAME,
+                                                                  sizeof(struct denali_place),
+                                                                  DENALI_NOTE_PLACE,
+                                                                  DENALI_NOTE_NAME,
+                                                                  {REGS_AT}};
 
 extern char kernel_end[];
 NORETURN void trap_resume_frame(const struct denali_context *frame);

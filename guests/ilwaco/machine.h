@@ -5,8 +5,7 @@
 
 #include "denali/abi.h"
 
-/* The register page lies at address 0, which a C compiler takes for "no object"; so its address
- * comes from the linker (ilwaco.ld). */
+/* Not at address 0, as a program's NULL pointer shall fault (boot_place in boot.c, ilwaco.ld). */
 extern volatile struct denali_regs machine_regs;
 
 static inline int32_t machine_port_out(uint16_t port, uint32_t eax, uint32_t ecx, uint32_t ebx)

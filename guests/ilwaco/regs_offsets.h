@@ -3,10 +3,11 @@
 #ifndef ILWACO_REGS_OFFSETS_H
 #define ILWACO_REGS_OFFSETS_H
 
-#define REGS_INTR_ENABLED 0x088
-#define REGS_FAULT_ACTIVE 0x0a8
-#define REGS_TRAP_EIP 0x0bc
-#define REGS_TRAP_NUMBER 0x0c0
+#define REGS_AT 0xf000
+#define REGS_INTR_ENABLED (REGS_AT + 0x088)
+#define REGS_FAULT_ACTIVE (REGS_AT + 0x0a8)
+#define REGS_TRAP_EIP (REGS_AT + 0x0bc)
+#define REGS_TRAP_NUMBER (REGS_AT + 0x0c0)
 
 /* struct denali_context */
 #define FRAME_EFLAGS 4

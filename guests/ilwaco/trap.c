@@ -9,10 +9,12 @@
 #include "guests/ilwaco/syscall.h"
 #include "guests/ilwaco/thread.h"
 
-_Static_assert(offsetof(struct denali_regs, intr_enabled) == REGS_INTR_ENABLED, "entry.S");
-_Static_assert(offsetof(struct denali_regs, fault_active) == REGS_FAULT_ACTIVE, "entry.S");
-_Static_assert(offsetof(struct denali_regs, trap_eip) == REGS_TRAP_EIP, "entry.S");
-_Static_assert(offsetof(struct denali_regs, trap_number) == REGS_TRAP_NUMBER, "entry.S");
+_Static_assert(REGS_AT + offsetof(struct denali_regs, intr_enabled) == REGS_INTR_ENABLED,
+               "entry.S");
+_Static_assert(REGS_AT + offsetof(struct denali_regs, fault_active) == REGS_FAULT_ACTIVE,
+               "entry.S");
+_Static_assert(REGS_AT + offsetof(struct denali_regs, trap_eip) == REGS_TRAP_EIP, "entry.S");
+_Static_assert(REGS_AT + offsetof(struct denali_regs, trap_number) == REGS_TRAP_NUMBER, "entry.S");
 _Static_assert(offsetof(struct denali_context, eflags) == FRAME_EFLAGS, "entry.S");
 _Static_assert(offsetof(struct denali_context, eax) == FRAME_EAX, "entry.S");
 _Static_assert(offsetof(struct denali_context, esp) == FRAME_ESP, "entry.S");

@@ -59,7 +59,7 @@ static void rights(void)
     SHOW(mprotect(p, 4 * PAGE, PROT_READ));
     SHOW(munmap(p, 4 * PAGE));
     SHOW(munmap(p + 1, PAGE));
-    SHOW(touch((char *)0x2000, 0));
+    SHOW(touch(NULL, 0));
     SHOW(write(1, p, 1));
 }
 

@@ -148,14 +148,14 @@ static void faults(void)
     set_fault(SIGILL);
     set_fault(SIGTRAP);
     set_fault(SIGBUS);
-    FAULT(*(volatile int *)0x2000 = 1);
+    FAULT(*(volatile int *)0x10 = 1);
     printf("%#x\n", (unsigned)address);
     FAULT(sink = 1 / zero);
     FAULT(__asm__ volatile("ud2"));
     FAULT(__asm__ volatile("int3"));
     FAULT(__asm__ volatile("hlt"));
     FAULT(__asm__ volatile("int $0x21"));
-    FAULT(((void (*)(void))0x2000)());
+    FAULT(((void (*)(void))0x20)());
     FAULT(*(volatile char *)"constant" = 1);
     FAULT(__asm__ volatile("movl $0x7fffffff, %%eax\n\taddl $1, %%eax\n\tinto" ::: "eax"));
     unsigned short control = 0x0040 | 0x033b; /* zero divide unmasked */

@@ -398,7 +398,7 @@ START_TEST(console_output)
     rig.console.error = -ENOSPC;
     ck_assert_int_eq(rig_out(&rig, CONSOLE, 0, 0x40000, 5, 1), DENALI_FULL);
     rig.console.error = -EPIPE;
-    ck_assert_int_eq(rig_out(&rig, CONSOLE, 0, 0x40000, 5, 1), DENALI_IO);
+    ck_assert_int_eq(rig_out(&rig, CONSOLE, 0, 0x40000, 5, 1), DENALI_EOF);
 }
 END_TEST
 

@@ -88,8 +88,8 @@ MUST_CHECK int net_fault_create(struct net_backend *inner, const struct net_faul
 
 /*
  * What --net says: "none", "user", "socket:PATH", "tap:NAME"; behind any of them a bad wire, as in
- * "user,loss=1,reorder=5,delay=10" (loss, duplicate, reorder, corrupt in percent of frames, delay in ms,
- * seed). Ports can be published with "user" alone (-EINVAL elsewhere).
+ * "user,loss=1,reorder=5,delay=10" (loss, duplicate, reorder, corrupt in percent of frames, delay
+ * in ms, seed). Ports can be published with "user" alone (-EINVAL elsewhere).
  */
 MUST_CHECK int net_backend_create(const char *spec, const struct net_user_config *user,
                                   struct net_backend **out, struct net_error *why);

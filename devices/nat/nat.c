@@ -9,6 +9,8 @@
  */
 #include "devices/nat/nat.h"
 
+#include "devices/nat/early.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -44,6 +46,7 @@ struct nat {
     Slirp *slirp;
     int fd;
     bool ended;
+    bool is_early;        /* see early.h */
     bool unsent;          /* in this round a socket of the host waits for room */
     struct pollfd *polls; /* [0] is the VM */
     size_t poll_count, poll_room;
@@ -51,6 +54,7 @@ struct nat {
     const struct net_publish *publish;
     size_t publish_count;
     struct nat_frames in, out;
+    struct early early;
 };
 
 static int64_t nat_clock_ns(void *opaque)
@@ -86,16 +90,24 @@ static void nat_flush(struct nat *nat)
     nat->out.count = 0;
 }
 
-static ssize_t nat_packet_out(const void *frame, size_t len, void *opaque)
+static void nat_frame_out(void *opaque, const void *frame, size_t len)
 {
     struct nat *nat = opaque;
-    if (len > NET_FRAME_MAX)
-        return (ssize_t)len;
     if (nat->out.count == NAT_BATCH)
         nat_flush(nat);
     unsigned i = nat->out.count++;
     memcpy(nat->out.bytes[i], frame, len);
     nat->out.part[i].iov_len = len;
+}
+
+static ssize_t nat_packet_out(const void *frame, size_t len, void *opaque)
+{
+    struct nat *nat = opaque;
+    if (len > NET_FRAME_MAX)
+        return (ssize_t)len;
+    nat_frame_out(nat, frame, len);
+    if (nat->is_early)
+        early_note_out(&nat->early, frame, len, nat_clock_ms());
     return (ssize_t)len;
 }
 
@@ -204,7 +216,8 @@ static int nat_read(struct nat *nat)
             nat->ended = true;
             return i;
         }
-        slirp_input(nat->slirp, nat->in.bytes[i], (int)len);
+        if (!nat->is_early || !early_note_in(&nat->early, nat->in.bytes[i], len, nat_clock_ms()))
+            slirp_input(nat->slirp, nat->in.bytes[i], (int)len);
     }
     return n;
 }
@@ -233,6 +246,15 @@ static void nat_timers_run(struct nat *nat)
     }
 }
 
+/* Sends early clients' SYNs again; the time until it must be called again. */
+static uint32_t nat_early(struct nat *nat, uint32_t timeout)
+{
+    int64_t now = nat_clock_ms(), next = early_run(&nat->early, now, nat_frame_out, nat);
+    nat->is_early = next < INT64_MAX || now < nat->early.end_ms;
+    nat_flush(nat);
+    return next - now < timeout ? (uint32_t)(next - now) : timeout;
+}
+
 static uint32_t nat_timeout_ms(const struct nat *nat)
 {
     int64_t now = nat_clock_ms(), wait = nat->ended ? 10 : 10000;
@@ -250,6 +272,8 @@ static void nat_round(struct nat *nat)
     nat->polls[0] = (struct pollfd){.fd = nat->ended ? -1 : nat->fd, .events = POLLIN};
     nat->poll_count = 1;
     slirp_pollfds_fill(nat->slirp, &timeout, nat_poll_add, nat);
+    if (nat->is_early)
+        timeout = nat_early(nat, timeout);
     if (nat->ended && !nat->unsent)
         timeout = 0;
     int n = poll(nat->polls, nat->poll_count, (int)timeout);
@@ -341,6 +365,8 @@ int nat_create(int fd, const struct net_publish *publish, size_t count, struct n
         nat->publish = publish;
         nat->publish_count = count;
         nat->poll_room = 64;
+        early_init(&nat->early, nat_clock_ms());
+        nat->is_early = true;
         nat->polls = calloc(nat->poll_room, sizeof *nat->polls);
         frames_init(&nat->in);
         frames_init(&nat->out);

@@ -2,11 +2,14 @@
 /*
  * Cases on machines that share translations: for each case three new machines
  * of one image run it at the same time, each on a thread of its own, one of
- * them in slices. Where the program modifies its code, each must see only its
- * own change. All must come to the same end; if not, the vector says so.
+ * them in slices, one of them stopped again and again from yet another thread. Where the program
+ * modifies its code, each must see only its own change. All must come to the same end; if not, the
+ * vector says so.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,20 +29,51 @@ struct job {
     struct machine machine;
     struct insn_outcome outcome;
     uint32_t budget;
-    bool slices;
-    pthread_t thread;
+    bool slices, pestered;
+    atomic_bool done;
+    pthread_t thread, pest;
     int err;
 };
+
+static void *pester(void *opaque)
+{
+    struct job *job = opaque;
+    while (!atomic_load(&job->done)) {
+        engine_stop(job->machine.cpu);
+        sched_yield();
+    }
+    return NULL;
+}
+
+/* A stop takes nothing from the state: running on gets to the same end. */
+static enum engine_exit run_pestered(struct job *job)
+{
+    enum engine_exit exit = ENGINE_EXIT_STOP;
+    job->err = -pthread_create(&job->pest, NULL, pester, job);
+    while (!job->err && exit == ENGINE_EXIT_STOP)
+        exit = engine_run(job->machine.cpu, MACHINE_BUDGET);
+    atomic_store(&job->done, true);
+    if (!job->err)
+        pthread_join(job->pest, NULL);
+    return exit;
+}
+
+static enum engine_exit job_go(struct job *job)
+{
+    uint32_t seed = 12345;
+    if (job->budget)
+        return engine_run(job->machine.cpu, job->budget);
+    if (job->slices)
+        return machine_run_slices(&job->machine, &seed);
+    return job->pestered ? run_pestered(job) : engine_run(job->machine.cpu, MACHINE_BUDGET);
+}
 
 static void *job_run(void *opaque)
 {
     struct job *job = opaque;
-    uint32_t seed = 12345;
-    enum engine_exit exit =
-        job->slices && !job->budget
-            ? machine_run_slices(&job->machine, &seed)
-            : engine_run(job->machine.cpu, job->budget ? job->budget : MACHINE_BUDGET);
-    job->err = machine_store(&job->machine, exit, &job->outcome);
+    enum engine_exit exit = job_go(job);
+    if (!job->err)
+        job->err = machine_store(&job->machine, exit, &job->outcome);
     return NULL;
 }
 
@@ -81,6 +115,7 @@ static int run_one(struct shared *s, const struct insn_case *c, struct insn_outc
     s->image++;
     for (unsigned i = 0; i < MACHINES && !err; i++) {
         jobs[i].slices = i == 1;
+        jobs[i].pestered = i == 2;
         err = job_prepare(s, &jobs[i], c);
     }
     if (!err)

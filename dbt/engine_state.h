@@ -50,6 +50,7 @@ struct dbt_cpu {
     bool inside, expelled;
     uint32_t checked;    /* how far into the image's log its memory is known to be the same */
     uint32_t slow_steps; /* still to be interpreted before translation is tried again */
+    uint64_t steps_left; /* the most that may be interpreted at once */
     struct dbt_trap trap;
     struct dbt_rejection rejection;
     uint64_t misses, exits, interpreted, signals;

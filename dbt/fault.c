@@ -53,6 +53,7 @@ static void leave_at(struct dbt_cpu *d, struct host_frame *frame, const struct b
                      const struct side *side, uint32_t reason)
 {
     save(d, frame, side);
+    frame->gpr[EMIT_R12] -= side->uncounted;
     frame->gpr[EMIT_R11] = block->exact ? count_before(block, side) : 0;
     leave(d, frame, reason);
 }

@@ -32,6 +32,7 @@ struct side {
     uint16_t host; /* from the block's start */
     int16_t delta; /* guest esp = rsp + delta */
     uint32_t eip;
+    uint8_t uncounted; /* of counting blocks: instructions done, not yet taken off r12 */
 };
 
 /* A direct jump out of a block. `block` is what it is chained to, if anything. */
@@ -86,6 +87,7 @@ struct image {
     uint64_t key;       /* 0: private */
     struct cpu_flat flat;
     bool virtual_tsc;
+    bool counting; /* blocks count their instructions */
     struct dbt_cpu *members;
     bool halted; /* nobody may enter the cache */
 

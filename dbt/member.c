@@ -86,6 +86,7 @@ static int join_new(struct dbt *dbt, struct dbt_cpu *d, uint64_t key)
     }
     if (err)
         return err;
+    image->counting = dbt->options.count;
     image->next = dbt->images;
     dbt->images = image;
     d->checked = 0;

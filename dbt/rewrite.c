@@ -294,7 +294,44 @@ void rewrite_mark(struct rewrite *r, uint32_t eip)
         return;
     }
     block->side[block->sides++] =
-        (struct side){.host = (uint16_t)host, .delta = (int16_t)r->delta, .eip = eip};
+        (struct side){.host = (uint16_t)host,
+                      .delta = (int16_t)r->delta,
+                      .eip = eip,
+                      .uncounted = (uint8_t)(r->counting ? r->index - r->counted : 0)};
+}
+
+/* Counting. */
+
+void rewrite_count(struct rewrite *r, unsigned done)
+{
+    struct emit_mem less = emit_at(EMIT_R12, -(int32_t)(done - r->counted));
+    if (!r->counting || done == r->counted)
+        return;
+    emit_lea32(&r->emit, EMIT_R12, &less);
+    r->counted = done;
+}
+
+/* The difference's top byte is zero unless it is negative, for budgets are below 2^24; rcx lends
+ * itself to the test. */
+void rewrite_check_budget(struct rewrite *r)
+{
+    static const struct emit_op bswap = {.map = ISA_MAP_0F, .opcode = 0xc8};
+    static const struct emit_op movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
+    struct emit *e = &r->emit;
+    struct emit_mem left = emit_at(EMIT_R12, -(int32_t)r->scan->count);
+    if (!r->counting)
+        return;
+    rewrite_mark(r, rewrite_eip(r));
+    emit_lea32(e, EMIT_R11, &left);
+    emit_op_low(e, &bswap, EMIT_R11);
+    emit_mov32(e, EMIT_R10, EMIT_RCX);
+    emit_op_reg(e, &movzx_byte, EMIT_RCX, EMIT_R11);
+    uint32_t enough = emit_jrcxz(e);
+    emit_mov32(e, EMIT_RCX, EMIT_R10);
+    rewrite_leave(r, STUB_BUDGET, rewrite_eip(r), 0, false);
+    emit_fix8(e, enough, e->at);
+    emit_mov32(e, EMIT_RCX, EMIT_R10);
+    r->ended = false;
 }
 
 /* Ways out. */
@@ -319,6 +356,7 @@ static struct rewrite_exit chain_exit(const struct rewrite *r, uint32_t eip)
 void rewrite_jump_to(struct rewrite *r, uint32_t eip)
 {
     rewrite_settle(r);
+    rewrite_count(r, r->index + 1);
     add_exit(r, emit_jmp(&r->emit, r->emit.at), chain_exit(r, eip));
     r->ended = true;
 }
@@ -326,6 +364,7 @@ void rewrite_jump_to(struct rewrite *r, uint32_t eip)
 void rewrite_branch_to(struct rewrite *r, unsigned cc, uint32_t eip)
 {
     rewrite_settle(r);
+    rewrite_count(r, r->index + 1);
     add_exit(r, emit_jcc(&r->emit, cc, r->emit.at), chain_exit(r, eip));
 }
 
@@ -335,6 +374,7 @@ void rewrite_jump_r9(struct rewrite *r)
     struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R9, 8, 0);
 
     rewrite_settle(r);
+    rewrite_count(r, r->index + 1);
     if (r->exact) {
         emit_mov_imm32(e, EMIT_R11, r->index + 1);
         emit_jmp(e, r->image->stubs.exact);
@@ -348,6 +388,7 @@ void rewrite_leave(struct rewrite *r, enum stub_reason reason, uint32_t eip, uin
                    bool done)
 {
     rewrite_settle(r);
+    rewrite_count(r, r->index + done);
     add_exit(r, emit_jmp(&r->emit, r->emit.at),
              (struct rewrite_exit){.eip = eip,
                                    .payload = payload,

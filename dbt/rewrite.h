@@ -57,7 +57,9 @@ struct rewrite {
     bool touched;  /* the stack was accessed since rsp was last set: see rewrite_settle */
     bool ended;    /* the block goes on nowhere from here */
     bool exact;
-    bool full; /* too many exits or side entries */
+    bool counting;    /* r12 counts the instructions that are done */
+    unsigned counted; /* how many of this block's are taken off r12 already */
+    bool full;        /* too many exits or side entries */
     unsigned exits;
     struct rewrite_exit exit[BLOCK_MAX_EXITS];
 };
@@ -89,6 +91,11 @@ struct emit_mem rewrite_stack(struct rewrite *r, int32_t disp); /* [esp + disp] 
 void rewrite_settle(struct rewrite *r); /* delta becomes 0; changes r8 at most */
 void rewrite_move_stack(struct rewrite *r, int32_t by);
 void rewrite_set_stack(struct rewrite *r, unsigned reg); /* esp = low half of a host register */
+
+/* Counting blocks: refuses to begin the block unless there is budget for all of it; takes the first
+ * `done` instructions off r12. Before a condition that may leave, so that both ways agree. */
+void rewrite_check_budget(struct rewrite *r);
+void rewrite_count(struct rewrite *r, unsigned done);
 
 /* Notes that host code from here on belongs to the instruction at eip with the present delta. */
 void rewrite_mark(struct rewrite *r, uint32_t eip);

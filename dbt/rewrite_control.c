@@ -102,6 +102,7 @@ bool rewrite_jcxz(struct rewrite *r, const struct isa_insn *insn)
     if (insn->opsize != 4 || insn->adsize != 4)
         return false;
     rewrite_settle(r);
+    rewrite_count(r, r->index + 1);
     uint32_t taken = emit_jrcxz(&r->emit);
     uint32_t over = emit_jmp8(&r->emit);
     emit_fix8(&r->emit, taken, r->emit.at);
@@ -123,6 +124,7 @@ static bool count_down(struct rewrite *r, const struct isa_insn *insn, int kind)
     if (insn->opsize != 4 || insn->adsize != 4)
         return false;
     rewrite_settle(r);
+    rewrite_count(r, r->index + 1);
     emit_lea32(e, EMIT_RCX, &less);
     if (kind != LOOP_ALWAYS)
         done_flag = emit_jcc8(e, kind == LOOP_WHILE_ZERO ? EMIT_NE : EMIT_E);

@@ -78,6 +78,7 @@ bool rewrite_int(struct rewrite *r, const struct isa_insn *insn)
     if ((insn->imm & 0xff) == CPU_BP)
         return false;
     rewrite_settle(r);
+    rewrite_count(r, r->index);
     rewrite_mark(r, rewrite_eip(r));
     emit_load32(&r->emit, EMIT_R9, &entry);
     check_r9(r, true);
@@ -95,6 +96,7 @@ static void trap_return(struct rewrite *r)
     const struct cpu_flat *flat = &r->image->flat;
     struct emit_mem pending = word(flat->pending), target = word(flat->trap_eip);
     rewrite_settle(r);
+    rewrite_count(r, r->index);
     rewrite_mark(r, rewrite_eip(r));
     emit_load32(&r->emit, EMIT_R9, &pending);
     check_r9(r, false);

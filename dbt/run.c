@@ -83,7 +83,7 @@ static bool page_too_hot(struct image *image, struct dbt_cpu *d, uint32_t eip)
     if (*heat < PAGE_HEAT_MAX)
         return false;
     *heat = (uint8_t)(*heat < UINT8_MAX ? *heat + 1u : PAGE_HEAT_AFTER);
-    d->slow_steps = SLOW_STEPS;
+    d->slow_steps = d->steps_left < SLOW_STEPS ? (uint32_t)d->steps_left : SLOW_STEPS;
     return true;
 }
 
@@ -164,7 +164,7 @@ static enum engine_exit interpret_slowly(struct dbt_cpu *d)
     if (d->rejection.finding.what)
         return ENGINE_EXIT_REJECTED;
     enum engine_exit exit = interpret(d);
-    while (exit == GO_ON && d->slow_steps && d->cpu->eip >> PAGE_BITS == page &&
+    while (exit == GO_ON && d->slow_steps > 1 && d->cpu->eip >> PAGE_BITS == page &&
            !__atomic_load_n(&d->cpu->stop_request, __ATOMIC_ACQUIRE)) {
         d->slow_steps--;
         exit = interpret(d);
@@ -266,6 +266,7 @@ static bool rejoin(struct dbt_cpu *d)
 
 static enum engine_exit run_unlimited(struct dbt_cpu *d)
 {
+    d->steps_left = UINT64_MAX;
     enum engine_exit exit = GO_ON;
     while (exit == GO_ON) {
         if (take_stop(d->cpu))
@@ -309,6 +310,28 @@ static enum engine_exit step_exact(struct dbt_cpu *d, uint64_t budget)
     return handle(d, reason, 0);
 }
 
+/* Counting blocks for as long as there is budget for whole ones, exact blocks for the rest. Inside
+ * the chunk r12 stays below 2^24. */
+#define COUNT_CHUNK (1u << 23)
+
+static enum engine_exit step_counting(struct dbt_cpu *d, uint64_t budget)
+{
+    struct cpu *cpu = d->cpu;
+    uint32_t chunk = budget < COUNT_CHUNK ? (uint32_t)budget : COUNT_CHUNK;
+    uint64_t removals = d->image->removals;
+    cpu->slot[STUB_SLOT_BUDGET] = chunk;
+    uint32_t reason = enter_table(d);
+    uint32_t done = chunk - (uint32_t)cpu->slot[STUB_SLOT_BUDGET];
+    cpu->icount += done;
+    bool is_done = reason == STUB_HYPERCALL || reason == STUB_PORT;
+    if (reason == STUB_BUDGET && !done)
+        return step_exact(d, budget);
+    if (done == budget && !is_done)
+        return GO_ON; /* what the reason asks for belongs to the next run */
+    d->steps_left = budget - done;
+    return handle(d, reason, removals);
+}
+
 static enum engine_exit run_exact(struct dbt_cpu *d, uint64_t budget)
 {
     uint64_t end = d->cpu->icount + budget;
@@ -320,6 +343,8 @@ static enum engine_exit run_exact(struct dbt_cpu *d, uint64_t budget)
             return ENGINE_EXIT_STOP;
         if (d->expelled && !rejoin(d))
             exit = interpret(d);
+        else if (d->image->counting)
+            exit = step_counting(d, end - d->cpu->icount);
         else
             exit = step_exact(d, end - d->cpu->icount);
         if (exit != GO_ON)

@@ -60,6 +60,7 @@ static void emit_enter(struct emit *e)
 {
     struct emit_mem rsp = stub_slot(STUB_SLOT_HOST_RSP);
     struct emit_mem target = stub_slot(STUB_SLOT_TARGET);
+    struct emit_mem budget = stub_slot(STUB_SLOT_BUDGET);
     struct emit_mem flags = stub_context(offsetof(struct cpu, eflags));
     struct emit_mem fpu = stub_context(offsetof(struct cpu, fpu));
 
@@ -71,6 +72,7 @@ static void emit_enter(struct emit *e)
     if (host_has_wrgsbase())
         emit_op_reg(e, &op_wrgsbase, WRGSBASE, EMIT_R15);
     emit_op_mem(e, &op_fxsave, FXRSTOR, &fpu);
+    emit_load32(e, EMIT_R12, &budget);
     emit_load32(e, EMIT_RAX, &flags);
     push(e, EMIT_RAX);
     popfq(e);
@@ -96,17 +98,19 @@ static void emit_save(struct emit *e)
     emit_store32(e, &flags, EMIT_RAX);
 }
 
-/* rsp is the host's; r9 the reason, r10 the payload, r11 the count. */
+/* rsp is the host's; r9 the reason, r10 the payload, r11 the count, r12 the budget. */
 static void emit_after_save(struct emit *e)
 {
     struct emit_mem payload = stub_slot(STUB_SLOT_PAYLOAD);
     struct emit_mem count = stub_slot(STUB_SLOT_COUNT);
+    struct emit_mem budget = stub_slot(STUB_SLOT_BUDGET);
     struct emit_mem mxcsr = stub_slot(STUB_SLOT_MXCSR);
     struct emit_mem fpu = stub_context(offsetof(struct cpu, fpu));
     static const uint8_t cld_fninit[] = {0xfc, 0xdb, 0xe3};
 
     emit_store32(e, &payload, EMIT_R10);
     emit_store32(e, &count, EMIT_R11);
+    emit_store32(e, &budget, EMIT_R12);
     emit_op_mem(e, &op_fxsave, FXSAVE, &fpu);
     emit_raw(e, cld_fninit, sizeof(cld_fninit));
     emit_op_mem(e, &op_fxsave, LDMXCSR, &mxcsr);

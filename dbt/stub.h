@@ -7,7 +7,8 @@
  *   r15  window base; the processor lies at r15 - RAM_GUARD
  *   r14  dispatch table
  *   gs   window base too    rsp  window base + guest esp
- *   r8-r13 free within one guest instruction; the rest are the guest's
+ *   r12  of counting blocks: instructions that may still be done
+ *   r8-r11, r13 free within one guest instruction; the rest are the guest's
  */
 #ifndef DENALI_DBT_STUB_H
 #define DENALI_DBT_STUB_H
@@ -25,6 +26,7 @@ enum stub_slot {
     STUB_SLOT_PAYLOAD, /* r10 at the way out */
     STUB_SLOT_COUNT,   /* r11 at the way out: guest instructions done, of exact blocks */
     STUB_SLOT_MXCSR,   /* the host's */
+    STUB_SLOT_BUDGET,  /* r12 at the way in and out: instructions left, of counting blocks */
     STUB_SLOT_SCRATCH = 16,
     STUB_SLOT_SCRATCH_END = 32,
 };
@@ -35,6 +37,7 @@ enum stub_reason {
     STUB_CHAIN,     /* a direct jump: payload is the exit's id, eip its target */
     STUB_INTERP,    /* the interpreter is to do the instruction at eip */
     STUB_EXACT,     /* an exact block has ended */
+    STUB_BUDGET,    /* the counting block at eip may have more instructions than are left */
     STUB_HYPERCALL, /* payload: function, length; eip is after it */
     STUB_PORT,      /* payload: port number, size, direction, length; eip is after it */
     STUB_TRAP,      /* the processor found a fault; dbt_cpu.trap tells which */

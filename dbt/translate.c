@@ -13,6 +13,8 @@ static void begin(struct rewrite *r, struct image *image, const struct scan *sca
     r->touched = false;
     r->ended = false;
     r->exact = exact != 0;
+    r->counting = image->counting && !exact;
+    r->counted = 0;
     r->full = false;
     r->exits = 0;
     block->eip = scan->at[0].eip;
@@ -25,6 +27,7 @@ static void begin(struct rewrite *r, struct image *image, const struct scan *sca
 static void rewrite_body(struct rewrite *r)
 {
     const struct scan *scan = r->scan;
+    rewrite_check_budget(r);
     for (unsigned i = 0; i < scan->count && !r->ended; i++) {
         r->index = i;
         rewrite_insn(r);

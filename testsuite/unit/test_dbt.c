@@ -8,12 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void load_both(struct rig *slow, struct rig *fast, const uint8_t *from, const uint8_t *end)
+static void load_both_with(struct rig *slow, struct rig *fast, const uint8_t *from,
+                           const uint8_t *end, const struct engine_options *options)
 {
     rig_create(slow, ENGINE_INTERP, NULL);
-    rig_create(fast, ENGINE_DBT, NULL);
+    rig_create(fast, ENGINE_DBT, options);
     rig_load(slow, DBT_CODE, from, end);
     rig_load(fast, DBT_CODE, from, end);
+}
+
+static void load_both(struct rig *slow, struct rig *fast, const uint8_t *from, const uint8_t *end)
+{
+    load_both_with(slow, fast, from, end, NULL);
 }
 
 static void destroy_both(struct rig *slow, struct rig *fast)
@@ -23,11 +29,12 @@ static void destroy_both(struct rig *slow, struct rig *fast)
 }
 
 /* Both engines with `budget` at a time, compared after each piece, until they exit. */
-static void run_pieces(const uint8_t *from, const uint8_t *end, uint64_t budget, uint32_t undefined)
+static void run_pieces_with(const uint8_t *from, const uint8_t *end, uint64_t budget,
+                            uint32_t undefined, const struct engine_options *options)
 {
     struct rig slow, fast;
     enum engine_exit a, b;
-    load_both(&slow, &fast, from, end);
+    load_both_with(&slow, &fast, from, end, options);
     do {
         a = engine_run(slow.cpu, budget);
         b = engine_run(fast.cpu, budget);
@@ -38,6 +45,20 @@ static void run_pieces(const uint8_t *from, const uint8_t *end, uint64_t budget,
     ck_assert_int_eq(a, ENGINE_EXIT_HYPERCALL);
     ck_assert_uint_eq(fast.cpu->exit.hypercall, 1);
     destroy_both(&slow, &fast);
+}
+
+static void run_pieces(const uint8_t *from, const uint8_t *end, uint64_t budget, uint32_t undefined)
+{
+    run_pieces_with(from, end, budget, undefined, NULL);
+}
+
+/* The same in blocks that count their instructions. */
+static void run_counted(const uint8_t *from, const uint8_t *end, uint32_t undefined)
+{
+    static const uint64_t budget[] = {1, 5, 37, 64, 100, 1000, ENGINE_UNLIMITED};
+    const struct engine_options options = {.count = true};
+    for (unsigned i = 0; i < ARRAY_LEN(budget); i++)
+        run_pieces_with(from, end, budget[i], undefined, &options);
 }
 
 static void run_whole(const uint8_t *from, const uint8_t *end, uint32_t undefined)
@@ -63,6 +84,7 @@ static void run_whole(const uint8_t *from, const uint8_t *end, uint32_t undefine
         run_pieces(guest_##name, guest_##name##_end, 1, undefined);                                \
         run_pieces(guest_##name, guest_##name##_end, 3, undefined);                                \
         run_pieces(guest_##name, guest_##name##_end, 1000, undefined);                             \
+        run_counted(guest_##name, guest_##name##_end, undefined);                                  \
     }                                                                                              \
     END_TEST
 
@@ -165,6 +187,28 @@ START_TEST(exit_is_told)
 }
 END_TEST
 
+/* A million instructions and a fault: all counted, and none too many. */
+GUEST(count_fault, "mov $300000, %ecx\n 1: add %ecx, %eax\n test $1, %al\n jz 2f\n inc %edx\n"
+                   "2: dec %ecx\n jnz 1b\n push %eax\n mov %eax, (%ebx)\n div %ecx\n");
+START_TEST(counts_to_a_fault)
+{
+    const struct engine_options options = {.count = true};
+    struct rig slow, fast;
+    load_both_with(&slow, &fast, guest_count_fault, guest_count_fault_end, &options);
+    slow.cpu->gpr[ISA_EBX] = fast.cpu->gpr[ISA_EBX] = DBT_DATA;
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(engine_run(slow.cpu, ENGINE_UNLIMITED), ENGINE_EXIT_FAULT);
+        ck_assert_int_eq(engine_run(fast.cpu, ENGINE_UNLIMITED), ENGINE_EXIT_FAULT);
+        rig_compare(&slow, &fast, 0);
+        ck_assert_uint_gt(slow.cpu->icount, 1000000);
+        ck_assert_uint_eq(slow.cpu->icount, fast.cpu->icount);
+        slow.cpu->eip = fast.cpu->eip = DBT_CODE;
+        slow.cpu->gpr[ISA_EBX] = fast.cpu->gpr[ISA_EBX] = 0x2000; /* another fault, earlier */
+    }
+    destroy_both(&slow, &fast);
+}
+END_TEST
+
 /* Small caches: everything is evicted again and again, and nothing changes. */
 START_TEST(tiny_cache)
 {
@@ -196,9 +240,9 @@ END_TEST
 int main(void)
 {
     static const TTest *const *const tests[] = {
-        &test_straight, &test_fib,      &test_memory,  &test_based, &test_stack,
-        &test_frames,   &test_branches, &test_strings, &test_bcd,   &test_floating,
-        &test_traps,    &exit_is_told,  &tiny_cache,
+        &test_straight, &test_fib,      &test_memory,  &test_based,        &test_stack,
+        &test_frames,   &test_branches, &test_strings, &test_bcd,          &test_floating,
+        &test_traps,    &exit_is_told,  &tiny_cache,   &counts_to_a_fault,
     };
     TCase *tcase = tcase_create("dbt");
     for (size_t i = 0; i < ARRAY_LEN(tests); i++)

@@ -33,21 +33,34 @@ static enum vdev_status finish(struct console *c, int64_t result)
 
 static int32_t error_of(int64_t err)
 {
+    if (err == -EFAULT)
+        return DENALI_FAULT;
     if (err == -EPIPE)
         return DENALI_EOF;
     return err == -ENOSPC || err == -EDQUOT || err == -EFBIG ? DENALI_FULL : DENALI_IO;
 }
 
+/* What is written before the driver is asked again whether the VM's time is up. */
+#define PART MIB
+
+/* Bytes that went out, -EFAULT, or the host's error. */
+static int64_t write_part(struct console *c)
+{
+    struct console_backend *backend = c->dev.vm->console;
+    uint32_t len = c->len - c->done < PART ? c->len - c->done : (uint32_t)PART;
+    const void *from = ram_span(c->dev.vm->ram, (uint64_t)c->gpa + c->done, len);
+    if (!from)
+        return -EFAULT;
+    return backend ? backend->ops->write(backend, c->stream, from, len) : (int64_t)len;
+}
+
 static enum vdev_status go_on(struct vdev *dev)
 {
     struct console *c = self(dev);
-    struct console_backend *backend = dev->vm->console;
-    while (c->done < c->len) {
-        const uint8_t *from = ram_span(dev->vm->ram, (uint64_t)c->gpa + c->done, c->len - c->done);
-        if (!from)
-            return finish(c, DENALI_FAULT);
-        int64_t n = backend ? backend->ops->write(backend, c->stream, from, c->len - c->done)
-                            : (int64_t)(c->len - c->done);
+    for (uint32_t begin = c->done; c->done < c->len;) {
+        if (c->done - begin >= PART)
+            return VDEV_BLOCK;
+        int64_t n = write_part(c);
         if (n == -EAGAIN)
             return VDEV_BLOCK;
         if (n < 0)

@@ -62,7 +62,7 @@ static enum vdev_status go_on(struct vdev *dev)
 {
     struct keyboard *k = self(dev);
     while (k->done < k->room) {
-        uint32_t left = k->room - k->done;
+        uint32_t left = k->room - k->done < MIB ? k->room - k->done : (uint32_t)MIB;
         void *to = ram_span_write(dev->vm->ram, (uint64_t)k->gpa + k->done, left);
         if (!to)
             return finish(k, DENALI_FAULT);

@@ -115,20 +115,6 @@ static int find_candidates(struct save *s)
     return err == -ENOTSUP ? 0 : err;
 }
 
-/* A page's bytes, whatever the guest may do with it; the next call takes them back. */
-static const uint8_t *page_bytes(const struct save *s, uint32_t page, uint8_t copy[PAGE_SIZE])
-{
-    struct ram *ram = s->vm->ram;
-    gpa_t gpa = (gpa_t)page << PAGE_BITS;
-    const uint8_t *at = ram_base(ram) + gpa;
-    if (ram_access(ram, gpa) & HOST_R)
-        return at;
-    if (host_protect(ram_base(ram) + gpa, PAGE_SIZE, HOST_R))
-        return NULL;
-    memcpy(copy, at, PAGE_SIZE);
-    return host_protect(ram_base(ram) + gpa, PAGE_SIZE, HOST_NONE) ? NULL : copy;
-}
-
 static bool all_zero(const uint8_t *page)
 {
     return !page[0] && !memcmp(page, page + 1, PAGE_SIZE - 1);
@@ -141,7 +127,7 @@ static int drop_zero_pages(struct save *s)
     for (uint32_t page = 0; page < s->pages; page++) {
         if (!bit(s->candidates, page))
             continue;
-        const uint8_t *bytes = page_bytes(s, page, copy);
+        const uint8_t *bytes = ram_peek(s->vm->ram, (gpa_t)page << PAGE_BITS, copy);
         if (!bytes)
             return -ENOMEM;
         if (all_zero(bytes))
@@ -190,7 +176,7 @@ static int write_contents(struct save *s)
     for (uint32_t page = 0; !err && page < s->pages; page++) {
         if (!bit(s->candidates, page))
             continue;
-        const uint8_t *bytes = page_bytes(s, page, copy);
+        const uint8_t *bytes = ram_peek(s->vm->ram, (gpa_t)page << PAGE_BITS, copy);
         if (!bytes)
             return -ENOMEM;
         s->head.contents_crc = snapshot_crc(s->head.contents_crc, bytes, PAGE_SIZE);

@@ -22,6 +22,7 @@ struct ram {
     ram_code_write_fn on_code_write;
     void *on_code_write_opaque;
     const struct ram_source *source; /* NULL: zeroes */
+    uint64_t access_changes;
 };
 _Static_assert(offsetof(struct ram, view) == 0, "ram_view() casts");
 
@@ -248,6 +249,7 @@ int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
         return -EINVAL;
     uint64_t first = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
     struct change change = {first, end, RAM_DENIED_CODE, denied_bits(prot)};
+    ram->access_changes++;
     int err = 0;
     if (!(prot & HOST_R) && (range_denied(ram, gpa, len) & RAM_DENIED_CODE))
         err = unmark_range(ram, gpa, len); /* what cannot be read cannot be executed */
@@ -368,18 +370,50 @@ int ram_find_changed(const struct ram *ram, uint8_t *bits)
 }
 
 /* What is marked as code is told first: its contents go. */
-static int reset_run(void *opaque, uint64_t at, uint64_t len)
+static int reset_run(struct ram *ram, uint64_t at, uint64_t len)
 {
-    struct ram *ram = opaque;
     int err = 0;
     if (range_denied(ram, at, len) & RAM_DENIED_CODE)
         err = unmark_range(ram, at, len);
     return err ? err : host_refresh(ram->view.base + at, len);
 }
 
-int ram_reset(struct ram *ram)
+static bool bit(const uint8_t *bits, uint32_t page)
+{
+    return bits[page >> 3] >> (page & 7) & 1;
+}
+
+int ram_reset(struct ram *ram, const uint8_t *bits)
 {
     BUG_ON(!ram->source, "only RAM with a source can be reset to it");
-    int err = each_own_run(ram, reset_run, ram);
-    return err ? err : ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W);
+    int err = 0;
+    for (uint32_t page = 0; !err && page < ram->view.pages;) {
+        uint32_t end = page + 1;
+        if (!bits[page >> 3]) {
+            page = (page | 7) + 1;
+            continue;
+        }
+        while (bit(bits, page) && end < ram->view.pages && bit(bits, end))
+            end++;
+        if (bit(bits, page))
+            err = reset_run(ram, (uint64_t)page << PAGE_BITS, (uint64_t)(end - page) << PAGE_BITS);
+        page = end;
+    }
+    return err;
+}
+
+const uint8_t *ram_peek(const struct ram *ram, gpa_t page, uint8_t copy[PAGE_SIZE])
+{
+    uint8_t *at = ram->view.base + page;
+    if (ram_access(ram, page) & HOST_R)
+        return at;
+    if (host_protect(at, PAGE_SIZE, HOST_R))
+        return NULL;
+    memcpy(copy, at, PAGE_SIZE);
+    return host_protect(at, PAGE_SIZE, HOST_NONE) ? NULL : copy;
+}
+
+uint64_t ram_access_changes(const struct ram *ram)
+{
+    return ram->access_changes;
 }

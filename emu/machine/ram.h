@@ -82,8 +82,14 @@ MUST_CHECK int ram_create_from(uint64_t size, const struct ram_source *source, s
  * `bits`: a bit for each page of RAM. A negative errno of the host.
  */
 MUST_CHECK int ram_find_changed(const struct ram *ram, uint8_t *bits);
-/* Back to the source's contents and to full rights; code marks stay where contents do. */
-MUST_CHECK int ram_reset(struct ram *ram);
+/* The pages of `bits`, as ram_find_changed set them, are the source's again; rights stay, and code
+ * marks stay where contents do. */
+MUST_CHECK int ram_reset(struct ram *ram, const uint8_t *bits);
+/* A page's bytes whatever the guest may do with it: in place, or in `copy`. NULL: the host failed.
+ */
+MUST_CHECK const uint8_t *ram_peek(const struct ram *ram, gpa_t page, uint8_t copy[PAGE_SIZE]);
+/* Counts changes of access rights. */
+uint64_t ram_access_changes(const struct ram *ram);
 
 uint8_t *ram_base(const struct ram *ram);
 uint64_t ram_size(const struct ram *ram);

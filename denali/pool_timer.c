@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who sleeps until when, in one heap for idle and parked VMs alike, and one
+ * thread that wakes them and ends quanta. It sleeps until the first of them;
+ * `timer_target` says until when, so that only an earlier timer disturbs it.
+ */
+#include "denali/pool_private.h"
+
+#include "emu/base/host.h"
+
+static void place(struct pool *pool, uint32_t index, struct pool_vm *vm)
+{
+    pool->timer[index] = vm;
+    vm->timer_index = index;
+}
+
+static void sift_up(struct pool *pool, uint32_t index, struct pool_vm *vm)
+{
+    for (; index; index = (index - 1) / 2) {
+        struct pool_vm *parent = pool->timer[(index - 1) / 2];
+        if (parent->wake_ns <= vm->wake_ns)
+            break;
+        place(pool, index, parent);
+    }
+    place(pool, index, vm);
+}
+
+static void sift_down(struct pool *pool, uint32_t index, struct pool_vm *vm)
+{
+    for (;;) {
+        uint32_t child = 2 * index + 1;
+        if (child >= pool->timers)
+            break;
+        if (child + 1 < pool->timers &&
+            pool->timer[child + 1]->wake_ns < pool->timer[child]->wake_ns)
+            child++;
+        if (pool->timer[child]->wake_ns >= vm->wake_ns)
+            break;
+        place(pool, index, pool->timer[child]);
+        index = child;
+    }
+    place(pool, index, vm);
+}
+
+void pool_timer_arm(struct pool_vm *vm, uint64_t when_ns)
+{
+    struct pool *pool = vm->pool;
+    pool_timer_cancel(vm);
+    vm->wake_ns = when_ns;
+    sift_up(pool, pool->timers++, vm);
+    if (when_ns < pool->timer_target)
+        host_waker_wake(pool->waker);
+}
+
+void pool_timer_cancel(struct pool_vm *vm)
+{
+    struct pool *pool = vm->pool;
+    uint32_t hole = vm->timer_index;
+    if (hole == POOL_NO_TIMER)
+        return;
+    vm->timer_index = POOL_NO_TIMER;
+    struct pool_vm *last = pool->timer[--pool->timers];
+    if (last == vm)
+        return;
+    if (hole && last->wake_ns < pool->timer[(hole - 1) / 2]->wake_ns)
+        sift_up(pool, hole, last);
+    else
+        sift_down(pool, hole, last);
+}
+
+static void wake_due(struct pool *pool, uint64_t now)
+{
+    while (pool->timers && pool->timer[0]->wake_ns <= now) {
+        struct pool_vm *vm = pool->timer[0];
+        pool_timer_cancel(vm);
+        if (vm->state == POOL_IDLE || vm->state == POOL_PARKED)
+            pool_make_ready(vm, SCHED_WOKEN);
+    }
+}
+
+/* Only where somebody else waits is a quantum ever over. When to look again. */
+static uint64_t end_quanta(struct pool *pool, uint64_t now)
+{
+    uint64_t quantum = pool->config.sched->ops->quantum_ns(pool->config.sched);
+    uint64_t next = HOST_FOREVER;
+    for (unsigned i = 0; i < pool->config.workers; i++) {
+        struct pool_worker *w = &pool->worker[i];
+        if (!w->running)
+            continue;
+        uint64_t end = w->since_ns + quantum;
+        if (end <= now && (pool->ready || pool->line_first)) {
+            vm_stop(w->running->slot->vm);
+            pool->counters.preempted++;
+            end = now + quantum;
+        }
+        if (end <= now)
+            end = now + quantum;
+        next = end < next ? end : next;
+    }
+    return next;
+}
+
+void pool_timer_loop(void *opaque)
+{
+    struct pool *pool = opaque;
+    host_lock_enter(&pool->lock);
+    while (!pool->quit) {
+        uint64_t now = host_monotonic_ns();
+        wake_due(pool, now);
+        uint64_t target = end_quanta(pool, now);
+        if (pool->timers && pool->timer[0]->wake_ns < target)
+            target = pool->timer[0]->wake_ns;
+        pool->timer_target = target;
+        host_lock_leave(&pool->lock);
+        struct pollfd fd = {.fd = pool->waker, .events = POLLIN};
+        uint64_t wait = target == HOST_FOREVER ? HOST_FOREVER : target > now ? target - now : 0;
+        if (host_poll(&fd, 1, wait) > 0)
+            host_waker_clear(pool->waker);
+        host_lock_enter(&pool->lock);
+    }
+    host_lock_leave(&pool->lock);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The experiments of `denali bench`, one file each. */
+#ifndef DENALI_BENCH_H
+#define DENALI_BENCH_H
+
+#include "emu/base/base.h"
+#include "emu/base/why.h"
+
+struct bench_options {
+    const char *httpd; /* path of the web server */
+    uint32_t vms;
+    uint32_t sample; /* at most so many are asked */
+    uint32_t max_windows;
+    uint64_t memory_bytes; /* for VMs that have a window */
+    unsigned workers;
+    bool json;
+};
+
+/* 0; 1: an answer was missing or wrong; a negative errno and `why`. Prints the result. */
+MUST_CHECK int bench_alive(const struct bench_options *options, struct why *why);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench alive (E17): many clones of one web server, each under its own address
+ * and name; each is asked for a document over TCP through the switch, and its
+ * answer must be whole, right, and name the VM that was asked.
+ *
+ * Memory is what the host says that this process has: its private pages and its
+ * page tables. What a VM costs idle is the growth from before to after the
+ * first VMs were asked, with none parked meanwhile; what it costs parked, the
+ * same after all of them were parked.
+ */
+#include "dbt/dbt.h"
+#include "denali/pool.h"
+#include "emu/base/host.h"
+#include "emu/base/host_thread.h"
+#include "emu/cli/bench.h"
+#include "emu/cli/bench_boot.h"
+#include "emu/cli/bench_client.h"
+#include "guests/ilwaco/boot_params.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLIENT_IP 0x0a000001u /* 10.0.0.1 */
+#define FIRST_IP 0x0a000100u
+#define FIRST_BATCH 1000u
+#define PATIENCE_NS 10000000000u
+#define QUANTUM_NS 5000000u
+
+struct alive {
+    const struct bench_options *options;
+    struct engine *engine;
+    struct bench_origin origin;
+    struct lan *lan;
+    struct pool *pool;
+    struct bench_client *client;
+    struct bench_request *request;
+    char document[BENCH_DOCUMENT_BYTES];
+    uint32_t asked, answered, wrong;
+    uint64_t took_max_ns, took_ns;
+    double create_s, ask_s, kib_idle, kib_parked;
+};
+
+static uint32_t ip_of(uint32_t id)
+{
+    return FIRST_IP + id;
+}
+
+static uint32_t identify(void *opaque, uint32_t id, char text[DENALI_IDENTITY_MAX])
+{
+    uint32_t ip = ip_of(id);
+    (void)opaque;
+    int n = snprintf(text, DENALI_IDENTITY_MAX,
+                     ILWACO_PARAM_NET "%u.%u.%u.%u/8%c" ILWACO_PARAM_HOSTNAME "vm%u", ip >> 24,
+                     ip >> 16 & 255, ip >> 8 & 255, ip & 255, 0, id);
+    return (uint32_t)n + 1;
+}
+
+/* Memory. */
+
+static uint64_t status_kib(const char *field)
+{
+    char line[256];
+    unsigned long long kib = 0;
+    size_t len = strlen(field);
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof(line), f)) {
+        if (!strncmp(line, field, len))
+            kib = strtoull(line + len, NULL, 10);
+    }
+    if (f)
+        fclose(f);
+    return kib;
+}
+
+static uint64_t own_kib(void)
+{
+    malloc_trim(0);
+    return status_kib("RssAnon:") + status_kib("VmPTE:");
+}
+
+/* Asking. */
+
+static bool is_right(const struct alive *a, uint32_t id, const char *text, size_t len)
+{
+    char name[64];
+    const char *body = strstr(text, "\r\n\r\n");
+    snprintf(name, sizeof(name), "\r\nX-Served-By: vm%u\r\n", id);
+    const char *named = strstr(text, name);
+    return !strncmp(text, "HTTP/1.1 200 ", 13) && body && named && named < body &&
+           len - (size_t)(body + 4 - text) == BENCH_DOCUMENT_BYTES &&
+           !memcmp(body + 4, a->document, BENCH_DOCUMENT_BYTES);
+}
+
+static void on_answer(void *opaque, uint32_t id, const char *text, size_t len, uint64_t took_ns)
+{
+    struct alive *a = opaque;
+    a->asked++;
+    a->took_ns += took_ns;
+    if (took_ns > a->took_max_ns)
+        a->took_max_ns = took_ns;
+    if (len && is_right(a, id, text, len))
+        a->answered++;
+    else if (len)
+        a->wrong++;
+}
+
+/* Asks `count` VMs, evenly spread over those from `first` to `end`. */
+static int ask(struct alive *a, uint32_t first, uint32_t end, uint32_t count, struct why *why)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t id = first + (uint32_t)((uint64_t)(end - first) * i / count);
+        a->request[i] = (struct bench_request){ip_of(id), id, "/index.html"};
+    }
+    int err = bench_client_ask(a->client, a->request, count, PATIENCE_NS, on_answer, a);
+    return err ? why_fail(why, err, "the client failed: %s", strerror(-err)) : 0;
+}
+
+/* Until the last VM that was asked has come to rest. */
+static void settle(struct alive *a, uint32_t idle)
+{
+    struct pool_counters c;
+    for (unsigned i = 0; i < 200; i++) {
+        pool_count(a->pool, &c);
+        if (c.idle >= idle)
+            return;
+        host_poll(NULL, 0, 5000000);
+    }
+}
+
+static int first_batch(struct alive *a, uint64_t before_kib, struct why *why)
+{
+    uint32_t batch = a->options->vms < FIRST_BATCH ? a->options->vms : FIRST_BATCH;
+    if (batch > a->options->max_windows / 2)
+        batch = a->options->max_windows / 2;
+    /* What one VM makes everybody need (translations, the client) is not the others'. */
+    int err = ask(a, 0, 1, 1, why);
+    settle(a, 1);
+    uint64_t one_kib = own_kib();
+    if (!err && batch > 1)
+        err = ask(a, 1, batch, batch - 1, why);
+    if (err || batch < 2)
+        return err;
+    settle(a, batch);
+    double own = (double)before_kib / a->options->vms;
+    a->kib_idle = own + (double)(own_kib() - one_kib) / (batch - 1);
+    pool_park_idle(a->pool);
+    a->kib_parked = own + (double)((int64_t)own_kib() - (int64_t)one_kib) / (batch - 1);
+    return err;
+}
+
+static int ask_all(struct alive *a, uint64_t created_kib, struct why *why)
+{
+    uint32_t vms = a->options->vms;
+    int err = first_batch(a, created_kib, why);
+    uint32_t done = a->asked;
+    uint32_t most = a->options->sample < vms ? a->options->sample : vms;
+    if (!err && most > done)
+        err = ask(a, done, vms, most - done, why);
+    return err;
+}
+
+static int create_all(struct alive *a, struct why *why)
+{
+    uint64_t before = host_monotonic_ns();
+    int err = 0;
+    for (uint32_t id = 0; !err && id < a->options->vms; id++) {
+        struct pool_vm *vm;
+        err = pool_clone(a->pool, id, ip_of(id), &vm);
+    }
+    a->create_s = (double)(host_monotonic_ns() - before) / 1e9;
+    return err ? why_fail(why, err, "cannot make that many VMs: %s", strerror(-err)) : 0;
+}
+
+static int make_pool(struct alive *a, struct why *why)
+{
+    struct pool_config config = {.engine = a->engine,
+                                 .snapshot = a->origin.snapshot,
+                                 .lan = a->lan,
+                                 .disk = a->origin.disk,
+                                 .disks = a->origin.disks,
+                                 .workers = a->options->workers,
+                                 .memory_bytes = a->options->memory_bytes,
+                                 .max_windows = a->options->max_windows,
+                                 .seed = host_wall_ns(),
+                                 .identify = identify};
+    if (sched_round_robin(QUANTUM_NS, &config.sched))
+        return why_fail(why, -ENOMEM, "no memory");
+    return pool_create(&config, &a->pool, why);
+}
+
+static int build(struct alive *a, struct why *why)
+{
+    uint32_t room = a->options->vms < a->options->sample ? a->options->vms : a->options->sample;
+    bench_document(a->document);
+    a->request = calloc((size_t)room + FIRST_BATCH + 1, sizeof(*a->request));
+    int err = a->request ? dbt_create(NULL, &a->engine) : -ENOMEM;
+    if (err == -ENOTSUP)
+        err = interp_create(&a->engine);
+    if (err)
+        return why_fail(why, err, "cannot start the engine: %s", strerror(-err));
+    err = bench_origin_make(a->options->httpd, a->engine, &a->origin, why);
+    if (!err && lan_create(&a->lan))
+        err = why_fail(why, -ENOMEM, "no memory");
+    if (!err && bench_client_create(a->lan, CLIENT_IP, &a->client))
+        err = why_fail(why, -ENOMEM, "no memory for the client");
+    return err ? err : make_pool(a, why);
+}
+
+static void unmake(struct alive *a)
+{
+    if (a->pool)
+        pool_destroy(a->pool);
+    bench_client_destroy(a->client);
+    lan_destroy(a->lan);
+    bench_origin_fini(&a->origin);
+    if (a->engine)
+        a->engine->ops->destroy(a->engine);
+    free(a->request);
+}
+
+static double mean(uint64_t sum, uint64_t n)
+{
+    return n ? (double)sum / (double)n : 0;
+}
+
+static void print(struct alive *a)
+{
+    struct pool_counters c;
+    struct lan_counters l;
+    pool_count(a->pool, &c);
+    lan_count(a->lan, &l);
+    printf(a->options->json
+               ? "{\"vms\":%llu,\"asked\":%u,\"answered\":%u,\"wrong\":%u,\"create_s\":%.4f,"
+                 "\"kib_per_idle_vm\":%.1f,\"kib_per_parked_vm\":%.1f,\"rss_kib\":%llu,"
+                 "\"ask_s\":%.2f,\"answer_mean_ms\":%.3f,\"answer_max_ms\":%.1f,"
+                 "\"wake_mean_us\":%.1f,\"wake_max_us\":%.1f,\"park_mean_us\":%.1f,"
+                 "\"changed_pages\":%.1f,\"windows\":%llu,\"parked\":%llu,\"ended\":%llu,"
+                 "\"frames_dropped\":%llu,\"frames_forged\":%llu}\n"
+               : "%llu VMs alive, %u asked, %u answered, %u wrong; made in %.4f s\n"
+                 "memory: %.1f KiB idle, %.1f KiB parked, %llu KiB resident in all\n"
+                 "asked in %.2f s; an answer took %.3f ms (longest %.1f)\n"
+                 "waking: %.1f us (longest %.1f); parking: %.1f us, %.1f pages changed\n"
+                 "%llu windows, %llu parked, %llu ended; %llu frames dropped, %llu forged\n",
+           (unsigned long long)(c.vms - c.ended), a->asked, a->answered, a->wrong, a->create_s,
+           a->kib_idle, a->kib_parked, (unsigned long long)status_kib("VmRSS:"), a->ask_s,
+           mean(a->took_ns, a->asked) / 1e6, (double)a->took_max_ns / 1e6,
+           mean(c.wake_ns, c.wakes) / 1e3, (double)c.wake_max_ns / 1e3,
+           mean(c.park_ns, c.parks) / 1e3, mean(c.page_bytes, c.parks) / PAGE_SIZE,
+           (unsigned long long)c.windows, (unsigned long long)c.parked, (unsigned long long)c.ended,
+           (unsigned long long)l.dropped, (unsigned long long)l.forged);
+}
+
+int bench_alive(const struct bench_options *options, struct why *why)
+{
+    struct alive *a = calloc(1, sizeof(*a));
+    if (!a)
+        return why_fail(why, -ENOMEM, "no memory");
+    a->options = options;
+    int err = build(a, why);
+    uint64_t before = err ? 0 : own_kib();
+    if (!err)
+        err = create_all(a, why);
+    uint64_t start = host_monotonic_ns();
+    if (!err)
+        err = ask_all(a, own_kib() - before, why);
+    a->ask_s = (double)(host_monotonic_ns() - start) / 1e9;
+    if (!err)
+        print(a);
+    if (!err)
+        err = a->answered != a->asked;
+    unmake(a);
+    free(a);
+    return err;
+}

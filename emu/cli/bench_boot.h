@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* A web server under Ilwaco, booted until it listens: the origin of a benchmark's clones. */
+#ifndef DENALI_BENCH_BOOT_H
+#define DENALI_BENCH_BOOT_H
+
+#include "denali/snapshot.h"
+#include "emu/cli/run_boot.h"
+
+struct bench_origin {
+    struct boot boot;
+    char folder[64]; /* the site that it serves */
+    struct vm_resource disk[2];
+    unsigned disks;
+    struct snapshot *snapshot;
+};
+
+#define BENCH_DOCUMENT_BYTES 2258u /* the paper's small document */
+void bench_document(char text[BENCH_DOCUMENT_BYTES]);
+
+/* Boots `httpd` (a path) with `engine`, takes the snapshot and ends that VM. */
+MUST_CHECK int bench_origin_make(const char *httpd, struct engine *engine, struct bench_origin *out,
+                                 struct why *why);
+void bench_origin_fini(struct bench_origin *origin);
+
+#endif

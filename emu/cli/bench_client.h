@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An HTTP client on a switch's port: Ilwaco's own TCP/IP, compiled for the host,
+ * with no host network in between. One thread.
+ */
+#ifndef DENALI_BENCH_CLIENT_H
+#define DENALI_BENCH_CLIENT_H
+
+#include "denali/switch.h"
+
+struct bench_client;
+
+#define BENCH_ANSWER_MAX 8192
+
+/* -ENOMEM and the like. The port's address is `ip`, in 10.0.0.0/8. */
+MUST_CHECK int bench_client_create(struct lan *lan, uint32_t ip, struct bench_client **out);
+void bench_client_destroy(struct bench_client *client);
+
+struct bench_request {
+    uint32_t ip;
+    uint32_t id;        /* the caller's */
+    const char *target; /* "/index.html" */
+};
+
+/*
+ * Asks each, several at a time, and waits until all have answered or had `patience_ns`.
+ * `answer` gets the whole answer (head and body), or len 0: there was none; and the time from
+ * the connection's start to the answer's end.
+ */
+MUST_CHECK int bench_client_ask(struct bench_client *client, const struct bench_request *request,
+                                unsigned count, uint64_t patience_ns,
+                                void (*answer)(void *opaque, uint32_t id, const char *text,
+                                               size_t len, uint64_t took_ns),
+                                void *opaque);
+
+#endif

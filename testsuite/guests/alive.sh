@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Clones of a web server, more than there are windows: each is woken, answers
+# under its own name, and is parked again; some of them several times.
+. "$SRCDIR/testsuite/lib.sh"
+[ -f "$BUILD/guests/ilwaco" ] && [ -f "$BUILD/guests/httpd" ] || skip "ilwaco or httpd is not built"
+
+alive() { timeout 60 "$DENALI" bench alive --json "$@" >"$TMPDIR/out" 2>"$TMPDIR/err" || fail "$* $(cat "$TMPDIR/err")"; }
+has() { grep -q "$1" "$TMPDIR/out" || fail "no $1 in $(cat "$TMPDIR/out")"; }
+
+alive --vms 1
+has '"asked":1,"answered":1,'
+alive --vms 300 --windows 40
+has '"vms":300,"asked":300,"answered":300,"wrong":0,'
+has '"ended":0,"frames_dropped":0,"frames_forged":0'
+alive --vms 50 --memory 1M --workers 3
+has '"answered":50,'
+alive --vms 2000 --sample 100 --windows 20
+has '"vms":2000,"asked":100,"answered":100,'
+"$DENALI" bench alive --vms 0 2>/dev/null && fail "no VMs at all are accepted"
+exit 0

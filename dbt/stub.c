@@ -77,6 +77,9 @@ static void emit_enter(struct emit *e)
     push(e, EMIT_RAX);
     popfq(e);
     load_guest_registers(e);
+    for (unsigned reg = EMIT_R9; reg <= EMIT_R13; reg++)
+        if (reg != EMIT_R12)
+            emit_mov_imm32(e, reg, 0); /* nothing of the host's goes in */
     emit_jmp_mem(e, &target);
 }
 

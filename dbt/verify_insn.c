@@ -23,7 +23,7 @@ _Static_assert(RAM_REACH + REWRITE_MAX_DELTA + 65536 + 64 + 512 <= RAM_GUARD - R
                "bounded steps from the window end among the guards");
 
 enum { RSP = 4, RCX = 1, RSI = 6, RDI = 7, FIRST_FIXED = VERIFY_TRACKED };
-enum { R14 = 14, R15 = 15 };
+enum { R12 = 12, R14 = 14, R15 = 15 };
 
 /* How wide a general register is in bytes; 0 for other registers. Zydis orders each width by
  * number, with AH..BH between the first four bytes and the rest. */
@@ -137,6 +137,10 @@ static const char *check_kind(const ZydisDecodedInstruction *d)
     case ZYDIS_MNEMONIC_UD2:
     case ZYDIS_MNEMONIC_ENTER:
     case ZYDIS_MNEMONIC_LEAVE:
+    case ZYDIS_MNEMONIC_FNSAVE: /* tells where the host's unit was */
+    case ZYDIS_MNEMONIC_FNSTENV:
+    case ZYDIS_MNEMONIC_FXSAVE:
+    case ZYDIS_MNEMONIC_FXRSTOR: /* loads more than the guest has */
         return "the instruction is not among those that may be emitted";
     default:
         break;
@@ -263,7 +267,7 @@ static const char *write_register(const struct verify_insn *insn, const ZydisDec
         return write_gpr(insn, op, state);
     if ((reg >= ZYDIS_REGISTER_ST0 && reg <= ZYDIS_REGISTER_ST7) ||
         (reg >= ZYDIS_REGISTER_MM0 && reg <= ZYDIS_REGISTER_MM7) ||
-        (reg >= ZYDIS_REGISTER_XMM0 && reg <= ZYDIS_REGISTER_XMM15))
+        (reg >= ZYDIS_REGISTER_XMM0 && reg <= ZYDIS_REGISTER_XMM7))
         return NULL;
     switch (reg) {
     case ZYDIS_REGISTER_FLAGS:
@@ -277,6 +281,49 @@ static const char *write_register(const struct verify_insn *insn, const ZydisDec
     default:
         return "a register that is not the guest's is changed";
     }
+}
+
+/* The scratch registers are the host's until the block writes them; r12 is a count that tells
+ * nothing. */
+static bool is_host_value(const struct verify_state *state, int reg)
+{
+    return reg >= FIRST_FIXED || (reg >= 8 && reg != R12 && state->reg[reg] != VERIFY_NARROW);
+}
+
+/* No address of the host's and nothing else of it may end up with the guest. */
+static const char *read_register(const struct verify_insn *insn, const ZydisDecodedOperand *op,
+                                 const struct verify_state *state)
+{
+    ZydisRegister reg = op->reg.value;
+    if (reg >= ZYDIS_REGISTER_XMM8 && reg <= ZYDIS_REGISTER_XMM15)
+        return "a vector register that is not the guest's";
+    if (!gpr_bytes(reg) ||
+        (is_string(&insn->d) && op->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN))
+        return NULL;
+    if (gpr_bytes(reg) == 8 || is_host_value(state, verify_gpr(reg)))
+        return "a value of the host's is read";
+    return NULL;
+}
+
+static const char *read_address(const ZydisDecodedOperandMem *mem, const struct verify_state *state)
+{
+    bool host =
+        is_host_value(state, verify_gpr(mem->base)) || is_host_value(state, verify_gpr(mem->index));
+    return host ? "an address of the host's is computed" : NULL;
+}
+
+static const char *check_reads(const struct verify_insn *insn, const struct verify_state *state)
+{
+    const char *wrong = NULL;
+    for (unsigned i = 0; i < insn->d.operand_count && !wrong; i++) {
+        const ZydisDecodedOperand *op = &insn->op[i];
+        if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.type == ZYDIS_MEMOP_TYPE_AGEN)
+            wrong = read_address(&op->mem, state);
+        else if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+                 (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ))
+            wrong = read_register(insn, op, state);
+    }
+    return wrong;
 }
 
 /* lea to 64 bits: the window plus a narrow value, or rsp moved by little. */
@@ -314,6 +361,7 @@ const char *verify_effects(const struct verify_insn *insn, struct verify_state *
         return wrong;
     if (insn->d.mnemonic == ZYDIS_MNEMONIC_LEA && insn->d.operand_width == 64)
         return check_lea64(insn, state);
+    wrong = check_reads(insn, state);
 
     for (unsigned i = 0; i < insn->d.operand_count && !wrong; i++)
         if (insn->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)

@@ -76,7 +76,8 @@ ACCEPT(set_stack, "lea 1(%rax),%r8d\nlea (%r15,%r8),%rsp\nlea 4(%r15,%rbp),%rsp"
 ACCEPT(strings,
        "lea (%r15,%rsi),%rsi\nlea (%r15,%rdi),%rdi\nrep movsl\nmov %esi,%esi\nmov %edi,%edi")
 ACCEPT(thread, "mov 0xcc(%r15),%r9d\nlea (%r9,%rcx,4),%r9d\nmov (%r15,%r9),%eax")
-ACCEPT(branch, "test %eax,%eax\nje 1f\nmov %ecx,%r10d\nmov %r9d,%ecx\njrcxz 1f\nmov %r10d,%ecx\n1: "
+ACCEPT(branch, "test %eax,%eax\nje 1f\nmov %ebx,%r9d\nmov %ecx,%r10d\nmov %r9d,%ecx\njrcxz 1f\nmov "
+               "%r10d,%ecx\n1: "
                "nopl (%rax)")
 ACCEPT(loop_to_start, "dec %ecx\njne code_loop_to_start")
 ACCEPT(units, "fldpi\nfaddp\npaddb %mm1,%mm2\nmulps %xmm1,%xmm2\nldmxcsr "
@@ -129,6 +130,18 @@ REFUSE(interrupts_off, "cli")
 REFUSE(vector, "vmovups (%r15,%rax),%ymm0")
 REFUSE(transaction, "xbegin code_transaction")
 REFUSE(save_state, "xsave (%r15,%rax)")
+REFUSE(reads_window, "mov %r15d,%eax")
+REFUSE(reads_table_word, "mov %r14w,%ax")
+REFUSE(reads_window_by_lea, "lea 4(%r15),%eax")
+REFUSE(reads_scratch, "mov %r13d,%eax")
+REFUSE(reads_scratch_by_lea, "lea (%r9,%rbx),%eax")
+REFUSE(reads_stack_whole, "mov %rsp,(%r15,%rbx)")
+REFUSE(reads_vector, "movaps %xmm9,%xmm0")
+REFUSE(sets_vector, "movaps %xmm0,%xmm8")
+REFUSE(unit_state, "fnstenv (%r15,%rax)")
+REFUSE(unit_save, "fnsave (%r15,%rax)")
+REFUSE(vector_save, "fxsave (%r15,%rax)")
+REFUSE(vector_load, "fxrstor (%r15,%rax)")
 REFUSE(jump_register, "jmp *%rax")
 REFUSE(jump_table_wide, "jmp *(%r14,%r9,8)")
 REFUSE(jump_table_scale, "mov %eax,%r9d\njmp *(%r14,%r9,4)")
@@ -269,6 +282,18 @@ int main(void)
     tcase_add_test(tc, test_vector);
     tcase_add_test(tc, test_transaction);
     tcase_add_test(tc, test_save_state);
+    tcase_add_test(tc, test_reads_window);
+    tcase_add_test(tc, test_reads_table_word);
+    tcase_add_test(tc, test_reads_window_by_lea);
+    tcase_add_test(tc, test_reads_scratch);
+    tcase_add_test(tc, test_reads_scratch_by_lea);
+    tcase_add_test(tc, test_reads_stack_whole);
+    tcase_add_test(tc, test_reads_vector);
+    tcase_add_test(tc, test_sets_vector);
+    tcase_add_test(tc, test_unit_state);
+    tcase_add_test(tc, test_unit_save);
+    tcase_add_test(tc, test_vector_save);
+    tcase_add_test(tc, test_vector_load);
     tcase_add_test(tc, test_jump_register);
     tcase_add_test(tc, test_jump_table_wide);
     tcase_add_test(tc, test_jump_table_scale);

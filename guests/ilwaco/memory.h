@@ -56,8 +56,6 @@ int vma_map(const struct vma *vma);
 /* Frees what of [start, end) is mapped (kernel arenas: -EINVAL): RAM becomes zero and inaccessible.
  */
 int vma_unmap(uint32_t start, uint32_t end);
-/* The same without a change to RAM: for pages that live on elsewhere. */
-int vma_forget(uint32_t start, uint32_t end);
 /* A kernel arena is free for the program again. */
 void vma_release_kernel(uint32_t start);
 /* -ENOMEM if [start, end) is not wholly mapped. */

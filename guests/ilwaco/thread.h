@@ -97,7 +97,6 @@ struct thread {
 
     uint32_t clear_tid;   /* user address, 0: none */
     uint32_t robust_list; /* user address */
-    struct futex_waiter *futex;
     uint64_t cpu_ns, run_since_ns;
     char name[16];
     uint8_t fpu[512] __attribute__((aligned(16)));

@@ -182,20 +182,6 @@ static bool touches_kernel(uint32_t start, uint32_t end)
     return false;
 }
 
-int vma_forget(uint32_t start, uint32_t end)
-{
-    if (touches_kernel(start, end))
-        return -EINVAL;
-    if (make_room(2))
-        return -ENOMEM;
-    split_at(start);
-    split_at(end);
-    uint32_t index = index_of(start);
-    while (index < map.count && map.list[index].start < end)
-        remove_at(index);
-    return 0;
-}
-
 int vma_unmap(uint32_t start, uint32_t end)
 {
     if (touches_kernel(start, end))
@@ -207,7 +193,7 @@ int vma_unmap(uint32_t start, uint32_t end)
     uint32_t index = index_of(start);
     while (index < map.count && map.list[index].start < end) {
         struct vma vma = map.list[index];
-        if (vma.kind != VMA_SHARED || !inode_unmap_shared(vma.dentry, vma.start, vma.end)) {
+        if (vma.kind != VMA_SHARED || !inode_unmap_shared(vma.start, vma.end)) {
             if (vma.prot & PROT_WRITE)
                 memory_clear(vma.start, vma.end - vma.start);
             else

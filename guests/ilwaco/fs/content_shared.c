@@ -4,9 +4,8 @@
  * range therefore moves the file's own pages into the mapped range (and
  * unmapping moves them back), so that read, write and the mapping see the same
  * bytes. A second mapping of pages that are mapped already is given the address
- * of the first, if the program left the choice to us; each vma counts its
- * mappings by the number of times it was given out (`shared_maps` of the inode's
- * range list below).
+ * of the first, if the program left the choice to us; a range counts how often it
+ * was given out.
  */
 #include "guests/ilwaco/fs/content.h"
 #include "guests/ilwaco/memory.h"
@@ -103,9 +102,8 @@ bool inode_shared_release(uint32_t start)
 }
 
 /* Cuts [start, end) out of its range; what is left on either side stays mapped. */
-int inode_unmap_shared(struct dentry *dentry, uint32_t start, uint32_t end)
+int inode_unmap_shared(uint32_t start, uint32_t end)
 {
-    (void)dentry;
     struct shared_range **link = range_of(start), *range = *link;
     if (!range)
         return -EINVAL;

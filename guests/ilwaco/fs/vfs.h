@@ -125,7 +125,7 @@ uint32_t inode_shared_at(struct inode *inode, uint32_t page, uint32_t n);
 bool inode_shared_release(uint32_t start);
 /* A range of the file's own pages is unmapped: they move to kernel memory. 0, or an error: the
  * contents are lost and the RAM is the caller's to clear. */
-int inode_unmap_shared(struct dentry *dentry, uint32_t start, uint32_t end);
+int inode_unmap_shared(uint32_t start, uint32_t end);
 
 /* ---- the tree (dentry.c) ---- */
 
@@ -134,7 +134,7 @@ struct dentry *vfs_root(void);
 void dentry_hold(struct dentry *dentry);
 void dentry_release(struct dentry *dentry);
 /* The dentry of a name: positive, or a whiteout, or NULL in *out if the tree knows nothing.
- * Held. Asks the lower part. -ENOENT only in *out == NULL sense: errors are of memory and disk. */
+ * Held. Asks the lower part. Errors are of memory and disk. */
 int dentry_lookup(struct dentry *dir, const char *name, uint32_t len, struct dentry **out);
 /* What the tree itself knows of a name; not held; the lower part is not asked. */
 struct dentry *dentry_peek(struct dentry *dir, const char *name, uint32_t len);

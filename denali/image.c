@@ -6,7 +6,8 @@
  *
  * Invariant: after image_open, every segment of an IMAGE_DENALI lies inside
  * the file as it was, starts at DENALI_RAM_START or above, ends below 4 GiB,
- * and overlaps no other. A file that shrinks later makes reads fail, not worse.
+ * and overlaps no other. A large one was copied to memory of our own, which VMs
+ * map copy-on-write: whoever cuts or rewrites the file later does nothing to them.
  */
 #include "denali/image_private.h"
 
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,11 +26,11 @@
 /* From this size on whole pages are mapped from the file instead of copied. */
 #define MAP_MIN_BYTES (64 * KIB)
 
-int image_read(const struct image *image, uint64_t offset, void *dst, size_t len)
+static int read_fd(int fd, uint64_t offset, void *dst, size_t len)
 {
     uint8_t *to = dst;
     while (len) {
-        ssize_t n = pread(image->fd, to, len, (off_t)offset);
+        ssize_t n = pread(fd, to, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -38,6 +40,11 @@ int image_read(const struct image *image, uint64_t offset, void *dst, size_t len
         len -= (size_t)n;
     }
     return 0;
+}
+
+int image_read(const struct image *image, uint64_t offset, void *dst, size_t len)
+{
+    return read_fd(image->fd, offset, dst, len);
 }
 
 static int open_file(struct image *image, struct why *why)
@@ -195,6 +202,43 @@ static int check_entry(const struct image *image, struct why *why)
     return why_fail(why, -ENOEXEC, "%s starts at 0x%x, outside its segments", image->path, entry);
 }
 
+/* Whole pages of it are mapped instead of copied for each VM. */
+static bool is_mapped(const struct image_segment *seg)
+{
+    return seg->address % PAGE_SIZE == seg->offset % PAGE_SIZE && seg->file_bytes >= MAP_MIN_BYTES;
+}
+
+static int freeze_segment(const struct image *image, const struct image_segment *seg)
+{
+    off_t from = (off_t)seg->offset;
+    uint64_t end = seg->offset + seg->file_bytes;
+    if (lseek(image->frozen, from, SEEK_SET) < 0)
+        return -errno;
+    while ((uint64_t)from < end) {
+        ssize_t n = sendfile(image->frozen, image->fd, &from, end - (uint64_t)from);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -ENOEXEC;
+    }
+    return 0;
+}
+
+/* Copies the segments, once for all VMs, if there is one that they map. */
+static int freeze(struct image *image, struct why *why)
+{
+    bool wanted = false;
+    for (unsigned i = 0; i < image->segments; i++)
+        wanted |= is_mapped(&image->segment[i]);
+    if (!wanted)
+        return 0;
+    image->frozen = host_memobj_create("denali-image", image->file_bytes);
+    int err = image->frozen < 0 ? image->frozen : 0;
+    for (unsigned i = 0; !err && i < image->segments; i++)
+        err = freeze_segment(image, &image->segment[i]);
+    return err ? why_fail(why, err, "cannot read %s: %s", image->path, strerror(-err)) : 0;
+}
+
 static int read_program_headers(struct image *image, struct why *why)
 {
     Elf32_Phdr table[IMAGE_MAX_SEGMENTS];
@@ -215,7 +259,9 @@ static int read_program_headers(struct image *image, struct why *why)
         if (table[i].p_type == PT_LOAD)
             err = add_segment(image, &table[i], why);
     }
-    return err ? err : check_entry(image, why);
+    if (!err)
+        err = check_entry(image, why);
+    return err ? err : freeze(image, why);
 }
 
 int image_open(const char *path, struct image **out, struct why *why)
@@ -223,7 +269,7 @@ int image_open(const char *path, struct image **out, struct why *why)
     struct image *image = calloc(1, sizeof(*image));
     if (!image)
         return why_fail(why, -ENOMEM, "no memory for an image");
-    image->fd = -1;
+    image->fd = image->frozen = -1;
     image->path = strdup(path);
 
     int err = image->path ? open_file(image, why) : why_fail(why, -ENOMEM, "no memory");
@@ -245,6 +291,8 @@ void image_close(struct image *image)
         return;
     if (image->fd >= 0)
         close(image->fd);
+    if (image->frozen >= 0)
+        close(image->frozen);
     image_symbols_free(&image->symbols);
     free(image->path);
     free(image);
@@ -286,13 +334,14 @@ uint64_t image_end(const struct image *image)
     return end;
 }
 
-static int copy_part(const struct image *image, struct ram *ram, uint64_t address, uint64_t offset,
+/* `len` bytes of a segment from `skip` on, from the file or its copy. */
+static int copy_part(int fd, struct ram *ram, const struct image_segment *seg, uint64_t skip,
                      uint64_t len)
 {
     if (!len)
         return 0;
-    void *to = ram_span_write(ram, address, len);
-    return to ? image_read(image, offset, to, len) : -EFAULT;
+    void *to = ram_span_write(ram, seg->address + skip, len);
+    return to ? read_fd(fd, seg->offset + skip, to, len) : -EFAULT;
 }
 
 /*
@@ -303,17 +352,17 @@ static int load_segment(const struct image *image, struct ram *ram, const struct
 {
     uint64_t first = (seg->address + (uint64_t)PAGE_MASK) & ~(uint64_t)PAGE_MASK;
     uint64_t end = ((uint64_t)seg->address + seg->file_bytes) & ~(uint64_t)PAGE_MASK;
-    bool agree = seg->address % PAGE_SIZE == seg->offset % PAGE_SIZE;
-    if (!agree || seg->file_bytes < MAP_MIN_BYTES)
-        return copy_part(image, ram, seg->address, seg->offset, seg->file_bytes);
+    uint64_t head = first - seg->address, tail = end - seg->address;
+    if (!is_mapped(seg))
+        return copy_part(image->frozen < 0 ? image->fd : image->frozen, ram, seg, 0,
+                         seg->file_bytes);
 
-    int err = host_map_fd(ram_base(ram) + first, end - first, HOST_R | HOST_W, image->fd,
-                          seg->offset + (first - seg->address), false);
+    int err = host_map_fd(ram_base(ram) + first, end - first, HOST_R | HOST_W, image->frozen,
+                          seg->offset + head, false);
     if (!err)
-        err = copy_part(image, ram, seg->address, seg->offset, first - seg->address);
+        err = copy_part(image->frozen, ram, seg, 0, head);
     if (!err)
-        err = copy_part(image, ram, end, seg->offset + (end - seg->address),
-                        seg->address + (uint64_t)seg->file_bytes - end);
+        err = copy_part(image->frozen, ram, seg, tail, seg->file_bytes - tail);
     return err;
 }
 

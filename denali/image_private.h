@@ -25,6 +25,7 @@ struct image_symbols {
 struct image {
     char *path;
     int fd;
+    int frozen; /* a copy of the segments that nobody else can change, at their offsets; -1: none */
     uint64_t file_bytes;
     uint64_t key;
     enum image_kind kind;

@@ -11,6 +11,7 @@ static const struct emit_op op_group5_word = {.opcode = 0xff, .legacy = 0x66};
 static const struct emit_op op_load_byte = {.opcode = 0x8a};
 static const struct emit_op op_store_byte = {.opcode = 0x88};
 static const struct emit_op op_load_word = {.opcode = 0x8b, .legacy = 0x66};
+static const struct emit_op op_load_zero = {.map = ISA_MAP_0F, .opcode = 0xb7};
 static const struct emit_op op_lea_word = {.opcode = 0x8d, .legacy = 0x66};
 
 static void store(struct rewrite *r, const struct emit_mem *at, unsigned reg, unsigned bytes)
@@ -23,8 +24,8 @@ static void store(struct rewrite *r, const struct emit_mem *at, unsigned reg, un
 
 static void load(struct rewrite *r, unsigned reg, const struct emit_mem *at, unsigned bytes)
 {
-    if (bytes == 2)
-        emit_op_mem(&r->emit, &op_load_word, reg, at);
+    if (bytes == 2) /* r8 is written whole: its upper part is the host's */
+        emit_op_mem(&r->emit, reg == EMIT_R8 ? &op_load_zero : &op_load_word, reg, at);
     else
         emit_load32(&r->emit, reg, at);
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The instruction tests and the fuzzer; their oracle is a 32-bit process on this CPU.
+# The instruction tests and the fuzzer; their oracle is a 32-bit process on this CPU. Capstone
+# tells what a difference is about.
+ifneq ($(capstone_libs),)
 insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form frame gen machine options program runner_engine runner_native runner_shared value)
 insn_programs = tests/insn tests/accept tests/flagsets insn/fuzz
 all_objs += $(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs)))
@@ -15,6 +17,8 @@ endef
 $(foreach p,$(insn_programs),$(eval $(call insn_rule,$(p))))
 fuzz_quick = insn/fuzz --runners interp,dbt,slices,tight $(FUZZ_ARGS) && \
 	insn/fuzz --runners interp,shared --count 100000 $(FUZZ_ARGS)
+
+endif
 
 ifneq ($(guest_static),)
 tests: insn/native32

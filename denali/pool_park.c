@@ -2,12 +2,12 @@
 /*
  * Between a window and bytes. What a VM has of its own is its declared state,
  * access rights that differ from the snapshot's, and the pages that it wrote.
- * Of these, pages equal to the snapshot's are left out; the others go as the
- * exclusive-or with it, which is mostly zeroes, through zlib.
+ * Of these, pages equal to the snapshot's are left out; of the others the lines
+ * of 64 bytes that differ go, as the exclusive-or with it, through zlib.
  *
  *     u32 state length, state
  *     u32 runs of rights, or ALL_AS_SNAPSHOT; each u32 page, u32 pages, u32 rights
- *     u32 pages, each u32 number; then the pages
+ *     u32 pages, each u32 number; then for each page u64 which lines, and these lines
  *
  * The bytes never leave the process, so they are trusted.
  */
@@ -21,6 +21,8 @@
 
 #define ALL_AS_SNAPSHOT UINT32_MAX
 #define LEVEL 1
+#define LINE 64u
+#define PAGE_MOST (PAGE_SIZE + 8u + LINE)
 
 /* The NIC of a window: its owner's port. */
 
@@ -93,8 +95,7 @@ int slot_create(struct pool *pool, struct slot **out, struct why *why)
         return why_fail(why, -ENOMEM, "no memory");
     slot->pool = pool;
     slot->net.ops = &net_ops;
-    slot->changed = malloc(bits_bytes(pool));
-    int err = slot->changed ? make_vm(slot, why) : why_fail(why, -ENOMEM, "no memory");
+    int err = make_vm(slot, why);
     if (err) {
         slot_destroy(slot);
         return err;
@@ -109,7 +110,6 @@ void slot_destroy(struct slot *slot)
     if (!slot)
         return;
     vm_destroy(slot->vm);
-    free(slot->changed);
     free(slot);
 }
 
@@ -127,10 +127,14 @@ static int reserve(struct scratch *s, size_t need)
     return 0;
 }
 
-static int prepare(struct scratch *s)
+static int prepare(struct scratch *s, const struct pool *pool)
 {
     if (s->ready)
         return 0;
+    if (!s->changed)
+        s->changed = malloc(bits_bytes(pool));
+    if (!s->changed)
+        return -ENOMEM;
     if (deflateInit(&s->deflate, LEVEL) != Z_OK)
         return -ENOMEM;
     if (inflateInit(&s->inflate) != Z_OK) {
@@ -147,6 +151,7 @@ void scratch_fini(struct scratch *s)
         deflateEnd(&s->deflate);
         inflateEnd(&s->inflate);
     }
+    free(s->changed);
     free(s->raw);
 }
 
@@ -198,15 +203,49 @@ static size_t put_rights(struct slot *slot, struct scratch *s, size_t at, int *e
     return at;
 }
 
-static void xor_page(uint8_t *out, const uint8_t *a, const uint8_t *b)
+/* out = a ^ b, 64 bytes; whether it is not zero. */
+static bool xor_line(uint8_t *out, const uint8_t *a, const uint8_t *b)
 {
-    for (unsigned i = 0; i < PAGE_SIZE; i += 8) {
+    uint64_t any = 0;
+    for (unsigned i = 0; i < LINE; i += 8) {
         uint64_t x, y;
         memcpy(&x, a + i, 8);
         memcpy(&y, b + i, 8);
         x ^= y;
+        any |= x;
         memcpy(out + i, &x, 8);
     }
+    return any != 0;
+}
+
+/* The lines of a page that differ, behind a mask that says which; how far they reach. */
+static size_t put_page(uint8_t *raw, size_t at, const uint8_t *bytes, const uint8_t *origin)
+{
+    uint64_t mask = 0;
+    size_t mask_at = at;
+    at += sizeof(mask);
+    for (unsigned i = 0; i < PAGE_SIZE / LINE; i++) {
+        if (xor_line(raw + at, bytes + i * LINE, origin + i * LINE)) {
+            mask |= (uint64_t)1 << i;
+            at += LINE;
+        }
+    }
+    memcpy(raw + mask_at, &mask, sizeof(mask));
+    return at;
+}
+
+static const uint8_t *take_page(uint8_t *page, const uint8_t *at)
+{
+    uint64_t mask;
+    memcpy(&mask, at, sizeof(mask));
+    at += sizeof(mask);
+    for (unsigned i = 0; mask; i++, mask >>= 1) {
+        if (mask & 1) {
+            xor_line(page + i * LINE, page + i * LINE, at);
+            at += LINE;
+        }
+    }
+    return at;
 }
 
 /* All rights for the whole RAM. */
@@ -233,11 +272,11 @@ static size_t put_page_numbers(struct slot *slot, struct scratch *s, size_t at, 
     size_t count_at = at;
     at += 4;
     for (uint32_t page = 0; page < pages; page++) {
-        if (!slot->changed[page >> 3]) {
+        if (!s->changed[page >> 3]) {
             page |= 7;
             continue;
         }
-        if (!(slot->changed[page >> 3] >> (page & 7) & 1))
+        if (!(s->changed[page >> 3] >> (page & 7) & 1))
             continue;
         size_t offset = (size_t)page << PAGE_BITS;
         const uint8_t *bytes = peek(slot, offset, copy, err);
@@ -257,13 +296,13 @@ static size_t put_pages(struct slot *slot, struct scratch *s, size_t numbers, si
     const struct ram_source *source = snapshot_source(slot->pool->config.snapshot);
     size_t count = (at - numbers) / 4;
     uint8_t copy[PAGE_SIZE];
-    *err = reserve(s, at + count * PAGE_SIZE);
-    for (size_t i = 0; !*err && i < count; i++, at += PAGE_SIZE) {
+    *err = reserve(s, at + count * PAGE_MOST);
+    for (size_t i = 0; !*err && i < count; i++) {
         const uint8_t *number = s->raw + numbers + 4 * i;
         size_t offset = (size_t)get32(&number) << PAGE_BITS;
         const uint8_t *bytes = peek(slot, offset, copy, err);
         if (!*err)
-            xor_page(s->raw + at, bytes, source->bytes + offset);
+            at = put_page(s->raw, at, bytes, source->bytes + offset);
     }
     return at;
 }
@@ -271,8 +310,8 @@ static size_t put_pages(struct slot *slot, struct scratch *s, size_t numbers, si
 /* The raw bytes in `scratch`; their length, and how many pages they hold. */
 static size_t put_all(struct slot *slot, struct scratch *s, size_t *pages, int *err)
 {
-    memset(slot->changed, 0, bits_bytes(slot->pool));
-    *err = ram_find_changed(vm_ram(slot->vm), slot->changed);
+    memset(s->changed, 0, bits_bytes(slot->pool));
+    *err = ram_find_changed(vm_ram(slot->vm), s->changed);
     size_t at = *err ? 0 : put_state(slot, s, err);
     if (!*err)
         at = put_rights(slot, s, at, err);
@@ -307,10 +346,10 @@ static struct pool_bytes *compress_raw(struct scratch *s, size_t len)
     return bytes;
 }
 
-static int reset_window(struct slot *slot)
+static int reset_window(struct slot *slot, const struct scratch *s)
 {
     struct ram *ram = vm_ram(slot->vm);
-    int err = ram_reset(ram, slot->changed);
+    int err = ram_reset(ram, s->changed);
     if (err || ram_access_changes(ram) == slot->access_changes)
         return err;
     err = open_rights(slot);
@@ -322,14 +361,14 @@ static int reset_window(struct slot *slot)
 
 int slot_park(struct slot *slot, struct scratch *s)
 {
-    int err = prepare(s);
+    int err = prepare(s, slot->pool);
     size_t pages = 0;
     size_t len = err ? 0 : put_all(slot, s, &pages, &err);
     struct pool_bytes *bytes = err ? NULL : compress_raw(s, len);
     if (!err && !bytes)
         err = -ENOMEM;
     if (!err)
-        err = reset_window(slot);
+        err = reset_window(slot, s);
     if (err) {
         free(bytes);
         return err;
@@ -358,11 +397,11 @@ static int take_pages(struct ram *ram, const uint8_t *at)
 {
     uint32_t count = get32(&at);
     const uint8_t *page = at + (size_t)count * 4;
-    for (uint32_t i = 0; i < count; i++, page += PAGE_SIZE) {
+    for (uint32_t i = 0; i < count; i++) {
         uint8_t *to = ram_span_write(ram, (gpa_t)get32(&at) << PAGE_BITS, PAGE_SIZE);
         if (!to)
             return -ENOMEM;
-        xor_page(to, to, page);
+        page = take_page(to, page);
     }
     return 0;
 }
@@ -411,7 +450,7 @@ static int take_memory(struct slot *slot, const uint8_t *at)
 
 static int wake_parked(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
-    int err = prepare(s);
+    int err = prepare(s, slot->pool);
     if (!err)
         err = inflate_raw(s, vm->bytes);
     if (err)

@@ -42,6 +42,7 @@ struct pool_vm {
     uint32_t arrived;            /* posted; goes to the VM when it runs */
     uint32_t id;
     uint8_t state; /* enum pool_state */
+    bool called;   /* from the line: it is its turn */
 };
 
 /* A window with a VM in it, whoever's it is at the moment. */
@@ -52,13 +53,13 @@ struct slot {
     struct vm *vm;
     struct pool_vm *owner;
     uint64_t access_changes; /* of the RAM, when its rights were the snapshot's */
-    uint8_t *changed;        /* bit by page, of the last park */
 };
 
 /* Room that a worker parks and wakes with. */
 struct scratch {
     z_stream deflate, inflate;
     bool ready;
+    uint8_t *changed; /* bit by page */
     uint8_t *raw;
     size_t raw_room;
 };

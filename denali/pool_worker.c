@@ -88,16 +88,20 @@ static struct slot *find_window(struct pool_worker *w)
     return pool_take_window(pool, pool->idle.next, &w->scratch);
 }
 
+/* First come, first served; who was called and found no window keeps its place. */
 static void line_up(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;
     vm->state = POOL_WAITING;
-    vm->node.next = NULL;
-    if (pool->line_first)
-        pool->line_last->next = &vm->node;
-    else
-        pool->line_first = &vm->node;
-    pool->line_last = &vm->node;
+    struct sched_node **at =
+        vm->called || !pool->line_first ? &pool->line_first : &pool->line_last->next;
+    vm->node.next = *at;
+    *at = &vm->node;
+    if (!vm->node.next)
+        pool->line_last = &vm->node;
+    vm->called = false;
+    if (pool->timer_target == HOST_FOREVER)
+        host_waker_wake(pool->waker); /* now quanta end */
 }
 
 /* A window can be had now: the first in line tries again. */
@@ -107,7 +111,9 @@ static void call_line(struct pool *pool)
     if (!node)
         return;
     pool->line_first = node->next;
-    pool_make_ready(CONTAINER_OF(node, struct pool_vm, node), SCHED_WOKEN);
+    struct pool_vm *vm = CONTAINER_OF(node, struct pool_vm, node);
+    vm->called = true;
+    pool_make_ready(vm, SCHED_WOKEN);
 }
 
 /* A VM that cannot be put into a window is lost; the window may be half filled. */
@@ -131,11 +137,15 @@ static bool admit(struct pool_worker *w, struct pool_vm *vm)
     if (vm->slot)
         return true;
     vm->state = POOL_PARKING; /* nobody else's business */
-    struct slot *slot = find_window(w);
+    bool turn = vm->called || !pool->line_first;
+    struct slot *slot = turn ? find_window(w) : NULL;
     if (!slot) {
         line_up(vm);
+        if (!turn && pool->idle.next != &pool->idle)
+            call_line(pool);
         return false;
     }
+    vm->called = false;
     pool->counters.parked--;
     pool->counters.parked_bytes -= sizeof(*vm) + held(vm);
     host_lock_leave(&pool->lock);

@@ -95,6 +95,8 @@ static int build_from_snapshot(struct vm *vm, const struct vm_config *config, st
     if (err)
         return why_fail(why, err, "no address space for a VM: %s", strerror(-err));
     vm->regs_addr = find_regs(vm);
+    if (ram_access(vm->ram, vm->regs_addr) != (HOST_R | HOST_W))
+        return why_fail(why, -EINVAL, "the snapshot has no register page");
     if (clock_create(vm->deterministic, &vm->clock))
         return why_fail(why, -ENOMEM, "no memory for a clock");
     err = make_cpu(vm, snapshot_key(s), why);

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MEMORY (144 * MIB) /* programs are linked at 128 MiB */
+#define MEMORY (144 * MIB) /* programs are linked at 128 MiB; one page table holds all */
 #define PATIENCE_NS 20000000000u
 
 void bench_document(char text[BENCH_DOCUMENT_BYTES])

@@ -86,7 +86,7 @@ static int run_bench(int argc, char **argv)
     char path[PATH_MAX];
     struct why why = {""};
     struct bench_options o = {
-        .vms = 1000, .sample = 10000, .max_windows = 4000, .memory_bytes = 4 * GIB, .workers = 2};
+        .vms = 1000, .sample = 10000, .max_windows = 2000, .memory_bytes = 4 * GIB, .workers = 2};
     if (argc < 2 || strcmp(argv[1], "alive"))
         return cli_complain(CLI_FAILED, "say which experiment: alive; see denali help bench");
     const char *wrong = parse(argc - 2, argv + 2, &o);
@@ -114,7 +114,7 @@ const struct cli_verb cli_bench = {
             "      --vms N         how many clones (default 1000)\n"
             "      --sample N      ask at most so many of them (default 10000)\n"
             "      --memory SIZE   for VMs that are not parked (default 4G)\n"
-            "      --windows N     at most so many are not parked (default 4000)\n"
+            "      --windows N     at most so many are not parked (default 2000)\n"
             "      --workers N     threads that run VMs (default 2)\n"
             "      --httpd FILE    another build of guests/httpd\n"
             "      --json          one JSON object on stdout\n"

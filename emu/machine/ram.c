@@ -43,9 +43,23 @@ static int reserve_window(struct ram *ram)
     return 0;
 }
 
+/*
+ * `denied` lies behind the context, in the same mapping: most of it is never
+ * touched, and then costs nothing; from a heap it would be memory that others
+ * have used and that must be cleared.
+ */
+static uint64_t denied_bytes(uint64_t size)
+{
+    return ((size >> PAGE_BITS) + 1 + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
+}
+_Static_assert(RAM_CONTEXT + RAM_WINDOW / PAGE_SIZE + PAGE_SIZE <= RAM_GUARD - RAM_REACH,
+               "out of the guest's reach");
+
 static int commit_window(struct ram *ram, uint64_t size)
 {
-    int err = host_commit(ram_context(ram), RAM_CONTEXT, HOST_R | HOST_W);
+    int err = host_commit(ram_context(ram), RAM_CONTEXT + denied_bytes(size), HOST_R | HOST_W);
+    ram->denied = (uint8_t *)ram_context(ram) + RAM_CONTEXT;
+    ram->view.denied = ram->denied;
     if (!err && size && ram->source)
         err = host_map_fd(ram->view.base, size, HOST_R | HOST_W, ram->source->fd, 0, false);
     else if (!err && size)
@@ -66,13 +80,9 @@ int ram_create_from(uint64_t size, const struct ram_source *source, struct ram *
     if (!ram)
         return -ENOMEM;
 
-    int err = -ENOMEM;
     ram->source = source;
     ram->view.pages = (uint32_t)(size >> PAGE_BITS);
-    ram->denied = calloc(ram->view.pages + 1u, 1);
-    ram->view.denied = ram->denied;
-    if (ram->denied)
-        err = reserve_window(ram);
+    int err = reserve_window(ram);
     if (!err)
         err = commit_window(ram, size);
     if (err) {
@@ -89,7 +99,6 @@ void ram_destroy(struct ram *ram)
         return;
     if (ram->view.base)
         host_release(reservation(ram), RAM_GUARD + RAM_WINDOW + RAM_GUARD);
-    free(ram->denied);
     free(ram);
 }
 

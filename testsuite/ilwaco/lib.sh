@@ -18,7 +18,7 @@ same_program() {
             >"$TMPDIR/out" 2>"$TMPDIR/err"
         status=$?
         [ $status = $native_status ] ||
-            fail "$engine: status $status, native $native_status: $(tail -3 "$TMPDIR/out" "$TMPDIR/err")"
+            fail "$engine: status $status, native $native_status: $(tail -n 3 "$TMPDIR/out"; tail -n 3 "$TMPDIR/err")"
         cmp -s "$TMPDIR/native" "$TMPDIR/out" ||
             fail "$engine: $(diff "$TMPDIR/native" "$TMPDIR/out" | head -20)"
     done

@@ -109,3 +109,15 @@ void pool_free(struct pool *pool, void *object)
     if (!--page->used)
         page_release(pool, page);
 }
+
+uint32_t pool_share(const struct pool *pool, uint32_t wish)
+{
+    uint32_t left = pool->max_pages - pool->pages, most = UINT32_MAX;
+    if (left < pool->max_pages / 8)
+        most = 2000;
+    else if (left < pool->max_pages / 4)
+        most = 8000;
+    else if (left < pool->max_pages / 2)
+        most = 32000;
+    return wish < most ? wish : most;
+}

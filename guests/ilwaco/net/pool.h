@@ -37,6 +37,10 @@ void pool_trim(struct pool *pool);
 void *pool_alloc(struct pool *pool, struct pool_kind *kind);
 void pool_free(struct pool *pool, void *object);
 
+/* What one of many users may hold of `wish` bytes, so that all of them get on when memory is short.
+ */
+uint32_t pool_share(const struct pool *pool, uint32_t wish);
+
 /* Adjacent pages for a datagram that does not fit one frame; NULL at the ceiling. */
 void *pool_pages(struct pool *pool, uint32_t pages);
 void pool_pages_free(struct pool *pool, void *p, uint32_t pages);

@@ -174,7 +174,8 @@ static void detach(struct tcp *t)
     list_remove(&t->conn);
     list_remove(&t->out);
     timers_cancel(&ns->timers, &t->timer);
-    t->resend_at = t->delack_at = t->long_at = t->keep_at = 0;
+    t->resend_at = t->delack_at = t->long_at = t->keep_at = t->starved_at = 0;
+    t->starved = false;
     unsent_drop(t);
 }
 

@@ -72,6 +72,8 @@ struct tcp {
     uint16_t mss; /* the largest segment with options, without the heads */
     uint16_t user_mss;
     bool nodelay, cork, more;
+    bool want_out; /* the program met a full queue: it hears of room */
+    bool starved;  /* ... or the end of memory: it hears of the next try */
 
     /* Congestion and recovery. */
     uint32_t cwnd, ssthresh, acked; /* acked: bytes towards the next step of congestion avoidance */
@@ -114,6 +116,7 @@ struct tcp {
     uint64_t delack_at;
     uint64_t long_at; /* FIN-WAIT-2 of an orphan, TIME-WAIT */
     uint64_t keep_at;
+    uint64_t starved_at;
     uint64_t heard_at, sent_at;
     uint64_t stuck_at; /* the first retransmission of what is still not acknowledged */
 
@@ -167,7 +170,22 @@ static inline uint32_t tcp_data_end(const struct tcp *t)
 static inline uint32_t tcp_window_most(const struct tcp *t)
 {
     uint32_t field = 65535u << t->rcv_scale;
-    return t->sk.rcvbuf < field ? t->sk.rcvbuf : field;
+    uint32_t share = pool_share(&t->sk.ns->pool, t->sk.rcvbuf);
+    return share < field ? share : field;
+}
+
+/* The window that there is room for now. */
+static inline uint32_t tcp_window_room(const struct tcp *t)
+{
+    uint32_t share = pool_share(&t->sk.ns->pool, t->sk.rcvbuf), most = tcp_window_most(t);
+    uint32_t space = share > t->rx.len ? share - t->rx.len : 0;
+    return space < most ? space : most;
+}
+
+/* Bytes that may wait to be sent; a socket takes more when two thirds of it are free. */
+static inline uint32_t tcp_send_limit(const struct tcp *t)
+{
+    return pool_share(&t->sk.ns->pool, t->sk.sndbuf);
 }
 
 static inline uint32_t tcp_ts_now(const struct tcp *t)

@@ -254,15 +254,18 @@ static bool is_duplicate(const struct tcp *t, const struct tcp_segment *seg, uin
 static void sent_drop(struct tcp *t)
 {
     uint32_t done = t->snd_una - t->tx_seq;
-    uint32_t had = t->tx.len;
+    uint32_t limit = tcp_send_limit(t);
     if (done > t->tx.len)
         done = t->tx.len; /* the rest is our FIN */
     stream_drop(&t->sk.ns->chunks, &t->tx, done);
     t->tx_seq += done;
     if (!t->tx.len)
         stream_clear(&t->sk.ns->chunks, &t->tx);
-    if (had >= t->sk.sndbuf / 3 * 2 && t->tx.len < t->sk.sndbuf / 3 * 2)
+    /* The limit moves with the memory, so below its usual value everybody hears of room. */
+    if ((t->want_out || limit < t->sk.sndbuf) && t->tx.len < limit / 3 * 2) {
+        t->want_out = false;
         sock_notify(&t->sk, NET_OUT);
+    }
 }
 
 static void new_ack(struct tcp *t, const struct tcp_segment *seg)

@@ -194,13 +194,12 @@ static uint8_t *syn_options_put(const struct tcp *t, uint8_t *p)
  */
 static uint32_t window_now(const struct tcp *t)
 {
-    uint32_t space = t->sk.rcvbuf > t->rx.len ? t->sk.rcvbuf - t->rx.len : 0;
+    uint32_t most = tcp_window_most(t), step = most / 2 < t->mss ? most / 2 : t->mss;
+    uint32_t space = tcp_window_room(t);
     uint32_t offered = seq_lt(t->rcv_nxt, t->rcv_adv) ? t->rcv_adv - t->rcv_nxt : 0;
-    uint32_t most = tcp_window_most(t);
-    uint32_t step = t->sk.rcvbuf / 2 < t->mss ? t->sk.rcvbuf / 2 : t->mss;
     if (space < offered || space - offered < step)
         space = offered;
-    return space < most ? space : most;
+    return space;
 }
 
 /* ---- writing ---- */

@@ -19,7 +19,7 @@ static unsigned connection_ready(const struct tcp *t)
         events |= NET_RDHUP;
     if (closed || (has_ended(t) && !tcp_may_send(t)))
         events |= NET_HUP;
-    if (t->tx.len < t->sk.sndbuf / 3 * 2 || !tcp_may_send(t))
+    if ((t->tx.len < tcp_send_limit(t) / 3 * 2 && !t->starved) || !tcp_may_send(t))
         events |= NET_OUT;
     return events;
 }
@@ -35,6 +35,8 @@ static unsigned tcp_ready(const struct net_sock *sk)
 }
 
 /* ---- writing ---- */
+
+#define TCP_STARVED (20 * NET_MS)
 
 static int send_state(struct tcp *t)
 {
@@ -64,9 +66,13 @@ static int queue_bytes(struct tcp *t, struct net_io *io, uint32_t n)
     if (done || !err)
         return (int)done;
     stream_cut(&t->sk.ns->chunks, &t->tx);
-    if (err == -ENOMEM)
-        return t->tx.len ? -EAGAIN : -ENOBUFS;
-    return err;
+    if (err != -ENOMEM)
+        return err;
+    /* No acknowledgement may come to tell of room: time does. */
+    t->starved = true;
+    t->starved_at = t->sk.ns->now + TCP_STARVED;
+    tcp_timer_update(t);
+    return -EAGAIN;
 }
 
 static int tcp_send(struct net_sock *sk, struct net_io *io, unsigned flags,
@@ -77,7 +83,9 @@ static int tcp_send(struct net_sock *sk, struct net_io *io, unsigned flags,
     int err = send_state(t);
     if (err || !io->left)
         return err;
-    uint32_t room = sk->sndbuf > t->tx.len ? sk->sndbuf - t->tx.len : 0;
+    uint32_t limit = tcp_send_limit(t);
+    uint32_t room = limit > t->tx.len ? limit - t->tx.len : 0;
+    t->want_out |= io->left >= room / 3;
     if (!room)
         return -EAGAIN;
     int n = queue_bytes(t, io, io->left < room ? (uint32_t)io->left : room);
@@ -92,11 +100,10 @@ static int tcp_send(struct net_sock *sk, struct net_io *io, unsigned flags,
 static void window_opened(struct tcp *t)
 {
     uint32_t most = tcp_window_most(t);
-    uint32_t space = t->rx.len < t->sk.rcvbuf ? t->sk.rcvbuf - t->rx.len : 0;
+    uint32_t space = tcp_window_room(t);
     uint32_t offered = seq_lt(t->rcv_nxt, t->rcv_adv) ? t->rcv_adv - t->rcv_nxt : 0;
     if (!tcp_synchronized(t) || has_ended(t))
         return;
-    space = space < most ? space : most;
     uint32_t gain = space > offered ? space - offered : 0;
     /* Acknowledgements carry small gains. */
     if (gain >= most / 2 || (offered < most / 4 && gain >= 2u * t->rcv_mss))

@@ -18,6 +18,7 @@ void tcp_timer_update(struct tcp *t)
     first = earlier(first, t->delack_at);
     first = earlier(first, t->long_at);
     first = earlier(first, t->keep_at);
+    first = earlier(first, t->starved_at);
     if (first != UINT64_MAX)
         timers_arm_by(&t->sk.ns->timers, &t->timer, first);
 }
@@ -149,6 +150,11 @@ static void tcp_turn(struct net_timer *timer)
     if (t->delack_at && t->delack_at <= now) {
         t->delack_at = 0;
         tcp_ack_now(t);
+    }
+    if (t->starved_at && t->starved_at <= now) {
+        t->starved_at = 0;
+        t->starved = false;
+        sock_notify(&t->sk, NET_OUT);
     }
     if (t->keep_at && t->keep_at <= now) {
         keep_turn(t);

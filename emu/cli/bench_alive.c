@@ -41,6 +41,8 @@ struct alive {
     char document[BENCH_DOCUMENT_BYTES];
     uint32_t asked, answered, wrong;
     uint64_t took_max_ns, took_ns;
+    uint32_t parked_asked, parked_lost;
+    uint64_t parked_took_ns[FIRST_BATCH]; /* ascending */
     double create_s, ask_s, kib_idle, kib_parked;
 };
 
@@ -109,13 +111,14 @@ static void on_answer(void *opaque, uint32_t id, const char *text, size_t len, u
 }
 
 /* Asks `count` VMs, evenly spread over those from `first` to `end`. */
-static int ask(struct alive *a, uint32_t first, uint32_t end, uint32_t count, struct why *why)
+static int ask(struct alive *a, uint32_t first, uint32_t end, uint32_t count, unsigned at_once,
+               struct why *why)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = first + (uint32_t)((uint64_t)(end - first) * i / count);
         a->request[i] = (struct bench_request){ip_of(id), id, "/index.html"};
     }
-    int err = bench_client_ask(a->client, a->request, count, PATIENCE_NS, on_answer, a);
+    int err = bench_client_ask(a->client, a->request, count, at_once, PATIENCE_NS, on_answer, a);
     return err ? why_fail(why, err, "the client failed: %s", strerror(-err)) : 0;
 }
 
@@ -131,25 +134,65 @@ static void settle(struct alive *a, uint32_t idle)
     }
 }
 
+/* Until all are parked: who has just answered may still close its connection. */
+static void park_all(struct alive *a)
+{
+    struct pool_counters c;
+    for (unsigned i = 0; i < 400; i++) {
+        pool_park_idle(a->pool);
+        pool_count(a->pool, &c);
+        if (c.parked + c.ended == c.vms)
+            return;
+        host_poll(NULL, 0, 5000000);
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void on_parked_answer(void *opaque, uint32_t id, const char *text, size_t len,
+                             uint64_t took_ns)
+{
+    struct alive *a = opaque;
+    a->parked_took_ns[a->parked_asked++] = took_ns;
+    if (!is_right(a, id, text, len))
+        a->parked_lost++;
+}
+
+/* The same VMs again, one at a time, all parked: how long a caller waits for one. */
+static int ask_parked(struct alive *a, uint32_t count, struct why *why)
+{
+    for (uint32_t id = 0; id < count; id++)
+        a->request[id] = (struct bench_request){ip_of(id), id, "/index.html"};
+    int err = bench_client_ask(a->client, a->request, count, 1, PATIENCE_NS, on_parked_answer, a);
+    if (err)
+        return why_fail(why, err, "the client failed: %s", strerror(-err));
+    qsort(a->parked_took_ns, a->parked_asked, sizeof(uint64_t), by_size);
+    return 0;
+}
+
 static int first_batch(struct alive *a, uint64_t before_kib, struct why *why)
 {
     uint32_t batch = a->options->vms < FIRST_BATCH ? a->options->vms : FIRST_BATCH;
     if (batch > a->options->max_windows / 2)
         batch = a->options->max_windows / 2;
     /* What one VM makes everybody need (translations, the client) is not the others'. */
-    int err = ask(a, 0, 1, 1, why);
+    int err = ask(a, 0, 1, 1, BENCH_AT_ONCE, why);
     settle(a, 1);
     uint64_t one_kib = own_kib();
     if (!err && batch > 1)
-        err = ask(a, 1, batch, batch - 1, why);
+        err = ask(a, 1, batch, batch - 1, BENCH_AT_ONCE, why);
     if (err || batch < 2)
         return err;
     settle(a, batch);
     double own = (double)before_kib / a->options->vms;
     a->kib_idle = own + (double)(own_kib() - one_kib) / (batch - 1);
-    pool_park_idle(a->pool);
+    park_all(a);
     a->kib_parked = own + (double)((int64_t)own_kib() - (int64_t)one_kib) / (batch - 1);
-    return err;
+    return err ? err : ask_parked(a, batch, why);
 }
 
 static int ask_all(struct alive *a, uint64_t created_kib, struct why *why)
@@ -159,7 +202,7 @@ static int ask_all(struct alive *a, uint64_t created_kib, struct why *why)
     uint32_t done = a->asked;
     uint32_t most = a->options->sample < vms ? a->options->sample : vms;
     if (!err && most > done)
-        err = ask(a, done, vms, most - done, why);
+        err = ask(a, done, vms, most - done, BENCH_AT_ONCE, why);
     return err;
 }
 
@@ -227,6 +270,12 @@ static double mean(uint64_t sum, uint64_t n)
     return n ? (double)sum / (double)n : 0;
 }
 
+static double parked_ms(const struct alive *a, unsigned percent)
+{
+    uint32_t n = a->parked_asked;
+    return n ? (double)a->parked_took_ns[(uint64_t)n * percent / 100] / 1e6 : 0;
+}
+
 static void print(struct alive *a)
 {
     struct pool_counters c;
@@ -236,22 +285,25 @@ static void print(struct alive *a)
     printf(a->options->json
                ? "{\"vms\":%llu,\"asked\":%u,\"answered\":%u,\"wrong\":%u,\"create_s\":%.4f,"
                  "\"kib_per_idle_vm\":%.1f,\"kib_per_parked_vm\":%.1f,\"rss_kib\":%llu,"
+                 "\"parked_p50_ms\":%.3f,\"parked_p99_ms\":%.3f,\"parked_lost\":%u,"
                  "\"ask_s\":%.2f,\"answer_mean_ms\":%.3f,\"answer_max_ms\":%.1f,"
                  "\"wake_mean_us\":%.1f,\"wake_max_us\":%.1f,\"park_mean_us\":%.1f,"
                  "\"changed_pages\":%.1f,\"windows\":%llu,\"parked\":%llu,\"ended\":%llu,"
                  "\"frames_dropped\":%llu,\"frames_forged\":%llu}\n"
                : "%llu VMs alive, %u asked, %u answered, %u wrong; made in %.4f s\n"
                  "memory: %.1f KiB idle, %.1f KiB parked, %llu KiB resident in all\n"
+                 "a parked VM answered in %.3f ms (median), %.3f ms (p99); %u did not\n"
                  "asked in %.2f s; an answer took %.3f ms (longest %.1f)\n"
                  "waking: %.1f us (longest %.1f); parking: %.1f us, %.1f pages changed\n"
                  "%llu windows, %llu parked, %llu ended; %llu frames dropped, %llu forged\n",
            (unsigned long long)(c.vms - c.ended), a->asked, a->answered, a->wrong, a->create_s,
-           a->kib_idle, a->kib_parked, (unsigned long long)status_kib("VmRSS:"), a->ask_s,
-           mean(a->took_ns, a->asked) / 1e6, (double)a->took_max_ns / 1e6,
-           mean(c.wake_ns, c.wakes) / 1e3, (double)c.wake_max_ns / 1e3,
-           mean(c.park_ns, c.parks) / 1e3, mean(c.page_bytes, c.parks) / PAGE_SIZE,
-           (unsigned long long)c.windows, (unsigned long long)c.parked, (unsigned long long)c.ended,
-           (unsigned long long)l.dropped, (unsigned long long)l.forged);
+           a->kib_idle, a->kib_parked, (unsigned long long)status_kib("VmRSS:"), parked_ms(a, 50),
+           parked_ms(a, 99), a->parked_lost, a->ask_s, mean(a->took_ns, a->asked) / 1e6,
+           (double)a->took_max_ns / 1e6, mean(c.wake_ns, c.wakes) / 1e3,
+           (double)c.wake_max_ns / 1e3, mean(c.park_ns, c.parks) / 1e3,
+           mean(c.page_bytes, c.parks) / PAGE_SIZE, (unsigned long long)c.windows,
+           (unsigned long long)c.parked, (unsigned long long)c.ended, (unsigned long long)l.dropped,
+           (unsigned long long)l.forged);
 }
 
 int bench_alive(const struct bench_options *options, struct why *why)
@@ -271,7 +323,7 @@ int bench_alive(const struct bench_options *options, struct why *why)
     if (!err)
         print(a);
     if (!err)
-        err = a->answered != a->asked;
+        err = a->answered != a->asked || a->parked_lost;
     unmake(a);
     free(a);
     return err;

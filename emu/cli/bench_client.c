@@ -17,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECTIONS 16u
 #define STACK_PAGES 8192u
 #define GATEWAY_MASK NET_IP(255, 255, 255, 252)
 #define ETH_LEN 14u
@@ -38,7 +37,7 @@ struct bench_client {
     int waker;
     uint32_t ip;
     bool gateway_asked; /* an ARP request for it waits for its answer */
-    struct call call[CONNECTIONS];
+    struct call call[BENCH_AT_ONCE];
 };
 
 /* The stack's own bugs. */
@@ -280,14 +279,14 @@ static void wait_for_frames(struct bench_client *client)
 }
 
 int bench_client_ask(struct bench_client *client, const struct bench_request *request,
-                     unsigned count, uint64_t patience_ns,
+                     unsigned count, unsigned at_once, uint64_t patience_ns,
                      void (*answer)(void *opaque, uint32_t id, const char *text, size_t len,
                                     uint64_t took_ns),
                      void *opaque)
 {
     unsigned next = 0, done = 0;
     while (done < count) {
-        for (unsigned i = 0; i < CONNECTIONS; i++) {
+        for (unsigned i = 0; i < at_once; i++) {
             struct call *call = &client->call[i];
             bool over = call->sock && step(call, patience_ns);
             if (over) {

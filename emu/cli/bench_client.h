@@ -11,6 +11,7 @@
 struct bench_client;
 
 #define BENCH_ANSWER_MAX 8192
+#define BENCH_AT_ONCE 16
 
 /* -ENOMEM and the like. The port's address is `ip`, in 10.0.0.0/8. */
 MUST_CHECK int bench_client_create(struct lan *lan, uint32_t ip, struct bench_client **out);
@@ -23,12 +24,12 @@ struct bench_request {
 };
 
 /*
- * Asks each, several at a time, and waits until all have answered or had `patience_ns`.
- * `answer` gets the whole answer (head and body), or len 0: there was none; and the time from
- * the connection's start to the answer's end.
+ * Asks each, `at_once` at a time (at most BENCH_AT_ONCE), and waits until all have answered or had
+ * `patience_ns`. `answer` gets the whole answer (head and body), or len 0: there was none; and the
+ * time from the connection's start to the answer's end.
  */
 MUST_CHECK int bench_client_ask(struct bench_client *client, const struct bench_request *request,
-                                unsigned count, uint64_t patience_ns,
+                                unsigned count, unsigned at_once, uint64_t patience_ns,
                                 void (*answer)(void *opaque, uint32_t id, const char *text,
                                                size_t len, uint64_t took_ns),
                                 void *opaque);

@@ -4,7 +4,7 @@
 # timeout: 180
 . "$SRCDIR/testsuite/debian/lib.sh"
 need redis-benchmark redis-cli
-port=$(($$ % 20000 + 40000))
+port=$(($$ % 12000 + 20000))
 denali_pid=
 trap '[ -n "$denali_pid" ] && kill $denali_pid 2>/dev/null' EXIT
 "$DENALI" run --engine "$engine" --root "$root" -p $port:6379 \

@@ -7,7 +7,7 @@
 mkdir -p "$TMPDIR/site"
 dd if=/dev/urandom of="$TMPDIR/site/large" bs=100000 count=50 2>/dev/null
 echo "a page" >"$TMPDIR/site/index.html"
-port=$(($$ % 20000 + 20000))
+port=$(($$ % 12000 + 20000))
 "$root/bin/busybox" httpd -f -p 127.0.0.1:$port -h "$TMPDIR/site" &
 server=$!
 trap 'kill $server 2>/dev/null' EXIT

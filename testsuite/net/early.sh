@@ -9,7 +9,7 @@ done
 mkdir "$TMPDIR/site" && echo page >"$TMPDIR/site/index.html"
 vm=
 trap '[ -n "$vm" ] && kill $vm 2>/dev/null' EXIT
-port=$(($$ % 20000 + 20000))
+port=$(($$ % 12000 + 20000))
 start() {
     port=$((port + 1))
     "$DENALI" run -p $port:$1 --root "$TMPDIR/site" "$BUILD/guests/httpd" >"$TMPDIR/vm" 2>&1 </dev/null &
@@ -19,7 +19,10 @@ end() { kill $vm; wait $vm 2>/dev/null; vm=; }
 
 for try in 1 2 3 4 5; do
     start 80
-    "$BUILD/helpers/fetch" $port / 30 >"$TMPDIR/out" || fail "no answer: $(cat "$TMPDIR/vm")"
+    if ! "$BUILD/helpers/fetch" $port / 10 >"$TMPDIR/out"; then
+        grep -q 'in use' "$TMPDIR/vm" || fail "no answer: $(cat "$TMPDIR/vm")"
+        continue # somebody else has that port
+    fi
     end
     ms=$(sed -n 's/^\([0-9]*\)\.[0-9]* ms from.*/\1/p' "$TMPDIR/out")
     [ "$ms" -lt 5000 ] || fail "the first client waited $ms ms"

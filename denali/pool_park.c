@@ -374,6 +374,7 @@ int slot_park(struct slot *slot, struct scratch *s)
         return err;
     }
     slot->owner->bytes = bytes;
+    slot->held_bytes = pages * PAGE_SIZE;
     __atomic_fetch_add(&slot->pool->counters.page_bytes, pages * PAGE_SIZE, __ATOMIC_RELAXED);
     return 0;
 }

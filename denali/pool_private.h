@@ -53,7 +53,11 @@ struct slot {
     struct vm *vm;
     struct pool_vm *owner;
     uint64_t access_changes; /* of the RAM, when its rights were the snapshot's */
+    uint64_t held_bytes;     /* pages of its own that the VM had when it was last parked */
 };
+
+/* What a window costs beside the pages that its VM changed: page tables, struct vm (measured). */
+#define POOL_WINDOW_COST (80 * KIB)
 
 /* Room that a worker parks and wakes with. */
 struct scratch {

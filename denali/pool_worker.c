@@ -43,6 +43,7 @@ struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct 
     host_lock_enter(&pool->lock);
     pool->counters.park_ns += took;
     if (!err) {
+        gate_learn(&pool->gate, slot->held_bytes + POOL_WINDOW_COST);
         settle_parked(victim);
         return slot;
     }

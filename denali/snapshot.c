@@ -227,6 +227,17 @@ static int read_contents(struct snapshot *s, int fd)
     return crc == s->head.contents_crc ? 0 : -EINVAL;
 }
 
+static int note_rights(struct snapshot *s)
+{
+    int err = 0;
+    for (uint32_t i = 0; !err && i < s->head.rights; i++) {
+        const struct snapshot_run *run = &s->rights[i];
+        err = ram_source_set_access(&s->source, s->head.mem_bytes, (gpa_t)run->page << PAGE_BITS,
+                                    (uint64_t)run->pages * PAGE_SIZE, run->value);
+    }
+    return err;
+}
+
 static int read_body(struct snapshot *s, int fd, struct why *why)
 {
     int err = read_tables(s, fd);
@@ -240,6 +251,8 @@ static int read_body(struct snapshot *s, int fd, struct why *why)
         err = read_contents(s, fd);
     if (!err)
         err = host_protect(s->bytes, s->head.mem_bytes, HOST_R);
+    if (!err)
+        err = note_rights(s);
     s->source.bytes = s->bytes;
     s->source.filled = s->filled;
     if (err == -EINVAL)
@@ -253,7 +266,7 @@ int snapshot_open(const char *path, struct snapshot **out, struct why *why)
     struct snapshot *s = calloc(1, sizeof(*s));
     if (!s)
         return why_fail(why, -ENOMEM, "no memory");
-    s->source.fd = -1;
+    s->source.fd = s->source.rights_fd = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int err = fd < 0 ? why_fail(&reason, -errno, "%s", strerror(errno)) : read_head(s, fd, &reason);
     if (!err)
@@ -276,6 +289,8 @@ void snapshot_close(struct snapshot *s)
         host_release(s->bytes, s->head.mem_bytes);
     if (s->source.fd >= 0)
         close(s->source.fd);
+    if (s->source.rights_fd >= 0)
+        close(s->source.rights_fd);
     free(s->filled);
     free(s->tables);
     free(s->rights);

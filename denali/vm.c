@@ -90,8 +90,6 @@ static int build_from_snapshot(struct vm *vm, const struct vm_config *config, st
     const struct snapshot *s = config->snapshot;
     vm->mem_bytes = snapshot_mem_bytes(s);
     int err = ram_create_from(vm->mem_bytes, snapshot_source(s), &vm->ram);
-    if (!err)
-        err = snapshot_set_rights(s, vm->ram);
     if (err)
         return why_fail(why, err, "no address space for a VM: %s", strerror(-err));
     vm->regs_addr = find_regs(vm);

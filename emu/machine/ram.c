@@ -60,10 +60,37 @@ static int commit_window(struct ram *ram, uint64_t size)
     int err = host_commit(ram_context(ram), RAM_CONTEXT + denied_bytes(size), HOST_R | HOST_W);
     ram->denied = (uint8_t *)ram_context(ram) + RAM_CONTEXT;
     ram->view.denied = ram->denied;
+    if (!err && ram->source && ram->source->rights_fd >= 0)
+        err = host_map_fd(ram->denied, denied_bytes(size), HOST_R | HOST_W, ram->source->rights_fd,
+                          0, false);
     if (!err && size && ram->source)
         err = host_map_fd(ram->view.base, size, HOST_R | HOST_W, ram->source->fd, 0, false);
     else if (!err && size)
         err = host_commit(ram->view.base, size, HOST_R | HOST_W);
+    return err;
+}
+
+static unsigned host_rights(unsigned denied)
+{
+    unsigned prot = (denied & RAM_DENIED_READ) ? HOST_NONE : HOST_R;
+    return (denied & (RAM_DENIED_WRITE | RAM_DENIED_CODE | RAM_DENIED_READ)) ? prot : prot | HOST_W;
+}
+
+/* What the source noted is already in `denied`; now the host hears of it. */
+static int apply_noted_rights(struct ram *ram)
+{
+    int err = 0;
+    for (uint32_t page = 0; !err && page < ram->view.pages;) {
+        unsigned prot = host_rights(ram->denied[page]);
+        uint32_t end = page + 1;
+        while (end < ram->view.pages && host_rights(ram->denied[end]) == prot)
+            end++;
+        if (prot != (HOST_R | HOST_W))
+            err = host_protect(ram->view.base + (uint64_t)page * PAGE_SIZE,
+                               (uint64_t)(end - page) * PAGE_SIZE, prot);
+        ram->borders += end < ram->view.pages;
+        page = end;
+    }
     return err;
 }
 
@@ -85,6 +112,8 @@ int ram_create_from(uint64_t size, const struct ram_source *source, struct ram *
     int err = reserve_window(ram);
     if (!err)
         err = commit_window(ram, size);
+    if (!err && source && source->rights_fd >= 0)
+        err = apply_noted_rights(ram);
     if (err) {
         ram_destroy(ram);
         return err;
@@ -121,12 +150,6 @@ static bool inside(const struct ram *ram, gpa_t gpa, uint64_t len)
 {
     uint64_t size = ram_size(ram);
     return gpa <= size && len <= size - gpa;
-}
-
-static unsigned host_rights(unsigned denied)
-{
-    unsigned prot = (denied & RAM_DENIED_READ) ? HOST_NONE : HOST_R;
-    return (denied & (RAM_DENIED_WRITE | RAM_DENIED_CODE | RAM_DENIED_READ)) ? prot : prot | HOST_W;
 }
 
 /* What page `page` would be denied if `bits` were set on [first, end), code marks kept. */
@@ -167,8 +190,11 @@ static int apply_runs(struct ram *ram, const struct change *c)
         int err = host_protect(ram->view.base + at * PAGE_SIZE, (run - at) * PAGE_SIZE, prot);
         if (err)
             return err;
-        for (; at < run; at++)
-            ram->denied[at] = changed(ram, c, at);
+        for (; at < run; at++) {
+            uint8_t now = changed(ram, c, at);
+            if (ram->denied[at] != now) /* a page of the map may still be the source's */
+                ram->denied[at] = now;
+        }
     }
     return 0;
 }
@@ -250,6 +276,27 @@ static int unmark_range(struct ram *ram, gpa_t gpa, uint64_t len)
             return err;
     }
     return 0;
+}
+
+int ram_source_set_access(struct ram_source *source, uint64_t size, gpa_t gpa, uint64_t len,
+                          unsigned prot)
+{
+    void *map;
+    int err = 0;
+    if (gpa % PAGE_SIZE || len % PAGE_SIZE || gpa > size || len > size - gpa)
+        return -EINVAL;
+    if (source->rights_fd < 0)
+        source->rights_fd = host_memobj_create("denali-rights", denied_bytes(size));
+    if (source->rights_fd < 0)
+        return source->rights_fd;
+    err = host_reserve(denied_bytes(size), PAGE_SIZE, &map);
+    if (err)
+        return err;
+    err = host_map_fd(map, denied_bytes(size), HOST_R | HOST_W, source->rights_fd, 0, true);
+    if (!err)
+        memset((uint8_t *)map + (gpa >> PAGE_BITS), denied_bits(prot), len >> PAGE_BITS);
+    host_release(map, denied_bytes(size));
+    return err;
 }
 
 int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)

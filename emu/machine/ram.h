@@ -69,7 +69,12 @@ struct ram_source {
     int fd;
     const uint8_t *bytes;
     const uint8_t *filled;
+    int rights_fd; /* -1, or what ram_source_set_access noted */
 };
+/* RAM from this source of `size` bytes will begin with these rights; before any is made. The
+ * caller closes rights_fd. */
+MUST_CHECK int ram_source_set_access(struct ram_source *source, uint64_t size, gpa_t gpa,
+                                     uint64_t len, unsigned prot);
 static inline bool ram_source_filled(const struct ram_source *source, uint32_t page)
 {
     return source->filled[page >> 3] >> (page & 7) & 1;

@@ -115,6 +115,7 @@ static void dbt_counters(const struct engine *engine, struct engine_counters *ou
     struct dbt *dbt = CONTAINER_OF((struct engine *)(uintptr_t)engine, struct dbt, engine);
     host_lock_enter(&dbt->lock);
     *out = dbt->retired;
+    out->counted = dbt->options.count;
     for (const struct image *image = dbt->images; image; image = image->next)
         add_image(out, image);
     host_lock_leave(&dbt->lock);

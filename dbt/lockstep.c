@@ -382,6 +382,7 @@ static void lockstep_counters(const struct engine *engine, struct engine_counter
 {
     const struct lockstep *ls = CONTAINER_OF(engine, const struct lockstep, engine);
     ls->subject->ops->counters(ls->subject, out);
+    out->counted = true; /* stretches are exact budgets */
 }
 
 static void lockstep_engine_report(struct engine *engine, struct cpu *cpu, void *out)

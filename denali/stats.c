@@ -4,7 +4,6 @@
 #include "denali/vm_private.h"
 
 #include <stdio.h>
-#include <string.h>
 
 typedef unsigned long long ull;
 
@@ -93,12 +92,13 @@ void vm_print_stats(struct vm *vm, void *file, bool json)
 {
     FILE *out = file;
     const struct vm_counters *c = &vm->counters;
+    struct engine_counters engine;
+    vm->engine->ops->counters(vm->engine, &engine);
+    unsigned first = !engine.counted; /* a number that is not exact is left out */
     const struct pair pair[] = {
         {"instructions", vm->cpu->icount}, {"idles", c->idles},      {"upcalls", c->upcalls},
         {"faults_delivered", c->faults},   {"boot_ns", vm->boot_ns},
     };
-    /* The translator counts only where time depends on it; a wrong number is left out. */
-    unsigned first = !vm->deterministic && !strcmp(vm->cpu->engine->ops->name, "dbt");
     uint64_t ns = clock_now_ns(vm->clock);
     fprintf(out,
             json ? "{\"time_ns\":%llu,\"mem_bytes\":%llu," : "denali: %llu ns, %llu bytes of RAM, ",

@@ -39,6 +39,7 @@ struct engine_counters {
     uint64_t smc;         /* translations dropped because of a write */
     uint64_t evictions;
     uint64_t signals; /* host faults taken */
+    bool counted;     /* cpu->icount is exact: every instruction was counted */
 };
 
 struct engine_ops {

@@ -163,7 +163,7 @@ static void interp_stop(struct engine *engine, struct cpu *cpu)
 static void interp_counters(const struct engine *engine, struct engine_counters *out)
 {
     const struct interp *interp = CONTAINER_OF(engine, const struct interp, engine);
-    *out = (struct engine_counters){.exits = interp->exits};
+    *out = (struct engine_counters){.exits = interp->exits, .counted = true};
 }
 
 static void interp_report(struct engine *engine, struct cpu *cpu, void *out)

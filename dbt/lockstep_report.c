@@ -12,11 +12,11 @@
 static const char *exit_name(enum engine_exit exit)
 {
     static const char *const names[ENGINE_EXITS] = {
-        [ENGINE_EXIT_BUDGET] = "budget",       [ENGINE_EXIT_HALT] = "halt",
-        [ENGINE_EXIT_HYPERCALL] = "hypercall", [ENGINE_EXIT_PORT] = "port",
-        [ENGINE_EXIT_FAULT] = "fault",         [ENGINE_EXIT_BREAKPOINT] = "breakpoint",
-        [ENGINE_EXIT_STOP] = "stop",           [ENGINE_EXIT_DIVERGED] = "diverged",
-        [ENGINE_EXIT_REJECTED] = "rejected",
+        [ENGINE_EXIT_BUDGET] = "budget",         [ENGINE_EXIT_HALT] = "halt",
+        [ENGINE_EXIT_HYPERCALL] = "hypercall",   [ENGINE_EXIT_PORT] = "port",
+        [ENGINE_EXIT_FAULT] = "fault",           [ENGINE_EXIT_BREAKPOINT] = "breakpoint",
+        [ENGINE_EXIT_WATCHPOINT] = "watchpoint", [ENGINE_EXIT_STOP] = "stop",
+        [ENGINE_EXIT_DIVERGED] = "diverged",     [ENGINE_EXIT_REJECTED] = "rejected",
     };
     return exit < ENGINE_EXITS ? names[exit] : "unknown";
 }

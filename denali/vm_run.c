@@ -47,6 +47,8 @@ static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
         return VM_STOPPED;
     case ENGINE_EXIT_BREAKPOINT:
         return VM_BREAKPOINT;
+    case ENGINE_EXIT_WATCHPOINT:
+        return VM_WATCHPOINT;
     case ENGINE_EXIT_DIVERGED:
         vm_end_with(vm, VM_END_DIVERGED);
         return CONTINUE;

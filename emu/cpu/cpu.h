@@ -153,6 +153,7 @@ struct cpu {
     struct engine *engine;           /* the engine that runs it */
     void *engine_state;              /* the engine's own, per processor */
     struct cpu_write_log *write_log; /* NULL, or what the interpreter tells of every write */
+    struct cpu_debug *debug;         /* NULL, or debug.h's */
     uint32_t code_page;              /* the interpreter's: page of the running block, */
     uint32_t code_written;           /* and whether an instruction has written to it */
     uint64_t (*read_tsc)(void *opaque);

@@ -18,6 +18,7 @@ enum engine_exit {
     ENGINE_EXIT_PORT,       /* IN or OUT: cpu->exit.port... */
     ENGINE_EXIT_FAULT,      /* cpu->fault; eip and all registers as before the instruction */
     ENGINE_EXIT_BREAKPOINT, /* a breakpoint at eip, not yet executed */
+    ENGINE_EXIT_WATCHPOINT, /* the last instruction touched a watched range: cpu->debug->hit */
     ENGINE_EXIT_STOP,       /* engine_stop was called */
     ENGINE_EXIT_DIVERGED,   /* lockstep: the engines differ; engine_report tells where */
     ENGINE_EXIT_REJECTED,   /* the verifier refused a translation; engine_report tells which */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine as the debugger sees it, of whatever kind: a struct of function
+ * pointers that is handed down to emu/debug by whoever owns the machine. Front
+ * ends (monitor, gdb) and the loop know nothing else.
+ *
+ * Everything here is called from the loop's thread while the machine stands,
+ * except target->ops->stop, which is for any thread and for signal handlers.
+ *
+ * Registers are those of cpu(): read and written in place. After writing eip,
+ * eflags or memory the machine simply goes on from there.
+ */
+#ifndef DENALI_DEBUG_TARGET_H
+#define DENALI_DEBUG_TARGET_H
+
+#include "emu/base/why.h"
+#include "emu/cpu/debug.h"
+#include "emu/cpu/engine.h"
+#include "emu/machine/state.h"
+
+#include <poll.h>
+
+struct target;
+
+enum target_space { TARGET_LINEAR, TARGET_PHYSICAL };
+
+/* What run_slice came back for. */
+enum target_slice {
+    TARGET_RAN,     /* the budget is used up, or somebody called stop: it would go on */
+    TARGET_IDLE,    /* nothing to do until wait->ns are over or a descriptor is ready */
+    TARGET_STOPPED, /* *stop tells why; its registers are those at the stop */
+    TARGET_ENDED,   /* *stop tells how; it will not run any more, but can be looked at */
+};
+
+enum target_stop_kind {
+    TARGET_STOP_NONE,
+    TARGET_STOP_START,      /* has not run yet */
+    TARGET_STOP_STEP,       /* as many instructions as were asked for are done (the loop's) */
+    TARGET_STOP_ASKED,      /* a person wanted it: Ctrl-C (the loop's) */
+    TARGET_STOP_BREAKPOINT, /* at eip, not executed */
+    TARGET_STOP_WATCHPOINT, /* hit; eip is after the instruction, or the upcall that followed */
+    TARGET_STOP_FAULT,      /* caught: `fault` at eip, not delivered yet */
+    TARGET_STOP_INTERRUPT, /* caught: `number` = delivered interrupts; eip is the handler's first */
+    TARGET_STOP_HYPERCALL, /* caught: virtual instruction `number` before eip, not done yet */
+    TARGET_STOP_PORT,      /* caught: port `number`, `write`, not done yet */
+    TARGET_STOP_EXITED,    /* ended: by itself with `status` */
+    TARGET_STOP_DIED,      /* ended: `text` tells of what; `fault` if has_fault */
+    TARGET_STOP_HISTORY,   /* backwards: here the history begins; forwards in it: here it ends */
+    TARGET_STOP_KINDS
+};
+
+struct target_stop {
+    enum target_stop_kind kind;
+    uint32_t eip;    /* where it stands, linear */
+    uint64_t icount; /* instructions done; good when the engine counts */
+    struct cpu_watch_hit hit;
+    struct cpu_fault fault;
+    bool has_fault;
+    uint32_t number;
+    bool write;
+    int status;
+    char text[200]; /* one line for people, of DIED and others; may be empty */
+};
+
+/* What of it the machine is to stop for: set by bits in target_ops.catch_events. */
+enum target_catch {
+    TARGET_CATCH_FAULT = 1,
+    TARGET_CATCH_INTERRUPT = 2,
+    TARGET_CATCH_HYPERCALL = 4,
+    TARGET_CATCH_PORT = 8,
+};
+
+#define TARGET_WAIT_FDS 40u
+struct target_wait {
+    uint64_t ns; /* from now; HOST_FOREVER */
+    unsigned count;
+    struct pollfd fd[TARGET_WAIT_FDS];
+};
+
+/* State apart from the processor's that can be shown by its field list. */
+struct target_state {
+    char name[48]; /* "regs", "nic0", "pit" */
+    const struct state_list *list;
+    void *object; /* the live one */
+    bool writable;
+};
+
+/* A thread of the guest's operating system, as its symbols tell. Number 1 is always the processor
+ * as it stands when a target has none to tell of. */
+struct target_thread {
+    uint32_t number; /* from 1 */
+    bool running;    /* its registers are those of the processor */
+    uint32_t gpr[8], eip, eflags;
+    char name[32], state[32];
+};
+
+/*
+ * The past, where it is recorded. icount is the coordinate. All leave the target standing at the
+ * place found, with *stop told; breakpoints, watchpoints and what is caught stay set.
+ * -EINVAL: outside the history.
+ */
+struct target_history_ops {
+    uint64_t (*now)(struct target *target);
+    uint64_t (*first)(struct target *target);
+    uint64_t (*last)(struct target *target);
+    int (*seek)(struct target *target, uint64_t icount, struct target_stop *stop, struct why *why);
+    /* To before the last instruction; to the latest place before here where a breakpoint or
+     * watchpoint would have stopped a run, else to the beginning with TARGET_STOP_HISTORY. */
+    int (*step_back)(struct target *target, struct target_stop *stop, struct why *why);
+    int (*continue_back)(struct target *target, struct target_stop *stop, struct why *why);
+    int (*save)(struct target *target, const char *name, struct why *why);
+    int (*restore)(struct target *target, const char *name, struct target_stop *stop,
+                   struct why *why);
+};
+
+struct target_ops {
+    struct cpu *(*cpu)(struct target *target);
+
+    /* All of it or -EFAULT. What the guest may not access, the debugger may; what does not exist,
+     * nobody. Writing tells the engine; watchpoints do not see it. */
+    int (*read)(struct target *target, enum target_space space, uint64_t addr, void *out,
+                uint64_t len);
+    int (*write)(struct target *target, enum target_space space, uint64_t addr, const void *in,
+                 uint64_t len);
+    /* Bytes of physical memory, from 0; a range beyond may be the bus's. */
+    uint64_t (*memory)(struct target *target);
+
+    /* At most `budget` instructions (ENGINE_UNLIMITED: until something comes up). `wait` is filled
+     * in after IDLE, and as far as descriptors go after RAN. */
+    enum target_slice (*run_slice)(struct target *target, uint64_t budget, struct target_wait *wait,
+                                   struct target_stop *stop);
+    /* After poll() has filled in revents, or after `slept_ns` of an idle wait. */
+    void (*ready)(struct target *target, const struct target_wait *wait, uint64_t slept_ns);
+    /* run_slice returns soon. Any thread, signal handlers. */
+    void (*stop)(struct target *target);
+    void (*kill)(struct target *target);
+    /* NULL: it has a clock of its own that does not mind. Time stands still for the guest between
+     * the two, as far as the machine can do that. */
+    void (*pause)(struct target *target, bool paused);
+
+    void (*catch_events)(struct target *target, unsigned catches);
+
+    /* The n-th group of state; false: there are no more. */
+    bool (*describe)(struct target *target, unsigned n, struct target_state *out);
+    /* NULL, or: */
+    bool (*thread)(struct target *target, unsigned n, struct target_thread *out);
+    void (*counters)(struct target *target, void *out); /* as text, to a FILE * */
+    /* Guest and host code of the block at eip, as text, to a FILE *. */
+    void (*translation)(struct target *target, uint32_t eip, void *out);
+};
+
+/* An ELF file that runs in the target: for gdb's exec-file and for symbols. */
+#define TARGET_FILES 4u
+struct target_file {
+    const char *path; /* absolute */
+    bool kernel;      /* under the program: Ilwaco under a Linux program */
+    uint32_t offset;  /* what is added to its addresses */
+};
+
+/* How it is to run when the loop lets it; see loop.h. */
+enum target_run { TARGET_HALTED, TARGET_RUNS, TARGET_STEPS };
+
+struct target {
+    const struct target_ops *ops;
+    const struct target_history_ops *history; /* NULL: none is kept */
+    const char *name;
+    unsigned id; /* from 1, unique in its loop; gdb's process number */
+    unsigned files;
+    struct target_file file[TARGET_FILES]; /* the program first */
+    struct target_stop stop;               /* the last one */
+
+    /* The loop's. */
+    enum target_run run;
+    uint64_t steps; /* left, while it steps */
+    bool ended, resumed;
+    void *breakpoints; /* emu/debug/breakpoint.h's */
+};
+
+static inline struct cpu *target_cpu(struct target *target)
+{
+    return target->ops->cpu(target);
+}
+
+/* The linear address of the instruction that comes next. */
+static inline uint32_t target_eip(struct target *target)
+{
+    const struct cpu *cpu = target_cpu(target);
+    return cpu->flat ? cpu->eip : cpu->seg[ISA_CS].base + cpu->eip;
+}
+
+#endif

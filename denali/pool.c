@@ -40,11 +40,43 @@ void pool_make_ready(struct pool_vm *vm, enum sched_reason reason)
     pool_timer_cancel(vm);
     vm->state = POOL_READY;
     pool->ready++;
-    pool->config.sched->ops->ready(pool->config.sched, &vm->node, reason);
+    pool->config.sched->ops->ready(pool->config.sched, &vm->node, reason, host_monotonic_ns());
     if (pool->busy < pool->config.workers)
         host_lock_wake(&pool->lock);
     else if (pool->timer_target == HOST_FOREVER)
         host_waker_wake(pool->waker); /* somebody's quantum counts now */
+    if (pool->config.sched->ops->held_until_ns(pool->config.sched) < pool->timer_target)
+        host_waker_wake(pool->waker);
+}
+
+/* Whoever has run longest gives its processor to an urgent VM. */
+static void displace(struct pool *pool)
+{
+    struct pool_worker *longest = NULL;
+    for (unsigned i = 0; i < pool->config.workers; i++) {
+        struct pool_worker *w = &pool->worker[i];
+        if (w->running && !w->displaced && (!longest || w->since_ns < longest->since_ns))
+            longest = w;
+    }
+    if (!longest)
+        return;
+    longest->displaced = true;
+    vm_stop(longest->running->slot->vm);
+}
+
+void pool_wake(struct pool_vm *vm)
+{
+    struct pool *pool = vm->pool;
+    pool_make_ready(vm, pool->config.sync_interrupts ? SCHED_URGENT : SCHED_WOKEN);
+    if (pool->config.sync_interrupts && pool->busy >= pool->config.workers)
+        displace(pool);
+}
+
+static void post_running(struct pool_vm *vm, uint32_t irq)
+{
+    vm->pool->counters.interrupts++;
+    vm->pool->counters.batches++;
+    vm_post(vm->slot->vm, irq);
 }
 
 void pool_post(struct pool_vm *vm, uint32_t irq)
@@ -52,12 +84,29 @@ void pool_post(struct pool_vm *vm, uint32_t irq)
     struct pool *pool = vm->pool;
     host_lock_enter(&pool->lock);
     if (vm->state == POOL_RUNNING)
-        vm_post(vm->slot->vm, irq);
+        post_running(vm, irq);
     else
         vm->arrived |= irq;
     if (vm->state == POOL_IDLE || vm->state == POOL_PARKED)
-        pool_make_ready(vm, SCHED_WOKEN);
+        pool_wake(vm);
     host_lock_leave(&pool->lock);
+}
+
+void pool_set_share(struct pool_vm *vm, unsigned weight, unsigned cap)
+{
+    BUG_ON(weight < 1 || weight > SCHED_MAX_WEIGHT || cap > UINT16_MAX, "a share is in range");
+    host_lock_enter(&vm->pool->lock);
+    vm->node.weight = (uint16_t)weight;
+    vm->node.cap = (uint16_t)cap;
+    host_lock_leave(&vm->pool->lock);
+}
+
+uint64_t pool_ran_ns(struct pool_vm *vm)
+{
+    host_lock_enter(&vm->pool->lock);
+    uint64_t ns = vm->node.ran_ns;
+    host_lock_leave(&vm->pool->lock);
+    return ns;
 }
 
 static void frames_arrived(struct lan_port *port)

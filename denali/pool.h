@@ -35,6 +35,12 @@ struct pool_config {
     unsigned disks;
     struct sched *sched; /* the pool's from now on */
     unsigned workers;
+    /*
+     * An interrupt for a VM that does not run gets it a processor at once, one interrupt an upcall
+     * (the other arm of the paper's experiment). Otherwise it waits for the VM's turn, and all that
+     * came meanwhile are delivered in one batch.
+     */
+    bool sync_interrupts;
     uint64_t memory_bytes; /* for admitted VMs */
     uint32_t max_windows;
     uint64_t seed;
@@ -55,6 +61,12 @@ MUST_CHECK int pool_clone(struct pool *pool, uint32_t id, uint32_t ip, struct po
 /* From any thread: interrupts (enum denali_irq) for the VM. */
 void pool_post(struct pool_vm *vm, uint32_t irq);
 
+/* Its share of the processors: weight against the others' (1 to SCHED_MAX_WEIGHT), and at most so
+ * many percent of one processor (0: no cap). What the policy makes of it is in sched.h. */
+void pool_set_share(struct pool_vm *vm, unsigned weight, unsigned cap);
+/* What it has had. */
+uint64_t pool_ran_ns(struct pool_vm *vm);
+
 /* Parks every VM that is idle now and gives unused windows back to the host, but for one: it
  * keeps the translations. */
 void pool_park_idle(struct pool *pool);
@@ -65,6 +77,11 @@ struct pool_counters {
     uint64_t parked_bytes; /* what parked VMs hold: structs and compressed pages */
     uint64_t page_bytes;   /* of VMs when they were parked last: pages that they had changed */
     uint64_t slices, preempted, failed;
+    uint64_t switches;   /* slices of another VM than the worker's last */
+    uint64_t displaced;  /* VMs that an urgent one took the processor from */
+    uint64_t interrupts; /* frames, timers and the like that VMs were told of */
+    uint64_t batches;    /* slices that began with any, and those that came to a running VM */
+    uint64_t batch_max;
     uint64_t wake_ns, wake_max_ns; /* from window to first instruction, sum and longest */
     uint64_t park_ns;
 };

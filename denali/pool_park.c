@@ -83,8 +83,11 @@ static int make_vm(struct slot *slot, struct why *why)
     for (; n < c->disks && n < DENALI_MAX_DEVICES; n++)
         resource[n] = c->disk[n];
     resource[n++] = (struct vm_resource){.kind = DENALI_DEV_NIC, .net = &slot->net};
-    const struct vm_config config = {
-        .snapshot = c->snapshot, .engine = c->engine, .resource = resource, .resources = n};
+    const struct vm_config config = {.one_by_one = c->sync_interrupts,
+                                     .snapshot = c->snapshot,
+                                     .engine = c->engine,
+                                     .resource = resource,
+                                     .resources = n};
     return vm_create(&config, &slot->vm, why);
 }
 

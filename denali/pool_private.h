@@ -72,7 +72,9 @@ struct pool_worker {
     struct pool *pool;
     struct host_thread thread;
     struct pool_vm *running;
+    const struct pool_vm *last; /* who ran before; not to be looked into */
     uint64_t since_ns;
+    bool displaced; /* the running one makes room for an urgent one */
     struct scratch scratch;
 };
 
@@ -101,6 +103,7 @@ struct pool {
 
 /* pool.c; inside the lock. */
 void pool_make_ready(struct pool_vm *vm, enum sched_reason reason);
+void pool_wake(struct pool_vm *vm); /* it is idle or parked: something happened */
 void pool_idle_add(struct pool_vm *vm);
 void pool_idle_remove(struct pool_vm *vm);
 

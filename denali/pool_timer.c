@@ -8,6 +8,9 @@
 
 #include "emu/base/host.h"
 
+/* How often a held VM is looked at that a free worker has not taken yet. */
+#define MIN_LOOK_NS 100000u
+
 static void place(struct pool *pool, uint32_t index, struct pool_vm *vm)
 {
     pool->timer[index] = vm;
@@ -74,11 +77,29 @@ static void wake_due(struct pool *pool, uint64_t now)
         struct pool_vm *vm = pool->timer[0];
         pool_timer_cancel(vm);
         if (vm->state == POOL_IDLE || vm->state == POOL_PARKED)
-            pool_make_ready(vm, SCHED_WOKEN);
+            pool_wake(vm);
     }
 }
 
-/* Only where somebody else waits is a quantum ever over. When to look again. */
+/* Only where somebody else waits is a quantum ever over, or where there is a cap. */
+static bool may_be_over(const struct pool *pool, const struct pool_vm *vm)
+{
+    return pool->ready || pool->line_first || vm->node.cap;
+}
+
+/* Whose cap held it back, and does no more. When to look again. */
+static uint64_t release_held(struct pool *pool, uint64_t now)
+{
+    uint64_t until = pool->config.sched->ops->held_until_ns(pool->config.sched);
+    if (until > now)
+        return until;
+    if (pool->busy >= pool->config.workers)
+        return HOST_FOREVER; /* a worker that becomes free will see */
+    host_lock_wake(&pool->lock);
+    return now + MIN_LOOK_NS;
+}
+
+/* When to look again. */
 static uint64_t end_quanta(struct pool *pool, uint64_t now)
 {
     uint64_t quantum = pool->config.sched->ops->quantum_ns(pool->config.sched);
@@ -88,7 +109,7 @@ static uint64_t end_quanta(struct pool *pool, uint64_t now)
         if (!w->running)
             continue;
         uint64_t end = w->since_ns + quantum;
-        if (end <= now && (pool->ready || pool->line_first)) {
+        if (end <= now && may_be_over(pool, w->running)) {
             vm_stop(w->running->slot->vm);
             pool->counters.preempted++;
             end = now + quantum;
@@ -110,6 +131,8 @@ void pool_timer_loop(void *opaque)
         uint64_t target = end_quanta(pool, now);
         if (pool->timers && pool->timer[0]->wake_ns < target)
             target = pool->timer[0]->wake_ns;
+        uint64_t held = release_held(pool, now);
+        target = held < target ? held : target;
         pool->timer_target = target;
         host_lock_leave(&pool->lock);
         struct pollfd fd = {.fd = pool->waker, .events = POLLIN};

@@ -181,8 +181,8 @@ static void settle_idle(struct pool_vm *vm, uint64_t wait_ns)
 static void settle_preempted(struct pool_worker *w, struct pool_vm *vm)
 {
     struct pool *pool = w->pool;
-    if (!pool->line_first) {
-        pool_make_ready(vm, SCHED_PREEMPTED);
+    if (w->displaced || !pool->line_first) {
+        pool_make_ready(vm, w->displaced ? SCHED_DISPLACED : SCHED_PREEMPTED);
         return;
     }
     vm->arrived |= DENALI_IRQ_TIMER; /* it is parked, and ready */
@@ -210,24 +210,54 @@ static void settle_ended(struct pool_vm *vm)
     call_line(pool);
 }
 
-/* Inside the lock, left while the VM runs. */
-static void run(struct pool_worker *w, struct pool_vm *vm)
+/* What has come for a VM since it ran last: a frame is one, whatever else has a bit is one. */
+static void deliver_batch(struct pool *pool, struct pool_vm *vm)
+{
+    uint32_t others = vm->arrived & ~(uint32_t)DENALI_IRQ_NIC;
+    uint64_t batch = lan_waits(&vm->port) + (unsigned)__builtin_popcount(others);
+    if (vm->arrived)
+        vm_post(vm->slot->vm, vm->arrived);
+    vm->arrived = 0;
+    pool->counters.interrupts += batch;
+    pool->counters.batches += batch != 0;
+    if (batch > pool->counters.batch_max)
+        pool->counters.batch_max = batch;
+}
+
+static void begin_slice(struct pool_worker *w, struct pool_vm *vm)
 {
     struct pool *pool = w->pool;
     vm->state = POOL_RUNNING;
     w->running = vm;
     w->since_ns = host_monotonic_ns();
-    if (vm->arrived)
-        vm_post(vm->slot->vm, vm->arrived);
-    vm->arrived = 0;
+    w->displaced = false;
+    deliver_batch(pool, vm);
     pool->counters.slices++;
-    if ((pool->ready || pool->line_first) && pool->timer_target == HOST_FOREVER)
+    pool->counters.switches += w->last != vm;
+    w->last = vm;
+    if ((pool->ready || pool->line_first || vm->node.cap) && pool->timer_target == HOST_FOREVER)
         host_waker_wake(pool->waker);
+}
+
+static void end_slice(struct pool_worker *w, struct pool_vm *vm)
+{
+    struct sched *sched = w->pool->config.sched;
+    uint64_t now = host_monotonic_ns();
+    w->running = NULL;
+    w->pool->counters.displaced += w->displaced;
+    sched->ops->ran(sched, &vm->node, now - w->since_ns, now);
+}
+
+/* Inside the lock, left while the VM runs. */
+static void run(struct pool_worker *w, struct pool_vm *vm)
+{
+    struct pool *pool = w->pool;
+    begin_slice(w, vm);
     host_lock_leave(&pool->lock);
     enum vm_slice slice = vm_run(vm->slot->vm, ENGINE_UNLIMITED);
     uint64_t wait = slice == VM_IDLE ? vm_wait_ns(vm->slot->vm) : 0;
     host_lock_enter(&pool->lock);
-    w->running = NULL;
+    end_slice(w, vm);
     if (slice == VM_ENDED)
         settle_ended(vm);
     else if (slice == VM_IDLE)
@@ -243,7 +273,7 @@ void pool_worker_loop(void *opaque)
     struct sched *sched = pool->config.sched;
     host_lock_enter(&pool->lock);
     while (!pool->quit) {
-        struct sched_node *node = sched->ops->next(sched);
+        struct sched_node *node = sched->ops->next(sched, host_monotonic_ns());
         if (!node) {
             host_lock_wait(&pool->lock);
             continue;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Round robin with a boost after idling: two queues. */
+/* Round robin with a boost after idling: two queues, and two that the usual course knows nothing
+ * of, for who is urgent and who had to make room for it. */
 #include "denali/sched.h"
 
 #include <errno.h>
@@ -13,14 +14,14 @@ struct queue {
 
 struct round_robin {
     struct sched sched;
-    struct queue woken, others;
+    struct queue queue[SCHED_DISPLACED + 1]; /* by reason */
     uint64_t quantum_ns;
     unsigned boosts; /* in a row */
 };
 
-static struct round_robin *self(struct sched *sched)
+static struct round_robin *self(const struct sched *sched)
 {
-    return CONTAINER_OF(sched, struct round_robin, sched);
+    return CONTAINER_OF((struct sched *)(uintptr_t)sched, struct round_robin, sched);
 }
 
 static void push(struct queue *q, struct sched_node *node)
@@ -41,23 +42,43 @@ static struct sched_node *pop(struct queue *q)
     return node;
 }
 
-static void rr_ready(struct sched *sched, struct sched_node *node, enum sched_reason reason)
+static void rr_ready(struct sched *sched, struct sched_node *node, enum sched_reason reason,
+                     uint64_t now_ns)
 {
-    struct round_robin *rr = self(sched);
-    push(reason == SCHED_WOKEN ? &rr->woken : &rr->others, node);
+    (void)now_ns;
+    push(&self(sched)->queue[reason], node);
 }
 
-static struct sched_node *rr_next(struct sched *sched)
+static struct sched_node *rr_next(struct sched *sched, uint64_t now_ns)
 {
     struct round_robin *rr = self(sched);
-    bool others = rr->others.first && (!rr->woken.first || rr->boosts >= BOOSTS_IN_A_ROW);
-    rr->boosts = others ? 0 : rr->boosts + 1;
-    return pop(others ? &rr->others : &rr->woken);
+    struct queue *woken = &rr->queue[SCHED_WOKEN], *others = &rr->queue[SCHED_PREEMPTED];
+    struct sched_node *node = pop(&rr->queue[SCHED_URGENT]);
+    (void)now_ns;
+    if (!node)
+        node = pop(&rr->queue[SCHED_DISPLACED]);
+    if (node)
+        return node;
+    bool is_other = others->first && (!woken->first || rr->boosts >= BOOSTS_IN_A_ROW);
+    rr->boosts = is_other ? 0 : rr->boosts + 1;
+    return pop(is_other ? others : woken);
+}
+
+static void rr_ran(struct sched *sched, struct sched_node *node, uint64_t ran_ns, uint64_t now_ns)
+{
+    (void)sched, (void)now_ns;
+    node->ran_ns += ran_ns;
 }
 
 static uint64_t rr_quantum_ns(const struct sched *sched)
 {
-    return CONTAINER_OF((struct sched *)(uintptr_t)sched, struct round_robin, sched)->quantum_ns;
+    return self(sched)->quantum_ns;
+}
+
+static uint64_t rr_held_until_ns(const struct sched *sched)
+{
+    (void)sched;
+    return SCHED_NEVER;
 }
 
 static void rr_destroy(struct sched *sched)
@@ -69,7 +90,9 @@ static const struct sched_ops rr_ops = {
     .name = "round-robin",
     .ready = rr_ready,
     .next = rr_next,
+    .ran = rr_ran,
     .quantum_ns = rr_quantum_ns,
+    .held_until_ns = rr_held_until_ns,
     .destroy = rr_destroy,
 };
 

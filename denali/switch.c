@@ -334,9 +334,9 @@ size_t lan_receive(struct lan_port *port, void *bytes, size_t room)
     return len;
 }
 
-bool lan_waits(const struct lan_port *port)
+uint32_t lan_waits(const struct lan_port *port)
 {
-    return __atomic_load_n(&port->queued, __ATOMIC_SEQ_CST) != 0;
+    return __atomic_load_n(&port->queued, __ATOMIC_SEQ_CST);
 }
 
 void lan_count(const struct lan *lan, struct lan_counters *out)

@@ -56,7 +56,8 @@ bool lan_find(struct lan *lan, uint32_t ip, uint8_t mac[6]);
 void lan_send(struct lan_port *port, const void *frame, size_t len);
 /* The next frame that waits for the port: its bytes, cut to `room`; 0: none. */
 size_t lan_receive(struct lan_port *port, void *frame, size_t room);
-bool lan_waits(const struct lan_port *port);
+/* Frames that wait for it now. */
+uint32_t lan_waits(const struct lan_port *port);
 
 struct lan_counters {
     uint64_t frames, bytes, dropped, forged, flooded;

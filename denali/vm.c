@@ -119,6 +119,7 @@ int vm_create(const struct vm_config *config, struct vm **out, struct why *why)
     vm->hooks = config->hooks;
     vm->hooks_opaque = config->hooks_opaque;
     vm->deterministic = config->deterministic;
+    vm->one_by_one = config->one_by_one;
     vm->next_event_ns = CLOCK_NEVER;
 
     int err = config->snapshot ? build_from_snapshot(vm, config, why) : build(vm, config, why);

@@ -61,6 +61,7 @@ struct vm_config {
     const struct vm_resource *resource;
     unsigned resources;
     struct io_pool *pool; /* NULL: disks are read and written in vm_run */
+    bool one_by_one;      /* each upcall delivers one interrupt, not all that are pending */
     bool deterministic;   /* time counts instructions, 1 ns each; needs an engine that counts */
     uint64_t seed[2];     /* of the guest's random registers */
     const struct vm_hooks *hooks;

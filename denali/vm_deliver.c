@@ -38,14 +38,15 @@ static void enter_handler(struct cpu *cpu, uint32_t entry, uint32_t stack)
     cpu->eflags &= ~(EFLAGS_DF | EFLAGS_TF);
 }
 
-static void upcall(struct vm *vm, uint32_t batch, uint32_t entry)
+static void upcall(struct vm *vm, uint32_t pending, uint32_t entry)
 {
     volatile struct denali_regs *regs = vm_regs_write(vm);
+    uint32_t batch = vm->one_by_one ? pending & -pending : pending;
     if (!regs)
         return;
     save_context(&regs->intr_context, vm->cpu, regs->intr_enabled);
     regs->delivered = batch;
-    regs->pending = 0;
+    regs->pending = pending & ~batch;
     regs->intr_enabled = 0;
     enter_handler(vm->cpu, entry, regs->upcall_stack);
     vm->counters.upcalls++;

@@ -49,7 +49,7 @@ struct vm {
     struct ram *ram;
     struct cpu *cpu;
     struct clock *clock;
-    bool deterministic, attached;
+    bool deterministic, attached, one_by_one;
     uint64_t mem_bytes;
 
     _Atomic uint32_t arrived; /* posted, not yet in the guest's register */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shares by virtual time: who has run least, by weight, is next. `floor_ns` is how
+ * far those who run have come; it never goes back. A node that wakes is put at most
+ * a quantum behind it, so that a long sleep is no credit.
+ *
+ * Caps: a node whose cap lets it run for p percent is free again 100 / p of what it
+ * ran later (`free_ns`); the time may lie a quantum in the past, not more. Until
+ * then it waits among the held.
+ *
+ * Both sets are pairing heaps through the nodes themselves: nothing is allocated, so
+ * nothing fails.
+ */
+#include "denali/sched.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct fair {
+    struct sched sched;
+    struct sched_node *ready; /* by virtual_ns */
+    struct sched_node *held;  /* by free_ns */
+    struct sched_node *urgent, **urgent_end;
+    uint64_t quantum_ns, floor_ns;
+    uint32_t turn;
+};
+
+typedef bool (*before_fn)(const struct sched_node *a, const struct sched_node *b);
+
+static struct fair *self(const struct sched *sched)
+{
+    return CONTAINER_OF((struct sched *)(uintptr_t)sched, struct fair, sched);
+}
+
+/* Heaps. */
+
+static bool is_behind(const struct sched_node *a, const struct sched_node *b)
+{
+    if (a->virtual_ns != b->virtual_ns)
+        return a->virtual_ns < b->virtual_ns;
+    return (int32_t)(a->turn - b->turn) < 0; /* first come, first served */
+}
+
+static bool is_free_sooner(const struct sched_node *a, const struct sched_node *b)
+{
+    return a->free_ns < b->free_ns;
+}
+
+static struct sched_node *meld(struct sched_node *a, struct sched_node *b, before_fn before)
+{
+    if (!a || !b)
+        return a ? a : b;
+    if (before(b, a)) {
+        struct sched_node *t = a;
+        a = b;
+        b = t;
+    }
+    b->next = a->child;
+    a->child = b;
+    return a;
+}
+
+static void insert(struct sched_node **heap, struct sched_node *node, before_fn before)
+{
+    node->next = node->child = NULL;
+    *heap = meld(*heap, node, before);
+}
+
+/* The children of the root in pairs, then the pairs from the last to the first. */
+static struct sched_node *remove_first(struct sched_node **heap, before_fn before)
+{
+    struct sched_node *root = *heap, *at = root->child, *pairs = NULL, *rest = NULL;
+    while (at) {
+        struct sched_node *a = at, *b = a->next;
+        at = b ? b->next : NULL;
+        a->next = NULL;
+        if (b)
+            b->next = NULL;
+        a = meld(a, b, before);
+        a->next = pairs;
+        pairs = a;
+    }
+    while (pairs) {
+        struct sched_node *a = pairs;
+        pairs = a->next;
+        a->next = NULL;
+        rest = meld(rest, a, before);
+    }
+    *heap = rest;
+    return root;
+}
+
+/* The policy. */
+
+static void push_urgent(struct fair *f, struct sched_node *node)
+{
+    node->next = NULL;
+    *f->urgent_end = node;
+    f->urgent_end = &node->next;
+}
+
+static struct sched_node *pop_urgent(struct fair *f)
+{
+    struct sched_node *node = f->urgent;
+    if (node && !(f->urgent = node->next))
+        f->urgent_end = &f->urgent;
+    return node;
+}
+
+static void fair_ready(struct sched *sched, struct sched_node *node, enum sched_reason reason,
+                       uint64_t now_ns)
+{
+    struct fair *f = self(sched);
+    uint64_t least = f->floor_ns > f->quantum_ns ? f->floor_ns - f->quantum_ns : 0;
+    if (node->virtual_ns < least)
+        node->virtual_ns = least;
+    node->turn = f->turn++;
+    if (node->cap && node->free_ns > now_ns)
+        insert(&f->held, node, is_free_sooner);
+    else if (reason == SCHED_URGENT)
+        push_urgent(f, node);
+    else
+        insert(&f->ready, node, is_behind);
+}
+
+static struct sched_node *fair_next(struct sched *sched, uint64_t now_ns)
+{
+    struct fair *f = self(sched);
+    while (f->held && f->held->free_ns <= now_ns)
+        insert(&f->ready, remove_first(&f->held, is_free_sooner), is_behind);
+    if (f->urgent)
+        return pop_urgent(f);
+    if (!f->ready)
+        return NULL;
+    struct sched_node *node = remove_first(&f->ready, is_behind);
+    if (node->virtual_ns > f->floor_ns)
+        f->floor_ns = node->virtual_ns;
+    return node;
+}
+
+static void fair_ran(struct sched *sched, struct sched_node *node, uint64_t ran_ns, uint64_t now_ns)
+{
+    struct fair *f = self(sched);
+    node->ran_ns += ran_ns;
+    node->virtual_ns += ran_ns * SCHED_WEIGHT / (node->weight ? node->weight : SCHED_WEIGHT);
+    if (!node->cap)
+        return;
+    uint64_t oldest = now_ns > f->quantum_ns ? now_ns - f->quantum_ns : 0;
+    if (node->free_ns < oldest)
+        node->free_ns = oldest;
+    node->free_ns += ran_ns * 100 / node->cap;
+}
+
+static uint64_t fair_quantum_ns(const struct sched *sched)
+{
+    return self(sched)->quantum_ns;
+}
+
+static uint64_t fair_held_until_ns(const struct sched *sched)
+{
+    const struct fair *f = self(sched);
+    return f->held ? f->held->free_ns : SCHED_NEVER;
+}
+
+static void fair_destroy(struct sched *sched)
+{
+    free(self(sched));
+}
+
+static const struct sched_ops fair_ops = {
+    .name = "fair",
+    .ready = fair_ready,
+    .next = fair_next,
+    .ran = fair_ran,
+    .quantum_ns = fair_quantum_ns,
+    .held_until_ns = fair_held_until_ns,
+    .destroy = fair_destroy,
+};
+
+int sched_fair(uint64_t quantum_ns, struct sched **out)
+{
+    struct fair *f = calloc(1, sizeof(*f));
+    if (!f)
+        return -ENOMEM;
+    f->sched.ops = &fair_ops;
+    f->quantum_ns = quantum_ns;
+    f->urgent_end = &f->urgent;
+    *out = &f->sched;
+    return 0;
+}

@@ -17,6 +17,7 @@ static const char *exit_name(enum engine_exit exit)
         [ENGINE_EXIT_FAULT] = "fault",           [ENGINE_EXIT_BREAKPOINT] = "breakpoint",
         [ENGINE_EXIT_WATCHPOINT] = "watchpoint", [ENGINE_EXIT_STOP] = "stop",
         [ENGINE_EXIT_DIVERGED] = "diverged",     [ENGINE_EXIT_REJECTED] = "rejected",
+        [ENGINE_EXIT_SHUTDOWN] = "shutdown",
     };
     return exit < ENGINE_EXITS ? names[exit] : "unknown";
 }

@@ -12,7 +12,8 @@ static const char *const exit_names[ENGINE_EXITS] = {
     [ENGINE_EXIT_HYPERCALL] = "hypercall",   [ENGINE_EXIT_PORT] = "port",
     [ENGINE_EXIT_FAULT] = "fault",           [ENGINE_EXIT_STOP] = "stop",
     [ENGINE_EXIT_BREAKPOINT] = "breakpoint", [ENGINE_EXIT_WATCHPOINT] = "watchpoint",
-    [ENGINE_EXIT_DIVERGED] = "diverged",     [ENGINE_EXIT_REJECTED] = "rejected",
+    [ENGINE_EXIT_DIVERGED] = "diverged",     [ENGINE_EXIT_SHUTDOWN] = "shutdown",
+    [ENGINE_EXIT_REJECTED] = "rejected",
 };
 
 static const char *const kinds[] = {"none", "console", "keyboard", "timer", "nic", "disk"};

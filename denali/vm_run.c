@@ -56,6 +56,7 @@ static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
         vm_end_with(vm, VM_END_REJECTED);
         return CONTINUE;
     case ENGINE_EXIT_HALT:
+    case ENGINE_EXIT_SHUTDOWN:
     case ENGINE_EXITS:
         break;
     }

@@ -13,6 +13,8 @@
 
 #include "emu/base/base.h"
 #include "emu/isa/isa.h"
+#include "emu/machine/bus.h"
+#include "emu/machine/irq.h"
 #include "emu/machine/ram.h"
 #include "emu/machine/state.h"
 
@@ -37,7 +39,13 @@ enum cpu_vector {
 };
 
 /* Error code bits of CPU_PF. */
-enum cpu_pf { CPU_PF_PRESENT = 1, CPU_PF_WRITE = 2, CPU_PF_USER = 4, CPU_PF_FETCH = 16 };
+enum cpu_pf {
+    CPU_PF_PRESENT = 1,
+    CPU_PF_WRITE = 2,
+    CPU_PF_USER = 4,
+    CPU_PF_RESERVED = 8,
+    CPU_PF_FETCH = 16
+};
 
 /* A guest's fault is a must-check status; the details are in cpu->fault. */
 enum cpu_status { CPU_OK = 0, CPU_FAULT = 1, CPU_EXIT = 2 /* cpu->exit is filled in */ };
@@ -88,6 +96,41 @@ struct cpu_sys {
     struct cpu_table gdt, idt;
     struct cpu_seg ldt, tr;
     uint64_t efer, sysenter_cs, sysenter_esp, sysenter_eip, tsc_offset, pat;
+    uint64_t pdpte[4]; /* as CR3's load found them, when PAE paging is on */
+    uint64_t apic_base, mtrr_default, mtrr_fixed[11], mtrr_variable[16];
+};
+
+/* What a PC's processor tells its machine, on its thread; each may be NULL. */
+struct cpu_hooks {
+    void *opaque;
+    void (*fpu_error)(void *opaque, bool raised);    /* the line FERR, while CR0.NE is clear */
+    void (*apic_base)(void *opaque, uint64_t value); /* IA32_APIC_BASE was written */
+};
+
+/* Tables of the software TLB (emu/cpu/mmu.h), one for each kind of access. */
+enum mmu_kind { MMU_READ, MMU_WRITE, MMU_EXEC, MMU_KINDS };
+
+/* What holds events off for one instruction. */
+enum cpu_shadow { CPU_SHADOW_STI = 1 /* interrupts */, CPU_SHADOW_SS = 2 /* and #DB, NMI */ };
+
+/* The PC machine's processor apart from registers. */
+struct cpu_pc {
+    struct bus *bus;
+    struct irq_pin *pin; /* interrupts come from here */
+    const struct cpu_hooks *hooks;
+    const struct cpu_model *model;
+    struct mmu *mmu;
+    const uint64_t *tlb[MMU_KINDS]; /* of the current privilege: addends by linear page */
+    uint64_t code_frame;            /* the interpreter's: host page of the running block */
+    uint32_t a20_mask;              /* of physical addresses */
+    uint32_t align_mask;            /* all ones while #AC is armed */
+    uint32_t pending_debug;         /* DR6 bits of the #DB that follows the instruction */
+    uint8_t shadow;                 /* enum cpu_shadow: what the last instruction holds off */
+    uint8_t shadow_now;             /* the same, of the instruction that runs */
+    uint8_t halted;                 /* HLT waits for an interrupt */
+    uint8_t shutdown;               /* a triple fault: only a reset helps */
+    uint8_t nmi_blocked;            /* until the next IRET */
+    uint8_t watching;               /* DR7 enables a breakpoint */
 };
 
 #define CPU_FLAT_NONE UINT32_MAX
@@ -161,6 +204,7 @@ struct cpu {
 
     struct cpu_seg seg[6];
     struct cpu_sys sys;
+    struct cpu_pc pc;
 
     _Alignas(64) struct cpu_fpu fpu;
 
@@ -188,6 +232,26 @@ extern const struct state_list cpu_state_list;
  * and reset MXCSR. Lives as long as `ram`; `flat` is not copied.
  */
 struct cpu *cpu_init_flat(struct ram *ram, const struct cpu_flat *flat);
+
+/* What a PC's processor is made of and wired to. Nothing is copied. */
+struct cpu_config {
+    const char *model; /* emu/cpu/model.h */
+    struct bus *bus;   /* its listener is taken */
+    struct irq_pin *pin;
+    const struct cpu_hooks *hooks; /* or NULL */
+};
+
+/*
+ * Places a PC's processor in the context of the bus's RAM, in the state after
+ * RESET. -ENOMEM; -EINVAL: no such model. Ended by cpu_fini_pc.
+ */
+MUST_CHECK int cpu_init_pc(const struct cpu_config *config, struct cpu **out);
+void cpu_fini_pc(struct cpu *cpu);
+/* RESET, or INIT, which leaves the x87, the MSRs and the caches' state alone. */
+void cpu_reset(struct cpu *cpu);
+void cpu_init_signal(struct cpu *cpu);
+/* To be called after the declared state was loaded: works out everything that follows from it. */
+void cpu_refresh(struct cpu *cpu);
 
 /* CPUID as the guest sees it (one fixed model: i686 with MMX, SSE, SSE2): EAX, EBX, ECX, EDX. */
 void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);

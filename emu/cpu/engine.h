@@ -21,6 +21,7 @@ enum engine_exit {
     ENGINE_EXIT_WATCHPOINT, /* the last instruction touched a watched range: cpu->debug->hit */
     ENGINE_EXIT_STOP,       /* engine_stop was called */
     ENGINE_EXIT_DIVERGED,   /* lockstep: the engines differ; engine_report tells where */
+    ENGINE_EXIT_SHUTDOWN,   /* a triple fault (PC machine); nothing runs before cpu_reset */
     ENGINE_EXIT_REJECTED,   /* the verifier refused a translation; engine_report tells which */
     ENGINE_EXITS
 };

@@ -55,7 +55,7 @@ enum cpu_status interp_fetch(struct cpu *cpu, struct isa_insn *out)
 enum cpu_status interp_execute(struct cpu *cpu, const struct isa_insn *insn)
 {
     uint32_t start = cpu->eip;
-    interp_fn fn = interp_table[insn->row->sem];
+    interp_fn fn = interp_function(cpu, insn);
     if (!fn)
         return cpu_raise(cpu, CPU_UD);
     cpu->eip = start + insn->len;

@@ -23,15 +23,24 @@
 
 typedef enum cpu_status (*interp_fn)(struct cpu *cpu, const struct isa_insn *insn);
 
-/* By enum isa_sem; NULL: not implemented. */
+/* By enum isa_sem; NULL: not implemented. A flat machine's, and a PC's. */
 extern const interp_fn interp_table[ISA_SEMS];
+extern const interp_fn interp_table_pc[ISA_SEMS];
 
 #define IMPL(sem, name) enum cpu_status interp_##name(struct cpu *cpu, const struct isa_insn *insn);
+#include "emu/cpu/interp_flat.def"
 #include "emu/cpu/interp_int.def"
 #include "emu/cpu/interp_mmx.def"
+#include "emu/cpu/interp_pc.def"
 #include "emu/cpu/interp_sse.def"
 #include "emu/cpu/interp_x87.def"
 #undef IMPL
+
+/* The function of an instruction on this processor; NULL: none. */
+static inline interp_fn interp_function(const struct cpu *cpu, const struct isa_insn *insn)
+{
+    return (cpu->flat ? interp_table : interp_table_pc)[insn->row->sem];
+}
 
 /*
  * Executes one decoded instruction that lies at cpu->eip: afterwards eip is at

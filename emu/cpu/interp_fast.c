@@ -21,11 +21,6 @@ ALWAYS_INLINE uint32_t address(const struct cpu *cpu, const struct interp_op *op
            ((cpu->gpr[op->index] & op->index_mask) << op->shift);
 }
 
-ALWAYS_INLINE uint32_t linear(const struct cpu *cpu, const struct interp_op *op)
-{
-    return cpu_seg_base(cpu, op->insn.seg) + address(cpu, op);
-}
-
 /* Binary operations: the result, and the flags set. */
 typedef uint32_t (*binary_fn)(struct cpu *cpu, uint32_t a, uint32_t b, unsigned bytes);
 
@@ -96,7 +91,7 @@ ALWAYS_INLINE enum cpu_status form_reg(struct cpu *cpu, const struct interp_op *
 ALWAYS_INLINE enum cpu_status form_load(struct cpu *cpu, const struct interp_op *op, binary_fn fn,
                                         unsigned bytes, bool stores)
 {
-    const uint8_t *at = cpu_page_ptr(cpu, linear(cpu, op), bytes, RAM_DENIED_READ);
+    const uint8_t *at = cpu_read_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
     if (!at)
         return general(cpu, op);
     uint32_t result = fn(cpu, interp_reg(cpu, op->dst, bytes), cpu_load(at, bytes), bytes);
@@ -109,15 +104,18 @@ ALWAYS_INLINE enum cpu_status form_load(struct cpu *cpu, const struct interp_op 
 ALWAYS_INLINE enum cpu_status form_store(struct cpu *cpu, const struct interp_op *op, binary_fn fn,
                                          unsigned bytes, bool stores, bool immediate)
 {
-    uint32_t to = linear(cpu, op);
-    uint8_t *at =
-        stores ? cpu_write_ptr(cpu, to, bytes) : cpu_page_ptr(cpu, to, bytes, RAM_DENIED_READ);
+    uint32_t b = immediate ? op->imm : interp_reg(cpu, op->src, bytes);
+    if (!stores) {
+        const uint8_t *from = cpu_read_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
+        if (!from)
+            return general(cpu, op);
+        fn(cpu, cpu_load(from, bytes), b, bytes);
+        return CPU_OK;
+    }
+    uint8_t *at = cpu_write_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
     if (!at)
         return general(cpu, op);
-    uint32_t b = immediate ? op->imm : interp_reg(cpu, op->src, bytes);
-    uint32_t result = fn(cpu, cpu_load(at, bytes), b, bytes);
-    if (stores)
-        cpu_store(at, bytes, result);
+    cpu_store(at, bytes, fn(cpu, cpu_load(at, bytes), b, bytes));
     return CPU_OK;
 }
 
@@ -198,7 +196,7 @@ static const interp_op_fn jcc_table[16] = {CONDITIONS(JCC_ENTRY)};
 /* The stack of a flat machine is 32 bits wide. */
 ALWAYS_INLINE bool push_fast(struct cpu *cpu, uint32_t value)
 {
-    uint8_t *at = cpu_write_ptr(cpu, cpu->gpr[ISA_ESP] - 4, 4);
+    uint8_t *at = cpu_write_ptr(cpu, ISA_SS, cpu->gpr[ISA_ESP] - 4, 4);
     if (!at)
         return false;
     cpu_store(at, 4, value);
@@ -208,7 +206,7 @@ ALWAYS_INLINE bool push_fast(struct cpu *cpu, uint32_t value)
 
 ALWAYS_INLINE bool pop_fast(struct cpu *cpu, uint32_t *value)
 {
-    const uint8_t *at = cpu_page_ptr(cpu, cpu->gpr[ISA_ESP], 4, RAM_DENIED_READ);
+    const uint8_t *at = cpu_read_ptr(cpu, ISA_SS, cpu->gpr[ISA_ESP], 4);
     if (!at)
         return false;
     *value = cpu_load(at, 4);
@@ -282,7 +280,7 @@ ALWAYS_INLINE enum cpu_status extend(struct cpu *cpu, const struct interp_op *op
 {
     uint32_t value;
     if (op->insn.has_mem) {
-        const uint8_t *at = cpu_page_ptr(cpu, linear(cpu, op), bytes, RAM_DENIED_READ);
+        const uint8_t *at = cpu_read_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
         if (!at)
             return general(cpu, op);
         value = cpu_load(at, bytes);

@@ -118,16 +118,18 @@ static bool goes_forward(const struct cpu *cpu, const struct isa_insn *insn)
 static uint32_t movs_many(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,
                           uint32_t count)
 {
-    uint32_t from = cpu_seg_base(cpu, interp_data_seg(insn)) + cpu->gpr[ISA_ESI];
+    unsigned seg = interp_data_seg(insn);
+    uint32_t from = cpu_seg_base(cpu, seg) + cpu->gpr[ISA_ESI];
     uint32_t to = cpu_seg_base(cpu, ISA_ES) + cpu->gpr[ISA_EDI];
     count = elements_in_page(to, bytes, elements_in_page(from, bytes, count));
     uint32_t len = count * bytes;
     bool overlap = to - from < len; /* a store reaches a later load: element by element */
     if (!goes_forward(cpu, insn) || !count || overlap)
         return 0;
-    const uint8_t *src = cpu_page_ptr(cpu, from, len, RAM_DENIED_READ);
-    uint8_t *dst = cpu_write_ptr(cpu, to, len);
-    if (!src || !dst)
+    const uint8_t *src = cpu_read_ptr(cpu, seg, cpu->gpr[ISA_ESI], len);
+    uint8_t *dst = src ? cpu_write_ptr(cpu, ISA_ES, cpu->gpr[ISA_EDI], len) : NULL;
+    bool meets = (uintptr_t)dst - (uintptr_t)src < len; /* two pages of one frame */
+    if (!dst || meets)
         return 0;
     memmove(dst, src, len);
     cpu->gpr[ISA_ESI] += len;
@@ -142,7 +144,7 @@ static uint32_t stos_many(struct cpu *cpu, const struct isa_insn *insn, unsigned
     count = elements_in_page(to, bytes, count);
     if (!goes_forward(cpu, insn) || !count)
         return 0;
-    uint8_t *dst = cpu_write_ptr(cpu, to, count * bytes);
+    uint8_t *dst = cpu_write_ptr(cpu, ISA_ES, cpu->gpr[ISA_EDI], count * bytes);
     if (!dst)
         return 0;
     for (uint32_t i = 0; i < count; i++)

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of the interpreter: from a semantic to the function that executes it. */
+/* The tables of the interpreter: from a semantic to the function that executes it. */
 #include "emu/cpu/interp.h"
 
 #define IMPL(sem, name) [ISA_SEM_##sem] = interp_##name,
 const interp_fn interp_table[ISA_SEMS] = {
+#include "emu/cpu/interp_flat.def"
 #include "emu/cpu/interp_int.def"
 #include "emu/cpu/interp_mmx.def"
+#include "emu/cpu/interp_sse.def"
+#include "emu/cpu/interp_x87.def"
+};
+const interp_fn interp_table_pc[ISA_SEMS] = {
+#include "emu/cpu/interp_int.def"
+#include "emu/cpu/interp_mmx.def"
+#include "emu/cpu/interp_pc.def"
 #include "emu/cpu/interp_sse.def"
 #include "emu/cpu/interp_x87.def"
 };

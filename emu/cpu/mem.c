@@ -7,6 +7,8 @@
  */
 #include "emu/cpu/mem.h"
 
+#include "emu/cpu/mem_pc.h"
+
 enum cpu_status cpu_raise(struct cpu *cpu, enum cpu_vector vector)
 {
     cpu->fault = (struct cpu_fault){.vector = (uint8_t)vector};
@@ -42,7 +44,7 @@ void cpu_flat_write(struct cpu *cpu, uint32_t gpa, uint32_t value)
     uint8_t raw[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
                       (uint8_t)(value >> 24)};
     struct cpu_fault fault = cpu->fault;
-    if (cpu_write_slow(cpu, gpa, raw, sizeof(raw)))
+    if (cpu_write_slow(cpu, ISA_DS, gpa, raw, sizeof(raw)))
         cpu->fault = fault; /* the guest has taken its register page away: nobody reads the word */
 }
 
@@ -53,7 +55,8 @@ static uint32_t piece(uint32_t linear, uint32_t bytes)
     return bytes < room ? bytes : room;
 }
 
-enum cpu_status cpu_check_slow(struct cpu *cpu, uint32_t linear, uint32_t bytes, uint32_t error)
+MUST_CHECK static enum cpu_status check_pages(struct cpu *cpu, uint32_t linear, uint32_t bytes,
+                                              uint32_t error)
 {
     unsigned denied = (error & CPU_PF_WRITE) ? RAM_DENIED_WRITE : RAM_DENIED_READ;
     while (bytes) {
@@ -66,9 +69,21 @@ enum cpu_status cpu_check_slow(struct cpu *cpu, uint32_t linear, uint32_t bytes,
     return CPU_OK;
 }
 
-enum cpu_status cpu_read_slow(struct cpu *cpu, uint32_t linear, void *out, uint32_t bytes)
+enum cpu_status cpu_check_slow(struct cpu *cpu, unsigned seg, uint32_t offset, uint32_t bytes,
+                               uint32_t error)
 {
-    enum cpu_status status = cpu_check_slow(cpu, linear, bytes, 0);
+    if (!cpu->flat)
+        return mem_pc_check(cpu, seg, offset, bytes, error == CPU_PF_WRITE);
+    return check_pages(cpu, cpu_seg_base(cpu, seg) + offset, bytes, error);
+}
+
+enum cpu_status cpu_read_slow(struct cpu *cpu, unsigned seg, uint32_t offset, void *out,
+                              uint32_t bytes)
+{
+    if (!cpu->flat)
+        return mem_pc_read(cpu, seg, offset, out, bytes);
+    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
+    enum cpu_status status = check_pages(cpu, linear, bytes, 0);
     if (status)
         return status;
     for (uint8_t *to = out; bytes;) {
@@ -93,9 +108,13 @@ static void write_piece(struct cpu *cpu, uint32_t linear, const uint8_t *from, u
     memcpy(to, from, len);
 }
 
-enum cpu_status cpu_write_slow(struct cpu *cpu, uint32_t linear, const void *in, uint32_t bytes)
+enum cpu_status cpu_write_slow(struct cpu *cpu, unsigned seg, uint32_t offset, const void *in,
+                               uint32_t bytes)
 {
-    enum cpu_status status = cpu_check_slow(cpu, linear, bytes, CPU_PF_WRITE);
+    if (!cpu->flat)
+        return mem_pc_write(cpu, seg, offset, in, bytes);
+    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
+    enum cpu_status status = check_pages(cpu, linear, bytes, CPU_PF_WRITE);
     if (status)
         return status;
     for (const uint8_t *from = in; bytes;) {

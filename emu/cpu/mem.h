@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "emu/cpu/cpu.h"
+#include "emu/cpu/sysregs.h"
 
 /* Fills cpu->fault and returns CPU_FAULT: `return cpu_raise(cpu, CPU_UD);` */
 MUST_CHECK enum cpu_status cpu_raise(struct cpu *cpu, enum cpu_vector vector);
@@ -72,41 +73,74 @@ static inline uint32_t cpu_seg_base(const struct cpu *cpu, unsigned seg)
     return cpu_flat_read(cpu, seg == ISA_FS ? cpu->flat->fs_base : cpu->flat->gs_base);
 }
 
+/* A plain data segment: present, writable, expand-up. Others are checked out of line. */
+#define SEG_PLAIN_MASK (SEG_PRESENT | SEG_S | SEG_CODE | SEG_DOWN | SEG_WRITABLE)
+#define SEG_PLAIN (SEG_PRESENT | SEG_S | SEG_WRITABLE)
+
+/* The PC machine's host place of an access that needs nobody, or NULL. */
+static inline uint8_t *cpu_tlb_ptr(const struct cpu *cpu, unsigned seg, uint32_t offset,
+                                   uint32_t bytes, enum mmu_kind kind)
+{
+    const struct cpu_seg *s = &cpu->seg[seg];
+    uint32_t last = offset + bytes - 1, linear = s->base + offset;
+    bool plain = (s->attr & SEG_PLAIN_MASK) == SEG_PLAIN && last <= s->limit && offset <= last;
+    if (!plain || (linear & PAGE_MASK) + bytes > PAGE_SIZE ||
+        (linear & (bytes - 1) & cpu->pc.align_mask))
+        return NULL;
+    uint64_t addend = cpu->pc.tlb[kind][linear >> PAGE_BITS];
+    return addend ? (uint8_t *)(uintptr_t)(addend + linear) : NULL;
+}
+
+/* The host's place to read `bytes` at seg:offset, if they are in one page and nothing is in the
+ * way; else NULL, and the slow way tells why. */
+static inline const uint8_t *cpu_read_ptr(const struct cpu *cpu, unsigned seg, uint32_t offset,
+                                          uint32_t bytes)
+{
+    if (cpu->flat)
+        return cpu_page_ptr(cpu, cpu_seg_base(cpu, seg) + offset, bytes, RAM_DENIED_READ);
+    return cpu_tlb_ptr(cpu, seg, offset, bytes, MMU_READ);
+}
+
+/* The host's place of a write that nobody must be told of, or NULL. */
+static inline uint8_t *cpu_write_ptr(struct cpu *cpu, unsigned seg, uint32_t offset, uint32_t bytes)
+{
+    if (cpu->flat) {
+        uint32_t linear = cpu_seg_base(cpu, seg) + offset;
+        if (cpu->write_log || linear >> PAGE_BITS == cpu->code_page)
+            return NULL;
+        return cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_WRITE | RAM_DENIED_CODE);
+    }
+    uint8_t *ptr = cpu->write_log ? NULL : cpu_tlb_ptr(cpu, seg, offset, bytes, MMU_WRITE);
+    if ((uintptr_t)ptr >> PAGE_BITS == cpu->pc.code_frame)
+        cpu->code_written = 1;
+    return ptr;
+}
+
 /* Any size; out of line. */
-MUST_CHECK enum cpu_status cpu_read_slow(struct cpu *cpu, uint32_t linear, void *out,
+MUST_CHECK enum cpu_status cpu_read_slow(struct cpu *cpu, unsigned seg, uint32_t offset, void *out,
                                          uint32_t bytes);
-MUST_CHECK enum cpu_status cpu_write_slow(struct cpu *cpu, uint32_t linear, const void *in,
-                                          uint32_t bytes);
-MUST_CHECK enum cpu_status cpu_check_slow(struct cpu *cpu, uint32_t linear, uint32_t bytes,
-                                          uint32_t error);
+MUST_CHECK enum cpu_status cpu_write_slow(struct cpu *cpu, unsigned seg, uint32_t offset,
+                                          const void *in, uint32_t bytes);
+MUST_CHECK enum cpu_status cpu_check_slow(struct cpu *cpu, unsigned seg, uint32_t offset,
+                                          uint32_t bytes, uint32_t error);
 
 /* Reads `bytes` (up to 512) at seg:offset. */
 MUST_CHECK static inline enum cpu_status cpu_read(struct cpu *cpu, unsigned seg, uint32_t offset,
                                                   void *out, uint32_t bytes)
 {
-    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
-    const uint8_t *ptr = cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_READ);
+    const uint8_t *ptr = cpu_read_ptr(cpu, seg, offset, bytes);
     if (!ptr)
-        return cpu_read_slow(cpu, linear, out, bytes);
+        return cpu_read_slow(cpu, seg, offset, out, bytes);
     memcpy(out, ptr, bytes);
     return CPU_OK;
-}
-
-/* The host's place of a write that nobody must be told of, or NULL. */
-static inline uint8_t *cpu_write_ptr(const struct cpu *cpu, uint32_t linear, uint32_t bytes)
-{
-    if (cpu->write_log || linear >> PAGE_BITS == cpu->code_page)
-        return NULL;
-    return cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_WRITE | RAM_DENIED_CODE);
 }
 
 MUST_CHECK static inline enum cpu_status cpu_write(struct cpu *cpu, unsigned seg, uint32_t offset,
                                                    const void *in, uint32_t bytes)
 {
-    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
-    uint8_t *ptr = cpu_write_ptr(cpu, linear, bytes);
+    uint8_t *ptr = cpu_write_ptr(cpu, seg, offset, bytes);
     if (!ptr)
-        return cpu_write_slow(cpu, linear, in, bytes);
+        return cpu_write_slow(cpu, seg, offset, in, bytes);
     memcpy(ptr, in, bytes);
     return CPU_OK;
 }
@@ -115,13 +149,13 @@ MUST_CHECK static inline enum cpu_status cpu_write(struct cpu *cpu, unsigned seg
 MUST_CHECK static inline enum cpu_status cpu_check_write(struct cpu *cpu, unsigned seg,
                                                          uint32_t offset, uint32_t bytes)
 {
-    return cpu_check_slow(cpu, cpu_seg_base(cpu, seg) + offset, bytes, CPU_PF_WRITE);
+    return cpu_check_slow(cpu, seg, offset, bytes, CPU_PF_WRITE);
 }
 
 MUST_CHECK static inline enum cpu_status cpu_check_read(struct cpu *cpu, unsigned seg,
                                                         uint32_t offset, uint32_t bytes)
 {
-    return cpu_check_slow(cpu, cpu_seg_base(cpu, seg) + offset, bytes, 0);
+    return cpu_check_slow(cpu, seg, offset, bytes, 0);
 }
 
 /* Integers of 1, 2 or 4 bytes in guest memory, zero-extended. */
@@ -129,11 +163,10 @@ MUST_CHECK static inline enum cpu_status
 cpu_read_int(struct cpu *cpu, unsigned seg, uint32_t offset, uint32_t bytes, uint32_t *value)
 {
     uint8_t raw[4] = {0};
-    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
-    const uint8_t *ptr = cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_READ);
+    const uint8_t *ptr = cpu_read_ptr(cpu, seg, offset, bytes);
     enum cpu_status status = CPU_OK;
     if (!ptr)
-        status = cpu_read_slow(cpu, linear, raw, bytes);
+        status = cpu_read_slow(cpu, seg, offset, raw, bytes);
     *value = cpu_load(ptr ? ptr : raw, bytes);
     return status;
 }
@@ -142,10 +175,24 @@ MUST_CHECK static inline enum cpu_status
 cpu_write_int(struct cpu *cpu, unsigned seg, uint32_t offset, uint32_t bytes, uint32_t value)
 {
     uint8_t raw[4];
-    uint32_t linear = cpu_seg_base(cpu, seg) + offset;
-    uint8_t *ptr = cpu_write_ptr(cpu, linear, bytes);
+    uint8_t *ptr = cpu_write_ptr(cpu, seg, offset, bytes);
     cpu_store(ptr ? ptr : raw, ptr ? bytes : 4, value);
-    return ptr ? CPU_OK : cpu_write_slow(cpu, linear, raw, bytes);
+    return ptr ? CPU_OK : cpu_write_slow(cpu, seg, offset, raw, bytes);
 }
+
+/*
+ * The PC machine's linear memory. `user`: with ring 3's rights, else with the
+ * system's (descriptor tables, task states). Up to a page long.
+ */
+MUST_CHECK enum cpu_status cpu_linear_read(struct cpu *cpu, uint32_t linear, bool user, void *out,
+                                           uint32_t bytes);
+MUST_CHECK enum cpu_status cpu_linear_write(struct cpu *cpu, uint32_t linear, bool user,
+                                            const void *in, uint32_t bytes);
+MUST_CHECK enum cpu_status cpu_linear_check(struct cpu *cpu, uint32_t linear, bool user,
+                                            enum mmu_kind kind, uint32_t bytes);
+
+/* The PC machine's checks of a segment: CPU_GP(0), or CPU_SS(0) of SS. */
+MUST_CHECK enum cpu_status cpu_seg_check(struct cpu *cpu, unsigned seg, uint32_t offset,
+                                         uint32_t bytes, bool write);
 
 #endif

@@ -14,5 +14,5 @@ void vdev_result(struct vdev *dev, int64_t value)
 
 void vdev_interrupt(struct vdev *dev, uint32_t irq)
 {
-    atomic_fetch_or(&dev->vm->arrived, irq);
+    vm_raise(dev->vm, irq);
 }

@@ -46,12 +46,11 @@ static int32_t error_of(int64_t err)
 /* Bytes that went out, -EFAULT, or the host's error. */
 static int64_t write_part(struct console *c)
 {
-    struct console_backend *backend = c->dev.vm->console;
     uint32_t len = c->len - c->done < PART ? c->len - c->done : (uint32_t)PART;
     const void *from = ram_span(c->dev.vm->ram, (uint64_t)c->gpa + c->done, len);
     if (!from)
         return -EFAULT;
-    return backend ? backend->ops->write(backend, c->stream, from, len) : (int64_t)len;
+    return outside_write(c->dev.vm, c->stream, from, len);
 }
 
 static enum vdev_status go_on(struct vdev *dev)

@@ -26,7 +26,9 @@ _Static_assert(DENALI_BLOCK == DISK_BLOCK && DENALI_DISK_QUEUE <= DISK_MAX_RUN,
 
 struct disk_dev {
     struct vdev dev;
-    struct disk *disk;
+    struct disk *disk; /* NULL: of a replay */
+    uint64_t blocks;
+    bool readonly;
     struct host_lock lock;
     struct disk_job *finished;
     unsigned in_flight;
@@ -93,9 +95,9 @@ static int32_t check(const struct disk_dev *d, const struct denali_disk_request 
         return r->bytes ? DENALI_RANGE : 0;
     if (r->op != DENALI_DISK_READ && r->op != DENALI_DISK_WRITE)
         return DENALI_INVAL;
-    if (r->op == DENALI_DISK_WRITE && disk_is_readonly(d->disk))
+    if (r->op == DENALI_DISK_WRITE && d->readonly)
         return DENALI_RO;
-    if (r->bytes != DENALI_BLOCK || r->buffer % DENALI_BLOCK || r->block >= disk_blocks(d->disk))
+    if (r->bytes != DENALI_BLOCK || r->buffer % DENALI_BLOCK || r->block >= d->blocks)
         return DENALI_RANGE;
     if (!vm_in_ram(d->dev.vm, r->buffer, DENALI_BLOCK) ||
         !ram_span(d->dev.vm->ram, r->buffer, DENALI_BLOCK))
@@ -123,7 +125,8 @@ static int read_now(struct disk_dev *d, const struct request *q, unsigned n, boo
         if (!iov[i].iov_base)
             return -EFAULT;
     }
-    return disk_read(d->disk, q->r.block, iov, n, nowait);
+    return outside_disk(
+        &d->dev, &(struct outside_disk){d->disk, DENALI_DISK_READ, q->r.block, iov, n, nowait});
 }
 
 static void slices(struct iovec *iov, uint8_t *data, unsigned n)
@@ -228,7 +231,11 @@ static void disk_collect(struct vdev *dev)
 /* Without a pool, or where it cannot take more. */
 static void run_here(struct disk_dev *d, struct disk_job *job)
 {
-    job->result = perform(d->disk, job->op, job->block, job->data, job->count);
+    struct iovec iov[DENALI_DISK_QUEUE];
+    slices(iov, job->data, job->op == DENALI_DISK_FLUSH ? 0 : job->count);
+    job->result = outside_disk(
+        &d->dev, &(struct outside_disk){d->disk, job->op, job->block, iov,
+                                        job->op == DENALI_DISK_FLUSH ? 0 : job->count, false});
     end_job(d, job);
 }
 
@@ -375,9 +382,11 @@ int vdev_disk_create(struct vm *vm, const struct vm_resource *resource, struct d
     }
     d->dev.ops = &disk_ops;
     d->disk = resource->disk;
-    entry->blocks = disk_blocks(d->disk);
-    entry->bytes = disk_bytes(d->disk);
-    entry->flags |= disk_is_readonly(d->disk) ? DENALI_DEVF_READONLY : 0;
+    entry->bytes = d->disk ? disk_bytes(d->disk) : resource->disk_bytes;
+    d->readonly = d->disk ? disk_is_readonly(d->disk) : resource->disk_readonly;
+    d->blocks = d->disk ? disk_blocks(d->disk) : (entry->bytes + DENALI_BLOCK - 1) / DENALI_BLOCK;
+    entry->blocks = d->blocks;
+    entry->flags |= d->readonly ? DENALI_DEVF_READONLY : 0;
     *out = &d->dev;
     return 0;
 }

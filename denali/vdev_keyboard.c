@@ -38,13 +38,13 @@ static void arm(struct keyboard *k)
 /* Bytes, or a negative enum denali_error; 0: none now. */
 static int64_t fetch(struct keyboard *k, void *to, uint32_t room)
 {
-    struct console_backend *backend = k->dev.vm->console;
-    int64_t n = backend ? backend->ops->read(backend, to, room) : 0;
+    bool ended;
+    int64_t n = outside_read(k->dev.vm, to, room, &ended);
     if (n == -EAGAIN)
         return 0;
     if (n < 0)
         return DENALI_IO;
-    k->ended = !backend || backend->ops->ended(backend);
+    k->ended = ended;
     return n ? n : DENALI_EOF;
 }
 
@@ -96,12 +96,10 @@ static enum vdev_status keyboard_in(struct vdev *dev, unsigned port)
 
 static enum vdev_status keyboard_out(struct vdev *dev, unsigned port)
 {
-    struct console_backend *backend = dev->vm->console;
     uint32_t mode = vdev_reg(dev, ISA_EAX);
     if (port != DENALI_PORT_MODE)
         return VDEV_NO_PORT;
-    bool ok = !(mode & ~(uint32_t)DENALI_TTY_START) && backend &&
-              backend->ops->set_mode(backend, mode) == 0;
+    bool ok = !(mode & ~(uint32_t)DENALI_TTY_START) && outside_set_mode(dev->vm, mode) == 0;
     vdev_result(dev, ok ? 0 : DENALI_INVAL);
     return VDEV_DONE;
 }
@@ -169,7 +167,7 @@ int vdev_keyboard_create(struct vm *vm, struct denali_device *entry, struct vdev
     /* There is news at the start: what waits already, or that there is nothing ever. */
     k->armed = vm->console && !vm->deterministic;
     if (!k->armed)
-        atomic_fetch_or(&vm->arrived, DENALI_IRQ_KEYBOARD);
+        vm_raise(vm, DENALI_IRQ_KEYBOARD);
     *out = &k->dev;
     return 0;
 }

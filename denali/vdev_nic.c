@@ -40,7 +40,7 @@ static void arm(struct nic *nic, _Atomic bool *flag)
 
 static int32_t send_frame(struct nic *nic, const void *frame, uint32_t len)
 {
-    int err = nic->gone ? -EPIPE : nic->net->ops->send(nic->net, frame, len);
+    int err = nic->gone ? -EPIPE : outside_send(&nic->dev, nic->net, frame, len);
     if (err == -EAGAIN) {
         nic->refused++;
         arm(nic, &nic->tx_armed);
@@ -76,8 +76,8 @@ static int receive_frame(struct nic *nic, uint8_t *to, uint32_t room)
 {
     uint8_t frame[NET_FRAME_MAX];
     if (room >= NET_FRAME_MAX)
-        return nic->net->ops->receive(nic->net, to, room);
-    int n = nic->net->ops->receive(nic->net, frame, sizeof(frame));
+        return outside_receive(&nic->dev, nic->net, to, room);
+    int n = outside_receive(&nic->dev, nic->net, frame, sizeof(frame));
     if (n > (int)room)
         n = (int)room;
     if (n > 0)
@@ -119,7 +119,7 @@ static int nic_poll_fd(const struct vdev *dev, unsigned which, short *events)
 {
     const struct nic *nic = self(dev);
     bool rx = nic->rx_armed, tx = nic->tx_armed;
-    if (which || nic->gone || (!rx && !tx))
+    if (which || nic->gone || !nic->net || (!rx && !tx))
         return -1;
     *events = (short)((rx ? POLLIN : 0) | (tx ? POLLOUT : 0));
     return nic->net->ops->fd(nic->net);
@@ -153,9 +153,9 @@ static void nic_destroy(struct vdev *dev)
     free(self(dev));
 }
 
-static const struct state_field nic_fields[] = {STATE_U(struct nic, rx_armed),
-                                                STATE_U(struct nic, tx_armed)};
-static const struct state_list nic_state = {"nic", 1, ARRAY_LEN(nic_fields), nic_fields};
+static const struct state_field nic_fields[] = {
+    STATE_U(struct nic, rx_armed), STATE_U(struct nic, tx_armed), STATE_U(struct nic, gone)};
+static const struct state_list nic_state = {"nic", 2, ARRAY_LEN(nic_fields), nic_fields};
 
 static const struct vdev_ops nic_ops = {
     .kind = DENALI_DEV_NIC,

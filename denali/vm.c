@@ -64,7 +64,7 @@ static int build(struct vm *vm, const struct vm_config *config, struct why *why)
         err = make_ram(vm, why);
     if (!err)
         err = image_load(vm->image, vm->ram, why);
-    if (!err && clock_create(vm->deterministic, &vm->clock))
+    if (!err && clock_create(vm->counted, &vm->clock))
         err = why_fail(why, -ENOMEM, "no memory for a clock");
     if (!err)
         err = make_cpu(vm, image_key(vm->image), why);
@@ -84,6 +84,14 @@ static uint32_t find_regs(const struct vm *vm)
     return page < DENALI_RAM_START ? page : DENALI_REGS_ADDR;
 }
 
+/* Making devices wrote their table; a counted VM goes on exactly as it was. */
+static int restore_regs(struct vm *vm, struct why *why)
+{
+    const uint8_t *saved = snapshot_source(vm->snapshot)->bytes + vm->regs_addr;
+    int err = ram_write(vm->ram, vm->regs_addr, saved, PAGE_SIZE);
+    return err ? why_fail(why, err, "no memory for the register page") : 0;
+}
+
 /* The hole is the saved VM's too: it comes with the rights. */
 static int build_from_snapshot(struct vm *vm, const struct vm_config *config, struct why *why)
 {
@@ -95,13 +103,15 @@ static int build_from_snapshot(struct vm *vm, const struct vm_config *config, st
     vm->regs_addr = find_regs(vm);
     if (ram_access(vm->ram, vm->regs_addr) != (HOST_R | HOST_W))
         return why_fail(why, -EINVAL, "the snapshot has no register page");
-    if (clock_create(vm->deterministic, &vm->clock))
+    if (clock_create(vm->counted, &vm->clock))
         return why_fail(why, -ENOMEM, "no memory for a clock");
     err = make_cpu(vm, snapshot_key(s), why);
     if (!err)
         err = vm_bind_saved(vm, config, snapshot_devices(s), snapshot_device_count(s), why);
     if (!err && snapshot_load_state(s, vm, VM_TIME_SAVED))
         err = why_fail(why, -EINVAL, "the snapshot is of another machine");
+    if (!err && vm->counted)
+        err = restore_regs(vm, why);
     return err;
 }
 
@@ -115,10 +125,12 @@ int vm_create(const struct vm_config *config, struct vm **out, struct why *why)
     vm->snapshot = config->snapshot;
     vm->engine = config->engine;
     vm->console = config->console;
-    vm->pool = config->deterministic ? NULL : config->pool;
     vm->hooks = config->hooks;
     vm->hooks_opaque = config->hooks_opaque;
     vm->deterministic = config->deterministic;
+    vm->counted = config->deterministic || config->counted || config->tape;
+    vm->pool = vm->counted ? NULL : config->pool;
+    outside_init(vm, config);
     vm->one_by_one = config->one_by_one;
     vm->next_event_ns = CLOCK_NEVER;
 
@@ -178,12 +190,13 @@ static uint64_t until(const struct vm *vm, uint64_t when_ns)
 
 uint64_t vm_next_event_in_ns(const struct vm *vm)
 {
-    return vm->deterministic ? HOST_FOREVER : until(vm, vm->next_event_ns);
+    return vm->counted ? HOST_FOREVER : until(vm, vm->next_event_ns);
 }
 
 bool vm_hears_signals(const struct vm *vm)
 {
-    return vm_regs(vm)->upcall_entry && !vm_regs(vm)->signals && !vm->arrived_signals;
+    return vm_regs(vm)->upcall_entry && !vm_regs(vm)->signals && !vm->arrived_signals &&
+           !vm->raised_signals;
 }
 
 void vm_rearm(struct vm *vm)
@@ -232,8 +245,8 @@ uint64_t vm_wait_ns(struct vm *vm)
 
 void vm_slept(struct vm *vm, uint64_t ns)
 {
-    if (vm->deterministic && vm->idle)
-        clock_advance_ns(vm->clock, ns);
+    if (vm->counted && vm->idle)
+        outside_slept(vm, ns);
 }
 
 void vm_poll(const struct vm *vm, struct vm_poll *poll)
@@ -255,9 +268,8 @@ void vm_poll(const struct vm *vm, struct vm_poll *poll)
 void vm_poll_ready(struct vm *vm, const struct vm_poll *poll)
 {
     for (unsigned i = 0; i < poll->count; i++) {
-        struct vdev *dev = vm->device[poll->device[i]];
         if (poll->fd[i].revents)
-            dev->ops->ready(dev, poll->fd[i].revents);
+            outside_ready(vm, poll->device[i], poll->fd[i].revents);
     }
 }
 

@@ -30,7 +30,9 @@ struct vm_resource {
     const char *name; /* NULL: whatever the first wish of that kind calls it */
     struct net_backend *net;
     uint8_t mac[6];
-    struct disk *disk;
+    struct disk *disk; /* NULL: of a replay, which has only its size: */
+    uint64_t disk_bytes;
+    bool disk_readonly;
 };
 
 /* What the VM tells its driver. Any may be NULL. */
@@ -47,6 +49,7 @@ struct vm_hooks {
 #define VM_MAX_MEMORY (4 * GIB - 64 * KIB)
 
 struct snapshot;
+struct tape;
 
 struct vm_config {
     struct image *image; /* IMAGE_DENALI; with a snapshot: for symbols, or NULL */
@@ -63,6 +66,10 @@ struct vm_config {
     struct io_pool *pool; /* NULL: disks are read and written in vm_run */
     bool one_by_one;      /* each upcall delivers one interrupt, not all that are pending */
     bool deterministic;   /* time counts instructions, 1 ns each; needs an engine that counts */
+    bool counted;         /* the same at a rate that follows the host's clock, from one place to
+                             the next; with a tape it is so in any case */
+    struct tape *tape;    /* NULL, or: what comes from outside is noted there (outside.h), */
+    bool replay;          /* or comes from there, in a VM made from the recording's snapshot */
     uint64_t seed[2];     /* of the guest's random registers */
     const struct vm_hooks *hooks;
     void *hooks_opaque;
@@ -81,10 +88,20 @@ enum vm_slice {
     VM_BLOCKED,    /* waits for the console's reader; see vm_poll */
     VM_BREAKPOINT, /* at a breakpoint of the engine */
     VM_WATCHPOINT, /* the last instruction touched what is watched: cpu->debug->hit */
+    VM_REPLAYED,   /* the tape has nothing more */
     VM_ENDED,      /* see vm_end; every further vm_run returns this */
 };
 
-/* Runs at most `budget` instructions (ENGINE_UNLIMITED: no bound; else the engine must count). */
+/*
+ * Runs at most `budget` instructions (ENGINE_UNLIMITED: no bound; else the engine must count). An
+ * interrupt or fault that is delivered counts as one too, in cpu->icount as well, so that every
+ * state of registers has a count of its own.
+ *
+ * Where time counts instructions, what happens does not depend on how a run is cut into slices:
+ * what is pending is delivered where the guest asks, where its timer is due, at fixed times, and
+ * where something arrives from outside. So it returns as soon as the budget is used up, before
+ * anything arrives there; a budget of 0 lets in what has arrived, and no more.
+ */
 enum vm_slice vm_run(struct vm *vm, uint64_t budget);
 /* From any thread or a signal handler: vm_run returns VM_STOPPED soon. */
 void vm_stop(struct vm *vm);
@@ -174,5 +191,7 @@ struct cpu *vm_cpu(struct vm *vm);
 struct ram *vm_ram(struct vm *vm);
 struct image *vm_image(struct vm *vm);
 uint64_t vm_now_ns(const struct vm *vm);
+/* A sum over the declared state and all of RAM that is not zero; equal for equal machines. */
+MUST_CHECK int vm_state_sum(struct vm *vm, uint64_t *out);
 
 #endif

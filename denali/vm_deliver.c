@@ -49,13 +49,17 @@ static void upcall(struct vm *vm, uint32_t pending, uint32_t entry)
     regs->pending = pending & ~batch;
     regs->intr_enabled = 0;
     enter_handler(vm->cpu, entry, regs->upcall_stack);
+    vm->cpu->icount++; /* see vm_run */
     vm->counters.upcalls++;
 }
 
 static void console_size(struct vm *vm, volatile struct denali_regs *regs)
 {
     unsigned columns, rows;
-    if (vm->console && vm->console->ops->size(vm->console, &columns, &rows)) {
+    if (vm->counted) {
+        regs->console_columns = vm->window[0] ? vm->window[0] : regs->console_columns;
+        regs->console_rows = vm->window[1] ? vm->window[1] : regs->console_rows;
+    } else if (vm->console && vm->console->ops->size(vm->console, &columns, &rows)) {
         regs->console_columns = columns;
         regs->console_rows = rows;
     }
@@ -69,10 +73,34 @@ static void collect_devices(struct vm *vm)
     }
 }
 
+void vm_raise(struct vm *vm, uint32_t irq)
+{
+    if (vm->counted)
+        vm->raised |= irq;
+    else
+        atomic_fetch_or(&vm->arrived, irq);
+}
+
+/* What is to be delivered. A counted VM's comes through the gate. */
+static uint32_t take_bits(struct vm *vm, uint32_t *signals)
+{
+    uint32_t bits = vm->raised;
+    *signals = vm->raised_signals;
+    vm->raised = vm->raised_signals = 0;
+    if (vm->counted || !atomic_load(&vm->arrived))
+        return bits;
+    bits |= atomic_exchange(&vm->arrived, 0);
+    if (bits & DENALI_IRQ_SIGNAL)
+        *signals |= atomic_exchange(&vm->arrived_signals, 0);
+    return bits;
+}
+
 /* Moves what has arrived into the guest's pending register. */
 static void take_arrived(struct vm *vm)
 {
-    uint32_t bits = atomic_exchange(&vm->arrived, 0);
+    uint32_t signals, bits = take_bits(vm, &signals);
+    if (!bits)
+        return;
     if (bits & DENALI_IRQ_DISK)
         collect_devices(vm);
     volatile struct denali_regs *regs = vm_regs_write(vm);
@@ -80,8 +108,7 @@ static void take_arrived(struct vm *vm)
         return;
     if (bits & DENALI_IRQ_CONSOLE)
         console_size(vm, regs);
-    if (bits & DENALI_IRQ_SIGNAL)
-        regs->signals |= atomic_exchange(&vm->arrived_signals, 0);
+    regs->signals |= signals;
     regs->pending |= bits;
     vm->counters.posted++;
 }
@@ -90,8 +117,8 @@ void vm_gather(struct vm *vm)
 {
     if (vm->next_event_ns != CLOCK_NEVER)
         vm->next_event_ns = clock_run_due(vm->clock);
-    if (atomic_load(&vm->arrived))
-        take_arrived(vm);
+    vm->due = vm->outside.news = false;
+    take_arrived(vm);
 
     uint32_t pending = vm_regs(vm)->pending;
     if (!pending)
@@ -129,6 +156,7 @@ void vm_fault(struct vm *vm)
     regs->fault_address = cpu->fault.vector == CPU_PF ? cpu->fault.address : 0;
     regs->intr_enabled = 0;
     enter_handler(cpu, entry, regs->fault_stack);
+    cpu->icount++; /* see vm_run */
     vm->counters.faults++;
 }
 

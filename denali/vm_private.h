@@ -3,6 +3,7 @@
 #ifndef DENALI_VM_PRIVATE_H
 #define DENALI_VM_PRIVATE_H
 
+#include "denali/outside.h"
 #include "denali/snapshot.h"
 #include "denali/vdev.h"
 #include "denali/vm.h"
@@ -18,8 +19,11 @@ struct vm_time {
     uint64_t base_ns, base_tsc;   /* as regs.time_ns, regs.time_tsc */
     uint64_t first_ns, first_tsc; /* of the first sample */
     uint64_t refresh_tsc;         /* ticks after which the base is moved */
-    uint64_t run_ns, run_icount;  /* deterministic: at the entry to the engine */
+    /* Counted: it was anchor_ns at anchor_icount, and each instruction since takes
+     * rate / TIME_RATE_ONE ns. */
+    uint64_t anchor_ns, anchor_icount, rate;
 };
+#define TIME_RATE_ONE ((uint64_t)1 << 32)
 
 #define VM_UNKNOWN_MAX 64
 #define VM_UNKNOWN_NAME 32
@@ -49,11 +53,19 @@ struct vm {
     struct ram *ram;
     struct cpu *cpu;
     struct clock *clock;
-    bool deterministic, attached, one_by_one;
+    bool deterministic;
+    bool counted; /* time counts instructions; slices do not matter */
+    bool attached, one_by_one;
     uint64_t mem_bytes;
 
     _Atomic uint32_t arrived; /* posted, not yet in the guest's register */
     _Atomic uint32_t arrived_signals;
+    /* Counted: what has passed the gate, or is of the VM's own making. */
+    uint32_t raised, raised_signals;
+    uint32_t window[2]; /* columns and rows, as last heard; 0 */
+    bool stopping;      /* this slice ends after what the engine came back for */
+    bool due;           /* something happened after which what is pending is delivered */
+    struct outside outside;
     _Atomic uint64_t next_event_ns; /* of the clock; read by the driver's watcher too */
 
     bool idle;
@@ -105,9 +117,20 @@ MUST_CHECK int vm_bind_saved(struct vm *vm, const struct vm_config *config,
 
 /* vm_deliver.c */
 void vm_gather(struct vm *vm);
-void vm_fault(struct vm *vm); /* cpu->fault reaches the guest, or ends the VM */
+void vm_raise(struct vm *vm, uint32_t irq); /* from its own thread */
+void vm_fault(struct vm *vm);               /* cpu->fault reaches the guest, or ends the VM */
 void vm_raise_gp(struct vm *vm);
 void vm_raise_ud(struct vm *vm);
+
+/* vm_state.c: as vm_state_save, without what engines may differ in. */
+void vm_state_strict(struct vm *vm, uint8_t *out);
+
+/* vm_sum.c: sets the bits of all pages that may hold anything but zeroes. */
+MUST_CHECK int vm_find_pages(struct vm *vm, uint8_t *bits);
+static inline size_t vm_page_bits(const struct vm *vm)
+{
+    return (size_t)(vm->mem_bytes >> PAGE_BITS) / 8 + 1;
+}
 
 /* hypercall.c */
 void vm_hypercall(struct vm *vm);
@@ -117,6 +140,13 @@ void vm_time_init(struct vm *vm);               /* before the engine sees the pr
 void vm_time_refresh(struct vm *vm);            /* before every entry to the guest */
 uint64_t vm_time_guest_ns(const struct vm *vm); /* the latest that the guest may have seen */
 void vm_time_set(struct vm *vm, uint64_t now_ns);
+/* Counted VMs: the clock follows cpu->icount; moves on by `ns`, and at this rate from here; how
+ * many instructions there are until `when_ns`; whether the guest's registers want to be refreshed.
+ */
+void vm_time_count(struct vm *vm);
+void vm_time_jump(struct vm *vm, uint64_t ns, uint64_t rate);
+uint64_t vm_time_until(const struct vm *vm, uint64_t when_ns);
+uint64_t vm_time_refresh_at(const struct vm *vm);
 
 /* What `len` bytes of RAM at `gpa` are for the guest's own use: the register page and the hole are
  * not. */

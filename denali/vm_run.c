@@ -7,9 +7,6 @@
 
 #define CONTINUE ((enum vm_slice) - 1)
 
-/* One run of a counted VM: to its next event, and short enough for the guest's time formula. */
-#define MAX_COUNTED_NS 100000000u
-
 static void do_port(struct vm *vm)
 {
     const struct cpu_exit *e = &vm->cpu->exit;
@@ -31,6 +28,8 @@ static void do_port(struct vm *vm)
 
 static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
 {
+    vm->due = vm->due || exit == ENGINE_EXIT_HYPERCALL || exit == ENGINE_EXIT_PORT ||
+              exit == ENGINE_EXIT_FAULT;
     switch (exit) {
     case ENGINE_EXIT_HYPERCALL:
         vm_hypercall(vm);
@@ -64,33 +63,46 @@ static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
     return VM_ENDED;
 }
 
-/* How far the engine may go at once. */
-static uint64_t limit(const struct vm *vm, uint64_t budget)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    if (!vm->deterministic)
-        return budget;
-    uint64_t now = clock_now_ns(vm->clock);
-    uint64_t left = vm->next_event_ns > now ? vm->next_event_ns - now : 1;
-    if (left > MAX_COUNTED_NS)
-        left = MAX_COUNTED_NS;
-    return left < budget ? left : budget;
+    return a < b ? a : b;
 }
 
-static enum engine_exit run_engine(struct vm *vm, uint64_t *budget)
+/* How far the engine may go at once: a counted VM to its next event, to where its time registers
+ * are refreshed, and to where the tape has something. */
+static uint64_t limit(const struct vm *vm, uint64_t budget)
+{
+    if (!vm->counted)
+        return budget;
+    uint64_t when = least(vm->next_event_ns, vm_time_refresh_at(vm));
+    return least(least(vm_time_until(vm, when), outside_limit(vm)), budget);
+}
+
+/*
+ * A stop may have come in the middle of a repeated string instruction. A counted VM finishes it:
+ * the count alone says where it stands.
+ */
+static enum engine_exit finish_insn(struct vm *vm, uint64_t budget)
+{
+    enum engine_exit exit = ENGINE_EXIT_STOP;
+    while (exit == ENGINE_EXIT_STOP && limit(vm, budget))
+        exit = engine_run(vm->cpu, 1);
+    vm->stopping = true;
+    return exit == ENGINE_EXIT_BUDGET ? ENGINE_EXIT_STOP : exit;
+}
+
+static enum engine_exit run_engine(struct vm *vm, uint64_t budget)
 {
     struct cpu *cpu = vm->cpu;
     uint64_t before = cpu->icount;
     vm_time_refresh(vm);
-    if (vm->deterministic) {
-        vm->time.run_ns = clock_now_ns(vm->clock);
-        vm->time.run_icount = before;
+    enum engine_exit exit = engine_run(cpu, limit(vm, budget));
+    if (exit == ENGINE_EXIT_STOP && vm->counted) {
+        uint64_t ran = cpu->icount - before;
+        exit = finish_insn(vm, budget == ENGINE_UNLIMITED ? budget : budget - ran);
     }
-    enum engine_exit exit = engine_run(cpu, limit(vm, *budget));
-    uint64_t ran = cpu->icount - before;
-    if (vm->deterministic)
-        clock_advance_ns(vm->clock, ran);
-    if (*budget != ENGINE_UNLIMITED)
-        *budget -= ran < *budget ? ran : *budget;
+    if (vm->counted)
+        vm_time_count(vm);
     vm->counters.exits[exit]++;
     return exit;
 }
@@ -99,13 +111,13 @@ static enum engine_exit run_engine(struct vm *vm, uint64_t *budget)
 static bool skip_idle(struct vm *vm)
 {
     struct vm_poll poll;
-    if (!vm->deterministic)
+    if (!vm->counted || vm->outside.follows || vm->outside.mode == OUTSIDE_REPLAY)
         return false;
     vm_poll(vm, &poll);
     uint64_t ns = vm_wait_ns(vm);
     if (poll.count || ns == UINT64_MAX)
         return false;
-    clock_advance_ns(vm->clock, ns);
+    outside_skip(vm, ns);
     return true;
 }
 
@@ -117,13 +129,19 @@ static bool idle_is_over(struct vm *vm)
     return !vm->idle;
 }
 
+static enum vm_slice resume_blocked(struct vm *vm)
+{
+    if (vm->blocked && vm->blocked->ops->resume(vm->blocked) == VDEV_BLOCK)
+        return VM_BLOCKED;
+    vm->blocked = NULL;
+    return CONTINUE;
+}
+
 static enum vm_slice prepare(struct vm *vm)
 {
-    if (vm->blocked) {
-        if (vm->blocked->ops->resume(vm->blocked) == VDEV_BLOCK)
-            return VM_BLOCKED;
-        vm->blocked = NULL;
-    }
+    enum vm_slice slice = resume_blocked(vm);
+    if (slice != CONTINUE)
+        return slice;
     vm_gather(vm);
     while (!idle_is_over(vm)) {
         if (!skip_idle(vm))
@@ -133,17 +151,75 @@ static enum vm_slice prepare(struct vm *vm)
     return CONTINUE;
 }
 
+/* Where a counted VM's pending interrupts are delivered without anything new: after what the guest
+ * asked for, when its clock's event is due, and whenever its time registers are refreshed. */
+static bool delivery_is_due(struct vm *vm)
+{
+    uint64_t now = clock_now_ns(vm->clock);
+    if (now >= vm_time_refresh_at(vm)) {
+        vm_time_refresh(vm);
+        vm->due = true;
+    }
+    return vm->due || vm->next_event_ns <= now;
+}
+
+static enum vm_slice wait_counted(struct vm *vm)
+{
+    if (skip_idle(vm))
+        return CONTINUE;
+    if (vm->outside.mode != OUTSIDE_REPLAY)
+        return VM_IDLE;
+    return outside_waits(vm) ? VM_REPLAYED : CONTINUE;
+}
+
+static enum vm_slice prepare_counted(struct vm *vm)
+{
+    enum vm_slice slice = resume_blocked(vm);
+    while (slice == CONTINUE && vm->end.reason == VM_END_NONE) {
+        uint64_t before = vm->cpu->icount;
+        bool news = outside_let_in(vm);
+        if (delivery_is_due(vm) || news)
+            vm_gather(vm);
+        if (vm->cpu->icount != before || idle_is_over(vm))
+            break;
+        slice = wait_counted(vm);
+    }
+    return slice;
+}
+
+/* Replaying, before the engine goes in: whether the tape lets it. */
+static bool tape_is_silent(struct vm *vm)
+{
+    return vm->outside.mode == OUTSIDE_REPLAY && !outside_limit(vm) && outside_waits(vm);
+}
+
+static enum vm_slice run_once(struct vm *vm, uint64_t end)
+{
+    enum vm_slice slice = vm->counted ? prepare_counted(vm) : prepare(vm);
+    if (slice != CONTINUE || vm->end.reason != VM_END_NONE)
+        return slice;
+    if (vm->cpu->icount >= end)
+        return VM_BUDGET;
+    if (tape_is_silent(vm))
+        return VM_REPLAYED;
+    uint64_t budget = end == ENGINE_UNLIMITED ? end : end - vm->cpu->icount;
+    if (!limit(vm, budget)) {
+        outside_check_progress(vm);
+        return CONTINUE;
+    }
+    vm->stopping = false;
+    slice = act_on(vm, run_engine(vm, budget));
+    return slice == CONTINUE && vm->stopping ? VM_STOPPED : slice;
+}
+
 enum vm_slice vm_run(struct vm *vm, uint64_t budget)
 {
+    uint64_t end =
+        budget < ENGINE_UNLIMITED - vm->cpu->icount ? vm->cpu->icount + budget : ENGINE_UNLIMITED;
     while (vm->end.reason == VM_END_NONE) {
-        enum vm_slice slice = prepare(vm);
-        if (slice != CONTINUE)
-            return slice;
-        if (vm->end.reason != VM_END_NONE)
-            break;
-        if (!budget)
+        if (vm->counted && budget && vm->cpu->icount >= end)
             return VM_BUDGET;
-        slice = act_on(vm, run_engine(vm, &budget));
+        enum vm_slice slice = run_once(vm, end);
         if (slice != CONTINUE)
             return slice;
     }

@@ -18,8 +18,10 @@
 struct saved {
     uint64_t mem_bytes, guest_ns, idle_until_ns;
     uint32_t arrived, arrived_signals, protect_edges;
-    uint8_t idle, deterministic;
+    uint8_t idle, deterministic, counted, due, started;
     uint8_t blocked; /* 1 + the device's index */
+    /* Counted VMs: how time follows from here. */
+    uint64_t anchor_ns, anchor_icount, rate, base_ns;
 };
 
 static const struct state_field saved_fields[] = {
@@ -31,9 +33,16 @@ static const struct state_field saved_fields[] = {
     STATE_U(struct saved, protect_edges),
     STATE_U(struct saved, idle),
     STATE_U(struct saved, deterministic),
+    STATE_U(struct saved, counted),
+    STATE_U(struct saved, due),
+    STATE_U(struct saved, started),
     STATE_U(struct saved, blocked),
+    STATE_U(struct saved, anchor_ns),
+    STATE_U(struct saved, anchor_icount),
+    STATE_U(struct saved, rate),
+    STATE_U(struct saved, base_ns),
 };
-static const struct state_list saved_list = {"vm", 1, ARRAY_LEN(saved_fields), saved_fields};
+static const struct state_list saved_list = {"vm", 2, ARRAY_LEN(saved_fields), saved_fields};
 
 struct head {
     char name[DENALI_NAME_LEN];
@@ -100,35 +109,89 @@ static uint8_t blocked_index(const struct vm *vm)
     return 0;
 }
 
-int vm_state_save(struct vm *vm, uint8_t *out)
+/* What has not passed a counted VM's gate is still outside. */
+static struct saved gather_saved(const struct vm *vm)
 {
     struct saved saved = {.mem_bytes = vm->mem_bytes,
                           .guest_ns = vm_time_guest_ns(vm),
                           .idle_until_ns = vm->idle_until_ns,
-                          .arrived = vm->arrived,
-                          .arrived_signals = vm->arrived_signals,
+                          .arrived = vm->raised | (vm->counted ? 0 : vm->arrived),
+                          .arrived_signals =
+                              vm->raised_signals | (vm->counted ? 0 : vm->arrived_signals),
                           .protect_edges = vm->protect_edges,
                           .idle = vm->idle,
                           .deterministic = vm->deterministic,
+                          .counted = vm->counted,
+                          .due = vm->due,
                           .blocked = blocked_index(vm)};
+    if (vm->counted) {
+        saved.started = vm->time.started;
+        saved.anchor_ns = vm->time.anchor_ns;
+        saved.anchor_icount = vm->time.anchor_icount;
+        saved.rate = vm->time.rate;
+        saved.base_ns = vm->time.base_ns;
+    }
+    return saved;
+}
+
+static uint8_t *put_all(struct vm *vm, const struct cpu *cpu, uint8_t *out)
+{
+    struct saved saved = gather_saved(vm);
+    out = put(out, &saved_list, &saved);
+    out = put(out, &cpu_state_list, cpu);
+    for (unsigned i = 0; i < vm->devices; i++) {
+        if (vm->device[i]->ops->state)
+            out = put(out, vm->device[i]->ops->state, vm->device[i]);
+    }
+    return out;
+}
+
+void vm_state_strict(struct vm *vm, uint8_t *out)
+{
+    struct cpu cpu = *vm->cpu;
+    for (unsigned i = 0; i < cpu_state_list.fields; i++) {
+        const struct state_field *f = &cpu_state_list.field[i];
+        if (f->loose)
+            memset((uint8_t *)&cpu + f->offset, 0, (size_t)f->size * f->count);
+    }
+    put_all(vm, &cpu, out);
+}
+
+int vm_state_save(struct vm *vm, uint8_t *out)
+{
     for (unsigned i = 0; i < vm->devices; i++) {
         const struct vdev *dev = vm->device[i];
         if (dev->ops->busy && dev->ops->busy(dev))
             return -EBUSY;
     }
-    out = put(out, &saved_list, &saved);
-    out = put(out, &cpu_state_list, vm->cpu);
-    for (unsigned i = 0; i < vm->devices; i++) {
-        if (vm->device[i]->ops->state)
-            out = put(out, vm->device[i]->ops->state, vm->device[i]);
-    }
+    put_all(vm, vm->cpu, out);
+    return 0;
+}
+
+/* To the instruction: nothing is published that was not. */
+static int take_counted_time(struct vm *vm, const struct saved *s)
+{
+    struct vm_time *t = &vm->time;
+    uint64_t insns = vm->cpu->icount - s->anchor_icount;
+    if (!s->rate || s->rate >> 40 || s->guest_ns >> 62 || s->anchor_ns > s->guest_ns ||
+        s->base_ns > s->guest_ns || vm->cpu->icount < s->anchor_icount ||
+        (uint64_t)((unsigned __int128)insns * s->rate / TIME_RATE_ONE) > s->guest_ns)
+        return -EINVAL;
+    clock_set_ns(vm->clock, s->guest_ns);
+    t->started = s->started;
+    t->anchor_ns = s->anchor_ns;
+    t->anchor_icount = s->anchor_icount;
+    t->rate = s->rate;
+    t->base_ns = s->base_ns;
+    t->base_tsc = 2 * s->base_ns;
     return 0;
 }
 
 static int take_saved(struct vm *vm, const struct saved *s, uint64_t now_ns)
 {
     struct vdev *blocked = NULL;
-    if (s->mem_bytes != vm->mem_bytes || (s->deterministic != 0) != vm->deterministic)
+    if (s->mem_bytes != vm->mem_bytes || (s->deterministic != 0) != vm->deterministic ||
+        (s->counted != 0) != vm->counted)
         return -EINVAL;
     if (s->blocked) {
         blocked = s->blocked <= vm->devices ? vm->device[s->blocked - 1] : NULL;
@@ -138,11 +201,18 @@ static int take_saved(struct vm *vm, const struct saved *s, uint64_t now_ns)
     vm->blocked = blocked;
     vm->idle = s->idle;
     vm->idle_until_ns = s->idle_until_ns;
-    vm->arrived = s->arrived;
-    vm->arrived_signals = s->arrived_signals;
+    vm->due = s->due;
+    vm->raised = vm->counted ? s->arrived : 0;
+    vm->raised_signals = vm->counted ? s->arrived_signals : 0;
+    if (!vm->counted) {
+        vm->arrived = s->arrived;
+        vm->arrived_signals = s->arrived_signals;
+    }
     vm->protect_edges = s->protect_edges;
     vm->next_event_ns = CLOCK_NEVER;
     vm->end = (struct vm_end){.reason = VM_END_NONE};
+    if (vm->counted && now_ns <= s->guest_ns)
+        return take_counted_time(vm, s);
     vm_time_set(vm, now_ns > s->guest_ns ? now_ns : s->guest_ns);
     return 0;
 }

@@ -9,8 +9,9 @@
  * fast, the new base is what the guest computed, and a slower factor makes up
  * for it over the next second.
  *
- * Deterministic VMs, and hosts without a steady TSC, have a virtual TSC of two
- * ticks a nanosecond.
+ * Counted VMs, and hosts without a steady TSC, have a virtual TSC of two
+ * ticks a nanosecond. Counted time is a function of the instructions done since
+ * an anchor, so it does not matter where the VM stopped in between.
  */
 #include "denali/vm_private.h"
 
@@ -20,6 +21,7 @@
 #define VIRTUAL_HZ 2000000000u
 #define VIRTUAL_MUL 0x80000000u
 #define SECOND_NS 1000000000u
+#define REFRESH_NS (SECOND_NS / 8)
 /* A first factor from a span this long is right to about 300 in a million. */
 #define MIN_SPAN_NS 100000u
 
@@ -55,12 +57,52 @@ static uint32_t factor(uint64_t ns, uint64_t ticks)
     return mul > UINT32_MAX ? UINT32_MAX : (uint32_t)mul;
 }
 
+static uint64_t counted_ns(const struct vm *vm)
+{
+    const struct vm_time *t = &vm->time;
+    uint64_t insns = vm->cpu->icount - t->anchor_icount;
+    return t->anchor_ns + (uint64_t)((unsigned __int128)insns * t->rate / TIME_RATE_ONE);
+}
+
+void vm_time_count(struct vm *vm)
+{
+    uint64_t ns = counted_ns(vm), now = clock_now_ns(vm->clock);
+    if (ns > now)
+        clock_advance_ns(vm->clock, ns - now);
+}
+
+void vm_time_jump(struct vm *vm, uint64_t ns, uint64_t rate)
+{
+    struct vm_time *t = &vm->time;
+    uint64_t now = clock_now_ns(vm->clock);
+    clock_advance_ns(vm->clock, ns < CLOCK_NEVER - 1 - now ? ns : 0);
+    t->anchor_ns = clock_now_ns(vm->clock);
+    t->anchor_icount = vm->cpu->icount;
+    t->rate = rate;
+}
+
+uint64_t vm_time_until(const struct vm *vm, uint64_t when_ns)
+{
+    const struct vm_time *t = &vm->time;
+    uint64_t done = vm->cpu->icount - t->anchor_icount;
+    if (when_ns == CLOCK_NEVER)
+        return ENGINE_UNLIMITED;
+    uint64_t ns = when_ns > t->anchor_ns ? when_ns - t->anchor_ns : 0;
+    unsigned __int128 insns = ((unsigned __int128)ns * TIME_RATE_ONE + t->rate - 1) / t->rate;
+    if (insns <= done)
+        return 0;
+    return insns - done > INT64_MAX ? ENGINE_UNLIMITED : (uint64_t)(insns - done);
+}
+
+uint64_t vm_time_refresh_at(const struct vm *vm)
+{
+    return vm->time.started ? vm->time.base_ns + REFRESH_NS : 0;
+}
+
 static uint64_t virtual_tsc(void *opaque)
 {
     const struct vm *vm = opaque;
-    if (!vm->deterministic)
-        return 2 * clock_now_ns(vm->clock);
-    return 2 * (vm->time.run_ns + (vm->cpu->icount - vm->time.run_icount));
+    return 2 * (vm->counted ? counted_ns(vm) : clock_now_ns(vm->clock));
 }
 
 static void init_virtual(struct vm *vm)
@@ -74,7 +116,8 @@ static void init_virtual(struct vm *vm)
 
 void vm_time_init(struct vm *vm)
 {
-    vm->time.tsc = !vm->deterministic && host_tsc_steady();
+    vm->time.tsc = !vm->counted && host_tsc_steady();
+    vm->time.rate = TIME_RATE_ONE;
     if (!vm->time.tsc) {
         init_virtual(vm);
         return;
@@ -153,7 +196,7 @@ void vm_time_refresh(struct vm *vm)
         move_tsc_base(t, take_sample(vm));
     } else {
         uint64_t now = clock_now_ns(vm->clock);
-        if (now - t->base_ns < SECOND_NS / 8)
+        if (now - t->base_ns < REFRESH_NS)
             return;
         t->base_ns = now;
         t->base_tsc = 2 * now;
@@ -179,6 +222,8 @@ void vm_time_set(struct vm *vm, uint64_t now_ns)
     t->first_ns += shift;
     t->base_ns = now_ns;
     t->base_tsc = t->tsc ? host_tsc() : 2 * now_ns;
+    t->anchor_ns = now_ns;
+    t->anchor_icount = vm->cpu->icount;
     if (t->started)
         publish(vm);
 }

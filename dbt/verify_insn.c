@@ -123,11 +123,53 @@ static bool category_is_allowed(ZydisInstructionCategory category)
     }
 }
 
+/* Prefixes that mean nothing, come twice or contradict each other are where decoders and processors
+ * disagree; none is ever emitted. */
+static bool prefixes_are_plain(const ZydisDecodedInstruction *d)
+{
+    unsigned seen = 0;
+    for (unsigned i = 0; i < d->raw.prefix_count; i++) {
+        uint8_t value = d->raw.prefixes[i].value;
+        unsigned group = value == 0x66                                     ? 1
+                         : value == 0x67                                   ? 2
+                         : value == 0xf0 || value == 0xf2 || value == 0xf3 ? 4
+                         : (value & 0xf0) == 0x40                          ? 8
+                                                                           : 16;
+        if ((seen & (group | 8)) || d->raw.prefixes[i].type == ZYDIS_PREFIX_TYPE_IGNORED)
+            return false;
+        seen |= group;
+    }
+    return true;
+}
+
+/* Newer processors gave meanings to most of what once was a NOP; these two stay what they are. */
+static bool is_lasting_nop(const ZydisDecodedInstruction *d)
+{
+    enum { HOST_NOP = 0x90, HOST_LONG_NOP = 0x1f };
+    if (d->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT)
+        return d->opcode == HOST_NOP;
+    return d->opcode == HOST_LONG_NOP && d->raw.modrm.reg == 0 && d->raw.modrm.mod != 3;
+}
+
+/* Every value of modrm's low bits is the same fence today; one of them is documented. */
+static bool is_lasting_fence(const ZydisDecodedInstruction *d)
+{
+    return d->raw.modrm.rm == 0;
+}
+
 static const char *check_kind(const ZydisDecodedInstruction *d)
 {
+    if (!prefixes_are_plain(d))
+        return "its prefixes are ambiguous";
     switch (d->mnemonic) {
     case ZYDIS_MNEMONIC_RDTSC:
         return NULL;
+    case ZYDIS_MNEMONIC_NOP:
+        return is_lasting_nop(d) ? NULL : "a NOP that may get a meaning";
+    case ZYDIS_MNEMONIC_LFENCE:
+    case ZYDIS_MNEMONIC_MFENCE:
+    case ZYDIS_MNEMONIC_SFENCE:
+        return is_lasting_fence(d) ? NULL : "a fence in an undocumented form";
     case ZYDIS_MNEMONIC_CLI:
     case ZYDIS_MNEMONIC_STI:
     case ZYDIS_MNEMONIC_CPUID:
@@ -297,6 +339,8 @@ static const char *read_register(const struct verify_insn *insn, const ZydisDeco
     ZydisRegister reg = op->reg.value;
     if (reg >= ZYDIS_REGISTER_XMM8 && reg <= ZYDIS_REGISTER_XMM15)
         return "a vector register that is not the guest's";
+    if (reg >= ZYDIS_REGISTER_ES && reg <= ZYDIS_REGISTER_GS)
+        return "a segment register is read";
     if (!gpr_bytes(reg) ||
         (is_string(&insn->d) && op->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN))
         return NULL;
@@ -305,11 +349,15 @@ static const char *read_register(const struct verify_insn *insn, const ZydisDeco
     return NULL;
 }
 
-static const char *read_address(const ZydisDecodedOperandMem *mem, const struct verify_state *state)
+/* The window itself is the base that an access has; where an address is a result, nothing is. */
+static const char *read_address(const ZydisDecodedInstruction *d, const ZydisDecodedOperandMem *mem,
+                                const struct verify_state *state)
 {
-    bool host =
-        is_host_value(state, verify_gpr(mem->base)) || is_host_value(state, verify_gpr(mem->index));
-    return host ? "an address of the host's is computed" : NULL;
+    int base = verify_gpr(mem->base);
+    bool access = mem->type != ZYDIS_MEMOP_TYPE_AGEN && d->address_width == 64;
+    bool host = (is_host_value(state, base) && !(access && base == R15)) ||
+                is_host_value(state, verify_gpr(mem->index));
+    return host ? "an address depends on a value of the host's" : NULL;
 }
 
 static const char *check_reads(const struct verify_insn *insn, const struct verify_state *state)
@@ -317,8 +365,8 @@ static const char *check_reads(const struct verify_insn *insn, const struct veri
     const char *wrong = NULL;
     for (unsigned i = 0; i < insn->d.operand_count && !wrong; i++) {
         const ZydisDecodedOperand *op = &insn->op[i];
-        if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.type == ZYDIS_MEMOP_TYPE_AGEN)
-            wrong = read_address(&op->mem, state);
+        if (op->type == ZYDIS_OPERAND_TYPE_MEMORY)
+            wrong = read_address(&insn->d, &op->mem, state);
         else if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
                  (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ))
             wrong = read_register(insn, op, state);

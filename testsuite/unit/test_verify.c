@@ -130,6 +130,17 @@ REFUSE(interrupts_off, "cli")
 REFUSE(vector, "vmovups (%r15,%rax),%ymm0")
 REFUSE(transaction, "xbegin code_transaction")
 REFUSE(save_state, "xsave (%r15,%rax)")
+REFUSE(nop_for_now, ".byte 0x0f,0x1c,0xc0")
+REFUSE(nop_hint, ".byte 0x0f,0x1a,0xc1")
+REFUSE(nop_numbered, ".byte 0x0f,0x1f,0xcd")
+REFUSE(reads_segment, "mov %es,0x10(%rsp)")
+REFUSE(fence_odd, ".byte 0x0f,0xae,0xf2")
+REFUSE(address_of_scratch, "mov %gs:4(%r11d),%r9d")
+REFUSE(address_of_scratch_wide, "mov (%r15,%r11),%r9d")
+REFUSE(two_segments, ".byte 0x65,0x26,0x0f,0x7f,0x41,0x10")
+REFUSE(rex_twice, ".byte 0x48,0x41,0x89,0xc0")
+REFUSE(prefix_after_rex, ".byte 0x41,0x66,0x89,0xc0")
+REFUSE(idle_prefix, ".byte 0x26,0x89,0xc1")
 REFUSE(reads_window, "mov %r15d,%eax")
 REFUSE(reads_table_word, "mov %r14w,%ax")
 REFUSE(reads_window_by_lea, "lea 4(%r15),%eax")
@@ -282,6 +293,17 @@ int main(void)
     tcase_add_test(tc, test_vector);
     tcase_add_test(tc, test_transaction);
     tcase_add_test(tc, test_save_state);
+    tcase_add_test(tc, test_nop_for_now);
+    tcase_add_test(tc, test_nop_hint);
+    tcase_add_test(tc, test_nop_numbered);
+    tcase_add_test(tc, test_reads_segment);
+    tcase_add_test(tc, test_fence_odd);
+    tcase_add_test(tc, test_address_of_scratch);
+    tcase_add_test(tc, test_address_of_scratch_wide);
+    tcase_add_test(tc, test_two_segments);
+    tcase_add_test(tc, test_rex_twice);
+    tcase_add_test(tc, test_prefix_after_rex);
+    tcase_add_test(tc, test_idle_prefix);
     tcase_add_test(tc, test_reads_window);
     tcase_add_test(tc, test_reads_table_word);
     tcase_add_test(tc, test_reads_window_by_lea);

@@ -86,6 +86,12 @@ static void dbt_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uint64
     smc_forget(cpu->engine_state, gpa, len);
 }
 
+static void dbt_debug(struct engine *engine, struct cpu *cpu, uint32_t linear, uint32_t len)
+{
+    (void)engine;
+    debug_changed(cpu->engine_state, linear, len);
+}
+
 static void dbt_stop(struct engine *engine, struct cpu *cpu)
 {
     struct dbt_cpu *d = cpu->engine_state;
@@ -145,6 +151,7 @@ static const struct engine_ops dbt_ops = {
     .detach = dbt_detach,
     .run = dbt_run,
     .forget = dbt_forget,
+    .debug = dbt_debug,
     .stop = dbt_stop,
     .counters = dbt_counters,
     .report = dbt_report,

@@ -79,6 +79,9 @@ bool smc_check(const struct image *image, struct dbt_cpu *d);
  * of the engine's and is not in the cache. */
 void smc_forget(struct dbt_cpu *d, gpa_t gpa, uint64_t len);
 
+/* debug.c: what engine.h says of debug(). */
+void debug_changed(struct dbt_cpu *d, uint32_t linear, uint32_t len);
+
 /* run.c: the engine's run(). */
 enum engine_exit run_cpu(struct dbt_cpu *d, uint64_t budget);
 

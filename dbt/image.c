@@ -384,13 +384,18 @@ bool image_page_has_blocks(const struct image *image, uint32_t page)
     return image->pages[page] != NULL;
 }
 
+void image_retranslate_page(struct image *image, uint32_t page)
+{
+    while (image->pages[page])
+        block_remove(image, image->pages[page]->block);
+}
+
 bool image_remove_page(struct image *image, uint32_t page)
 {
     bool any = image->pages[page] != NULL;
-    while (image->pages[page]) {
-        block_remove(image, image->pages[page]->block);
-        image->counters.smc++;
-    }
+    uint64_t before = image->removals;
+    image_retranslate_page(image, page);
+    image->counters.smc += image->removals - before;
     if (any && image->page_heat[page] < UINT8_MAX)
         image->page_heat[page]++; /* see run.c */
     return any;

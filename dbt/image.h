@@ -87,7 +87,8 @@ struct image {
     uint64_t key;       /* 0: private */
     struct cpu_flat flat;
     bool virtual_tsc;
-    bool counting; /* blocks count their instructions */
+    bool counting;                 /* blocks count their instructions */
+    const struct cpu_debug *debug; /* of a private image's only member: divides blocks; NULL */
     struct dbt_cpu *members;
     bool halted; /* nobody may enter the cache */
 
@@ -159,6 +160,8 @@ void image_chain(struct image *image, struct exit *exit, struct block *target);
 void image_log_page(struct image *image, uint32_t page);
 /* Removes every block that touches the page. True if there was one. */
 bool image_remove_page(struct image *image, uint32_t page);
+/* The same because the code is to be divided anew: nobody has written. */
+void image_retranslate_page(struct image *image, uint32_t page);
 bool image_page_has_blocks(const struct image *image, uint32_t page);
 
 uint32_t image_exit_id(const struct image *image, const struct exit *exit);

@@ -83,19 +83,16 @@ static void unhook_tsc(struct lockstep_cpu *lc)
 }
 
 /* Books one instruction that the interpreter has tried. False: the stretch ends here. */
-static bool note_step(struct cpu *cpu, struct lockstep_stretch *s, enum cpu_status status,
+static bool note_step(struct lockstep_stretch *s, enum cpu_status status, enum engine_exit exit,
                       const struct isa_flags *flags)
 {
-    if (status == CPU_FAULT) {
-        s->reference_exit = ENGINE_EXIT_FAULT;
-        return false;
+    if (status != CPU_FAULT) {
+        s->undefined = (s->undefined & ~(uint32_t)flags->kills) | flags->undef;
+        s->count++;
     }
-    s->undefined = (s->undefined & ~(uint32_t)flags->kills) | flags->undef;
-    s->count++;
-    cpu->icount++;
-    if (status == CPU_EXIT)
-        s->reference_exit = cpu->exit.reason;
-    return status == CPU_OK;
+    if (exit != ENGINE_EXITS)
+        s->reference_exit = exit;
+    return exit == ENGINE_EXITS;
 }
 
 /* The instructions of a block, `limit` at most. False: the stretch ends here. */
@@ -105,36 +102,46 @@ static bool reference_block(struct cpu *cpu, struct lockstep_stretch *s, const s
     bool go_on = true;
     interp_block_enter(cpu);
     for (uint64_t i = 0; i < limit && go_on && !cpu->code_written; i++, op++) {
+        uint32_t eip = cpu->eip;
         if (op->flags.reads & s->undefined) {
             go_on = false;
             break;
         }
-        s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->eip;
-        go_on = note_step(cpu, s, interp_run_op(cpu, op), &op->flags);
+        s->trace[s->traced++ % LOCKSTEP_TRACE] = eip;
+        enum cpu_status status = interp_run_op(cpu, op);
+        go_on = note_step(s, status, interp_after(cpu, &op->insn, eip, status, false), &op->flags);
     }
     interp_block_leave(cpu);
     return go_on;
 }
 
-/* An instruction that is in no block: it crosses a page, or cannot be decoded. */
+/* An instruction that is in no block: it crosses a page, or cannot be decoded; or it traps. */
 static bool reference_single(struct cpu *cpu, struct lockstep_stretch *s)
 {
     struct isa_insn insn;
     struct isa_flags flags = {0};
+    uint32_t eip = cpu->eip;
+    bool traps = interp_traps(cpu);
     enum cpu_status status = interp_fetch(cpu, &insn);
     if (status == CPU_OK) {
         flags = isa_flags(&insn);
         if (flags.reads & s->undefined)
             return false;
-        s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->eip;
+        s->trace[s->traced++ % LOCKSTEP_TRACE] = eip;
         status = interp_execute(cpu, &insn);
     }
-    return note_step(cpu, s, status, &flags);
+    return note_step(s, status, interp_after(cpu, &insn, eip, status, traps), &flags);
 }
 
 static bool reference_some(struct lockstep_cpu *lc, uint64_t limit)
 {
     struct cpu *cpu = lc->cpu;
+    if (cpu->debug && cpu_debug_stops_here(cpu)) {
+        lc->stretch.reference_exit = ENGINE_EXIT_BREAKPOINT;
+        return false;
+    }
+    if (interp_traps(cpu))
+        return reference_single(cpu, &lc->stretch);
     const struct interp_block *block = interp_cache_find(lc->cache, cpu);
     if (!block->ops)
         return reference_single(cpu, &lc->stretch);
@@ -192,6 +199,14 @@ static bool same_exit(const struct cpu_exit *a, const struct cpu_exit *b, enum e
     return true;
 }
 
+static bool same_hit(const struct lockstep_cpu *lc)
+{
+    const struct cpu_watch_hit *a = &lc->stretch.debug_reference.hit, *b = &lc->cpu->debug->now.hit;
+    return a->eip == b->eip && a->linear == b->linear && a->len == b->len &&
+           a->access == b->access && !memcmp(a->before, b->before, sizeof(a->before)) &&
+           !memcmp(a->after, b->after, sizeof(a->after));
+}
+
 /* What differs, in words; NULL if nothing does. */
 static const char *find_difference(struct lockstep_cpu *lc)
 {
@@ -209,6 +224,8 @@ static const char *find_difference(struct lockstep_cpu *lc)
         return "the fault";
     if (!same_exit(&s->reference.exit, &s->subject.exit, s->reference_exit))
         return "the exit";
+    if (s->reference_exit == ENGINE_EXIT_WATCHPOINT && !same_hit(lc))
+        return "the watchpoint";
     s->memory_at = lockstep_log_compare(&lc->log);
     return s->memory_at == UINT64_MAX ? NULL : "memory";
 }
@@ -223,6 +240,19 @@ static void note_memory(struct lockstep_cpu *lc)
     s->memory_subject = ram_base(lc->cpu->ram)[s->memory_at];
 }
 
+/* A copy of what the debugger knows now, and back. */
+static void keep_debug(const struct lockstep_cpu *lc, struct cpu_debug_now *to)
+{
+    if (lc->cpu->debug)
+        *to = lc->cpu->debug->now;
+}
+
+static void restore_debug(struct lockstep_cpu *lc)
+{
+    if (lc->cpu->debug)
+        lc->cpu->debug->now = lc->stretch.debug_before;
+}
+
 /* Runs one stretch of at most `limit` instructions by both; false on a difference. */
 static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t limit,
                         bool one_block)
@@ -232,6 +262,7 @@ static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t l
     memset(&cpu->fault, 0, sizeof(cpu->fault));
     memset(&cpu->exit, 0, sizeof(cpu->exit));
     s->before = *cpu;
+    keep_debug(lc, &s->debug_before);
     s->count = s->traced = s->undefined = 0;
     s->memory_at = UINT64_MAX;
     s->reference_exit = ENGINE_EXIT_BUDGET;
@@ -239,6 +270,7 @@ static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t l
     uint32_t first_tsc = lc->tsc.next;
 
     run_reference(lc, limit, one_block);
+    keep_debug(lc, &s->debug_reference);
     s->differs = NULL;
     if (lc->log.lost) /* too much was written to be undone: nothing to compare */
         return true;
@@ -247,6 +279,7 @@ static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t l
     cpu->fault = s->before.fault;
     cpu->exit = s->before.exit;
     lc->tsc.next = first_tsc;
+    restore_debug(lc);
     run_subject(ls, lc);
     s->differs = find_difference(lc);
     if (s->differs)
@@ -257,6 +290,7 @@ static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t l
 static void back_to_start(struct lockstep_cpu *lc)
 {
     lockstep_log_restore(&lc->log);
+    restore_debug(lc);
     state_copy(&cpu_state_list, lc->cpu, &lc->stretch.before);
 }
 
@@ -310,8 +344,11 @@ static enum engine_exit run_stretches(struct lockstep *ls, struct lockstep_cpu *
 static enum engine_exit lockstep_run(struct engine *engine, struct cpu *cpu, uint64_t budget)
 {
     struct lockstep_cpu *lc = cpu->engine_state;
+    enum engine_exit exit;
+    if (cpu->debug && cpu_debug_enter(cpu, &exit))
+        return exit;
     hook_tsc(lc);
-    enum engine_exit exit = run_stretches(from_engine(engine), lc, budget);
+    exit = run_stretches(from_engine(engine), lc, budget);
     unhook_tsc(lc);
     return exit;
 }
@@ -371,6 +408,15 @@ static void lockstep_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, u
     cpu->engine_state = lc;
 }
 
+static void lockstep_debug(struct engine *engine, struct cpu *cpu, uint32_t linear, uint32_t len)
+{
+    struct lockstep *ls = from_engine(engine);
+    struct lockstep_cpu *lc = cpu->engine_state;
+    cpu->engine_state = lc->subject_state;
+    ls->subject->ops->debug(ls->subject, cpu, linear, len);
+    cpu->engine_state = lc;
+}
+
 /* The subject's next run ends with STOP, which is seen within a stretch. */
 static void lockstep_stop(struct engine *engine, struct cpu *cpu)
 {
@@ -411,6 +457,7 @@ static const struct engine_ops lockstep_ops = {
     .detach = lockstep_detach,
     .run = lockstep_run,
     .forget = lockstep_forget,
+    .debug = lockstep_debug,
     .stop = lockstep_stop,
     .counters = lockstep_counters,
     .report = lockstep_engine_report,

@@ -6,7 +6,7 @@
 #ifndef DENALI_LOCKSTEP_H
 #define DENALI_LOCKSTEP_H
 
-#include "emu/cpu/engine.h"
+#include "emu/cpu/debug.h"
 #include "emu/cpu/interp_block.h"
 
 /* Takes `subject` over: destroyed with the result, and on failure too. It must count exactly. */
@@ -43,6 +43,7 @@ gpa_t lockstep_log_compare(const struct lockstep_log *log);
 /* One stretch, run by both: where it began, and how each left it. */
 struct lockstep_stretch {
     struct cpu before, reference, subject;
+    struct cpu_debug_now debug_before, debug_reference; /* where there is a debugger */
     enum engine_exit reference_exit, subject_exit;
     uint64_t count;                 /* instructions that the interpreter completed */
     uint32_t undefined;             /* flags that the last instructions leave undefined */

@@ -8,6 +8,7 @@
 #include "dbt/engine_state.h"
 
 #include "dbt/translate.h"
+#include "emu/cpu/debug.h"
 #include "emu/cpu/interp.h"
 #include "emu/machine/ram.h"
 
@@ -93,6 +94,8 @@ static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip
     struct block *block = exact ? image_find_exact(image, eip, exact) : image_find(image, eip);
     if (block || d->expelled || page_too_hot(image, d, eip))
         return block;
+    if (d->cpu->debug)
+        cpu_debug_disarm(d->cpu); /* code may lie where reading is watched */
     if (!smc_check(image, d)) {
         d->expelled = true;
         return NULL;
@@ -121,6 +124,8 @@ static uint32_t enter(struct dbt_cpu *d, uint32_t host)
     *(volatile uint64_t *)&cpu->slot[STUB_SLOT_TARGET] = (uint64_t)(uintptr_t)(rx + host);
     if (__atomic_load_n(&cpu->stop_request, __ATOMIC_ACQUIRE))
         return STUB_KICK;
+    if (cpu->debug && !cpu_debug_arm(cpu))
+        return STUB_INTERP;
     cpu->eflags = (flags & USER_FLAGS) | FLAGS_ALWAYS;
     uint32_t reason = fn(ram_base(cpu->ram), image->table);
     cpu->eflags =
@@ -147,13 +152,15 @@ static uint32_t enter_table(struct dbt_cpu *d)
 
 static enum engine_exit interpret(struct dbt_cpu *d)
 {
-    struct cpu *cpu = d->cpu;
     d->interpreted++;
-    enum cpu_status status = interp_step(cpu);
-    if (status == CPU_FAULT)
-        return ENGINE_EXIT_FAULT;
-    cpu->icount++;
-    return status == CPU_EXIT ? (enum engine_exit)cpu->exit.reason : GO_ON;
+    if (d->cpu->debug)
+        cpu_debug_disarm(d->cpu);
+    return interp_single(d->cpu);
+}
+
+static bool at_break(const struct cpu *cpu)
+{
+    return cpu->debug && cpu_debug_divides(cpu->debug, cpu->eip);
 }
 
 /* No translation to be had here: one instruction, or a visit to a page that is too hot to
@@ -165,7 +172,7 @@ static enum engine_exit interpret_slowly(struct dbt_cpu *d)
         return ENGINE_EXIT_REJECTED;
     enum engine_exit exit = interpret(d);
     while (exit == GO_ON && d->slow_steps > 1 && d->cpu->eip >> PAGE_BITS == page &&
-           !__atomic_load_n(&d->cpu->stop_request, __ATOMIC_ACQUIRE)) {
+           !at_break(d->cpu) && !__atomic_load_n(&d->cpu->stop_request, __ATOMIC_ACQUIRE)) {
         d->slow_steps--;
         exit = interpret(d);
     }
@@ -177,6 +184,8 @@ static enum engine_exit on_miss(struct dbt_cpu *d)
 {
     struct image *image = d->image;
     d->misses++;
+    if (at_break(d->cpu))
+        return GO_ON;
     host_lock_enter(&image->lock);
     bool found = obtain(image, d, d->cpu->eip, 0) != NULL;
     host_lock_leave(&image->lock);
@@ -187,6 +196,8 @@ static enum engine_exit on_miss(struct dbt_cpu *d)
 static enum engine_exit on_chain(struct dbt_cpu *d, uint32_t id, uint64_t removals)
 {
     struct image *image = d->image;
+    if (at_break(d->cpu))
+        return GO_ON;
     host_lock_enter(&image->lock);
     struct block *target = obtain(image, d, d->cpu->eip, 0);
     if (target && removals == image->removals)
@@ -257,6 +268,23 @@ static bool take_stop(struct cpu *cpu)
     return true;
 }
 
+/*
+ * What cannot be translated by its nature, before each way in: a breakpoint, an
+ * instruction that a breakpoint is passed at, one with TF set. True: *exit tells.
+ */
+static bool take_special(struct dbt_cpu *d, enum engine_exit *exit)
+{
+    struct cpu *cpu = d->cpu;
+    bool breaks = at_break(cpu);
+    if (breaks && cpu_debug_stops_here(cpu))
+        *exit = ENGINE_EXIT_BREAKPOINT;
+    else if (breaks || interp_traps(cpu))
+        *exit = interpret(d);
+    else
+        return false;
+    return true;
+}
+
 /* This memory no longer holds the image's code: find one that it does, or begin one. */
 static bool rejoin(struct dbt_cpu *d)
 {
@@ -271,6 +299,8 @@ static enum engine_exit run_unlimited(struct dbt_cpu *d)
     while (exit == GO_ON) {
         if (take_stop(d->cpu))
             return ENGINE_EXIT_STOP;
+        if (take_special(d, &exit))
+            continue;
         if (d->expelled && !rejoin(d)) {
             exit = interpret(d);
             continue;
@@ -341,7 +371,9 @@ static enum engine_exit run_exact(struct dbt_cpu *d, uint64_t budget)
         enum engine_exit exit = GO_ON;
         if (take_stop(d->cpu))
             return ENGINE_EXIT_STOP;
-        if (d->expelled && !rejoin(d))
+        if (take_special(d, &exit))
+            ;
+        else if (d->expelled && !rejoin(d))
             exit = interpret(d);
         else if (d->image->counting)
             exit = step_counting(d, end - d->cpu->icount);
@@ -364,8 +396,13 @@ enum engine_exit run_cpu(struct dbt_cpu *d, uint64_t budget)
     cpu->fpu.mxcsr &= 0xffff; /* FXRSTOR refuses the rest */
     cpu->slot[STUB_SLOT_MXCSR] = HOST_MXCSR;
     d->exits++;
+    enum engine_exit exit;
+    if (cpu->debug && cpu_debug_enter(cpu, &exit))
+        return exit;
     host_signal_enter(&d->scope);
-    enum engine_exit exit = exact ? run_exact(d, budget) : run_unlimited(d);
+    exit = exact ? run_exact(d, budget) : run_unlimited(d);
     host_signal_leave(&d->scope);
+    if (cpu->debug)
+        cpu_debug_disarm(cpu);
     return exit;
 }

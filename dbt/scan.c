@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "emu/cpu/debug.h"
 #include "emu/machine/ram.h"
 
 #define MAX_BRANCHES 6u
@@ -83,6 +84,8 @@ static bool goes_on(struct scan *scan, const struct image *image, unsigned *bran
     else if (attr & (ISA_T_JUMP | ISA_T_END | ISA_T_IO | ISA_T_UNDEF | ISA_T_PRIV))
         return false;
     if ((attr & ISA_T_BRANCH) && ++*branches >= MAX_BRANCHES)
+        return false;
+    if (image->debug && cpu_debug_divides(image->debug, scan->next))
         return false;
     return exact || (!image_entry(image, scan->next) && !(direct && seen_before(scan, scan->next)));
 }

@@ -87,7 +87,7 @@ enum vm_slice {
     VM_IDLE,       /* nothing to do until vm_wait_until, or an interrupt */
     VM_BLOCKED,    /* waits for the console's reader; see vm_poll */
     VM_BREAKPOINT, /* at a breakpoint of the engine */
-    VM_WATCHPOINT, /* the last instruction touched what is watched: cpu->debug->hit */
+    VM_WATCHPOINT, /* the last instruction touched what is watched: cpu->debug->now.hit */
     VM_REPLAYED,   /* the tape has nothing more */
     VM_ENDED,      /* see vm_end; every further vm_run returns this */
 };

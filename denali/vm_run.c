@@ -26,6 +26,19 @@ static void do_port(struct vm *vm)
         vm_raise_gp(vm);
 }
 
+/* The single-step trap of an instruction that left the engine. None comes where the guest waits
+ * now, or where a handler was entered: that cleared TF. */
+static void trap_after(struct vm *vm)
+{
+    struct cpu *cpu = vm->cpu;
+    bool traps = cpu->exit.trap && (cpu->eflags & CPU_EFLAGS_TF);
+    cpu->exit.trap = 0;
+    if (!traps || vm->idle || vm->blocked || vm->end.reason != VM_END_NONE)
+        return;
+    cpu->fault = (struct cpu_fault){.vector = CPU_DB};
+    vm_fault(vm);
+}
+
 static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
 {
     vm->due = vm->due || exit == ENGINE_EXIT_HYPERCALL || exit == ENGINE_EXIT_PORT ||
@@ -33,9 +46,11 @@ static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
     switch (exit) {
     case ENGINE_EXIT_HYPERCALL:
         vm_hypercall(vm);
+        trap_after(vm);
         return CONTINUE;
     case ENGINE_EXIT_PORT:
         do_port(vm);
+        trap_after(vm);
         return CONTINUE;
     case ENGINE_EXIT_FAULT:
         vm_fault(vm);

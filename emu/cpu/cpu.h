@@ -50,6 +50,8 @@ enum cpu_pf {
 /* A guest's fault is a must-check status; the details are in cpu->fault. */
 enum cpu_status { CPU_OK = 0, CPU_FAULT = 1, CPU_EXIT = 2 /* cpu->exit is filled in */ };
 
+#define CPU_EFLAGS_TF 0x100u
+
 struct cpu_fault {
     uint8_t vector;
     uint8_t has_error;
@@ -174,6 +176,7 @@ struct cpu_exit {
     uint8_t port_size;  /* 1, 2, 4 */
     uint8_t port_write; /* OUT: value is in EAX; IN: the kernel puts it in EAX */
     uint8_t length;     /* HYPERCALL, PORT: of the instruction; eip - length is where it begins */
+    uint8_t trap; /* flat: a single-step trap follows the instruction; cleared by who does it */
 };
 
 struct cpu {

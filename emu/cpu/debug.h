@@ -9,7 +9,7 @@
  *   breakpoint   run() ends with ENGINE_EXIT_BREAKPOINT before the instruction
  *                at that linear address, each time control comes there;
  *   watchpoint   run() ends with ENGINE_EXIT_WATCHPOINT after an instruction
- *                that touched the range; debug->hit tells how. Only what
+ *                that touched the range; debug->now.hit tells how. Only what
  *                instructions do counts: not the host's devices, not the
  *                virtual registers that it writes. A write that does not change
  *                the value is a write. A repeated string instruction is one
@@ -27,6 +27,7 @@
 #define DENALI_CPU_DEBUG_H
 
 #include "emu/cpu/cpu.h"
+#include "emu/cpu/engine.h"
 
 enum cpu_watch_access { CPU_WATCH_READ = 1, CPU_WATCH_WRITE = 2, CPU_WATCH_ACCESS = 3 };
 
@@ -57,23 +58,31 @@ struct cpu_watch {
     uint32_t linear, len;
     uint8_t access;
     uint32_t count;
-    uint8_t before[CPU_WATCH_VALUE];
+};
+
+/* What changes while the processor runs. */
+struct cpu_debug_now {
+    bool passes; /* see cpu_debug_pass */
+    uint32_t pass_eip, pass_esp;
+    bool touched; /* the instruction has touched a watched range: `hit` */
+    bool trap;    /* a single-step trap was due at the last stop, and comes first thing now */
+    struct cpu_watch_hit hit;
 };
 
 struct cpu_debug {
     struct cpu *cpu;
+    uint32_t users;
     struct cpu_break *breaks; /* sorted by address */
     uint32_t breaks_count, breaks_room;
     struct cpu_watch *watch;
     uint32_t watch_count, watch_room;
-    uint32_t generation; /* counts what engines must notice */
-    bool dirty;          /* engines have to look: cpu_debug_sync */
+    uint32_t *watch_page; /* pages that hold watched bytes, each once, sorted */
+    uint32_t watch_pages;
+    uint32_t generation; /* changes whenever code has to be divided anew */
+    bool dirty;          /* the engine does not know all breakpoints yet */
+    bool armed;          /* the host refuses what is watched (cpu_debug_arm) */
 
-    bool passes; /* see cpu_debug_pass */
-    uint32_t pass_eip, pass_esp;
-
-    bool hits; /* an instruction has touched something: `hit` */
-    struct cpu_watch_hit hit;
+    struct cpu_debug_now now;
 };
 
 /* Gives the processor a debugger (an engine's attach was before), or takes it away again with all
@@ -97,5 +106,36 @@ int cpu_debug_unwatch(struct cpu *cpu, uint32_t linear, uint32_t len, enum cpu_w
  * does not use this up. Forgotten when another breakpoint or watchpoint stops.
  */
 void cpu_debug_pass(struct cpu *cpu);
+
+/*
+ * For engines.
+ *
+ * On entry to run(), when there is a debugger: true when run() is to return
+ * *exit at once.
+ */
+bool cpu_debug_enter(struct cpu *cpu, enum engine_exit *exit);
+/* Is the instruction at eip not to be run because of a breakpoint? Uses up cpu_debug_pass. */
+bool cpu_debug_stops_here(struct cpu *cpu);
+/* Is there a breakpoint at this linear address, passed or not? For dividing code. */
+bool cpu_debug_divides(const struct cpu_debug *debug, uint32_t linear);
+/* Before an instruction reads or writes [linear, linear+len). */
+void cpu_debug_touch(struct cpu *cpu, uint32_t linear, uint32_t len, enum cpu_watch_access access);
+/*
+ * After the instruction at `eip` ended with `status`, for which run() would return
+ * `exit` (ENGINE_EXITS: go on): what it returns, given what was touched. A fault after which
+ * watched bytes differ (of a string instruction that got half-way) is a hit first; the instruction
+ * faults again when it goes on.
+ */
+enum engine_exit cpu_debug_after(struct cpu *cpu, uint32_t eip, enum cpu_status status,
+                                 enum engine_exit exit);
+/* CPU_WATCH_... bits of the page, as watchpoints have them. */
+unsigned cpu_debug_page_watched(const struct cpu_debug *debug, uint32_t page);
+/*
+ * Arms or disarms the watched pages of a flat machine: on the way into code that
+ * does not look at the marks, and before anything else touches memory. Cheap
+ * when nothing changes. False: the host refuses, and that code must not run.
+ */
+MUST_CHECK bool cpu_debug_arm(struct cpu *cpu);
+void cpu_debug_disarm(struct cpu *cpu);
 
 #endif

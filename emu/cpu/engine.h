@@ -16,9 +16,10 @@ enum engine_exit {
     ENGINE_EXIT_HALT,       /* HLT in ring 0 (PC machine) */
     ENGINE_EXIT_HYPERCALL,  /* a virtual instruction: cpu->exit.hypercall */
     ENGINE_EXIT_PORT,       /* IN or OUT: cpu->exit.port... */
-    ENGINE_EXIT_FAULT,      /* cpu->fault; eip and all registers as before the instruction */
+    ENGINE_EXIT_FAULT,      /* cpu->fault; eip and all registers as before the instruction (CPU_DB
+                               by TF: as after it) */
     ENGINE_EXIT_BREAKPOINT, /* a breakpoint at eip, not yet executed */
-    ENGINE_EXIT_WATCHPOINT, /* the last instruction touched a watched range: cpu->debug->hit */
+    ENGINE_EXIT_WATCHPOINT, /* the last instruction touched a watched range: cpu->debug->now.hit */
     ENGINE_EXIT_STOP,       /* engine_stop was called */
     ENGINE_EXIT_DIVERGED,   /* lockstep: the engines differ; engine_report tells where */
     ENGINE_EXIT_SHUTDOWN,   /* a triple fault (PC machine); nothing runs before cpu_reset */
@@ -57,6 +58,9 @@ struct engine_ops {
     enum engine_exit (*run)(struct engine *engine, struct cpu *cpu, uint64_t budget);
     /* Guest memory [gpa, gpa+len) changed or is about to: no stale translation runs afterwards. */
     void (*forget)(struct engine *engine, struct cpu *cpu, gpa_t gpa, uint64_t len);
+    /* Outside run(), by its thread: cpu->debug has come or gone (len 0), or whether there is a
+     * breakpoint in [linear, linear+len). */
+    void (*debug)(struct engine *engine, struct cpu *cpu, uint32_t linear, uint32_t len);
     /* From any thread or a signal handler: run() of cpu returns ENGINE_EXIT_STOP soon (or at once
      * when next called). */
     void (*stop)(struct engine *engine, struct cpu *cpu);

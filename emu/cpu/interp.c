@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "emu/cpu/engine.h"
+#include "emu/cpu/debug.h"
 #include "emu/cpu/interp_block.h"
 
 struct interp {
@@ -25,7 +25,7 @@ static unsigned fetch_bytes(const struct cpu *cpu, uint32_t eip, uint8_t *out)
     while (have < ISA_MAX_LENGTH) {
         uint32_t room = PAGE_SIZE - ((linear + have) & PAGE_MASK);
         uint32_t len = ISA_MAX_LENGTH - have < room ? ISA_MAX_LENGTH - have : room;
-        const uint8_t *from = cpu_page_ptr(cpu, linear + have, len, RAM_DENIED_READ);
+        const uint8_t *from = cpu_page_raw(cpu, linear + have, len, RAM_DENIED_READ);
         if (!from)
             break;
         memcpy(out + have, from, len);
@@ -74,55 +74,93 @@ enum cpu_status interp_step(struct cpu *cpu)
     return status ? status : interp_execute(cpu, &insn);
 }
 
-/* Runs at most `limit` instructions of a block; *done tells how many were completed. */
-static enum cpu_status run_block(struct cpu *cpu, const struct interp_op *op, uint32_t limit,
-                                 uint32_t *done)
+/* Loading SS holds the trap off for one instruction, in which ESP may follow. */
+static bool holds_off_trap(const struct isa_insn *insn)
+{
+    unsigned sem = insn->row->sem;
+    return (sem == ISA_SEM_MOV_SREG && insn->reg == ISA_SS && insn->row->op[0].method == ISA_M_S) ||
+           (sem == ISA_SEM_POP_SREG && interp_operand_reg(insn, 0) == ISA_SS);
+}
+
+enum engine_exit interp_after(struct cpu *cpu, const struct isa_insn *insn, uint32_t eip,
+                              enum cpu_status status, bool traps)
+{
+    enum engine_exit exit = status == CPU_OK      ? ENGINE_EXITS
+                            : status == CPU_FAULT ? ENGINE_EXIT_FAULT
+                                                  : (enum engine_exit)cpu->exit.reason;
+    cpu->icount += status != CPU_FAULT;
+    if (traps && status == CPU_OK && !holds_off_trap(insn)) {
+        cpu->fault = (struct cpu_fault){.vector = CPU_DB};
+        exit = ENGINE_EXIT_FAULT;
+    }
+    if (status == CPU_EXIT)
+        cpu->exit.trap = traps;
+    return cpu_debug_after(cpu, eip, status, exit);
+}
+
+enum engine_exit interp_single(struct cpu *cpu)
+{
+    struct isa_insn insn;
+    uint32_t eip = cpu->eip;
+    bool traps = interp_traps(cpu);
+    enum cpu_status status = interp_fetch(cpu, &insn);
+    if (!status)
+        status = interp_execute(cpu, &insn);
+    return interp_after(cpu, &insn, eip, status, traps);
+}
+
+/* Runs at most `limit` instructions of a block. */
+static enum engine_exit run_block(struct cpu *cpu, const struct interp_op *op, uint32_t limit)
 {
     enum cpu_status status = CPU_OK;
-    uint32_t i = 0;
+    uint32_t i = 0, eip = cpu->eip;
     interp_block_enter(cpu);
     for (; i < limit && status == CPU_OK && !cpu->code_written; i++)
         status = interp_run_op(cpu, op + i);
     interp_block_leave(cpu);
-    *done = status == CPU_FAULT ? i - 1 : i;
-    return status;
+    cpu->icount += i - 1;
+    if (cpu->debug)
+        for (uint32_t before = 0; before + 1 < i; before++)
+            eip += op[before].insn.len;
+    return interp_after(cpu, &op[i - 1].insn, eip, status, false);
 }
 
-/* A block, or one instruction that is in none (it crosses a page, or cannot be decoded). */
-static enum cpu_status run_some(struct interp_cache *cache, struct cpu *cpu, uint64_t limit,
-                                uint32_t *done)
+/* A block, or one instruction that is in none (it crosses a page, or cannot be decoded; or it
+ * traps). */
+static enum engine_exit run_some(struct interp_cache *cache, struct cpu *cpu, uint64_t limit)
 {
+    if (interp_traps(cpu))
+        return interp_single(cpu);
     const struct interp_block *block = interp_cache_find(cache, cpu);
-    if (block->ops) {
-        uint32_t ops = limit < block->ops ? (uint32_t)limit : block->ops;
-        return run_block(cpu, interp_cache_ops(cache, block), ops, done);
-    }
-    enum cpu_status status = interp_step(cpu);
-    *done = status != CPU_FAULT;
-    return status;
+    if (!block->ops)
+        return interp_single(cpu);
+    uint32_t ops = limit < block->ops ? (uint32_t)limit : block->ops;
+    return run_block(cpu, interp_cache_ops(cache, block), ops);
 }
 
 static enum engine_exit run_loop(struct interp_cache *cache, struct cpu *cpu, uint64_t budget)
 {
-    while (budget) {
+    uint64_t end = cpu->icount + budget < budget ? UINT64_MAX : cpu->icount + budget;
+    enum engine_exit exit = ENGINE_EXITS;
+    while (exit == ENGINE_EXITS && cpu->icount < end) {
         if (__atomic_load_n(&cpu->stop_request, __ATOMIC_ACQUIRE)) {
             __atomic_store_n(&cpu->stop_request, 0, __ATOMIC_RELAXED);
             return ENGINE_EXIT_STOP;
         }
-        uint32_t done;
-        enum cpu_status status = run_some(cache, cpu, budget, &done);
-        cpu->icount += done;
-        budget -= done;
-        if (status)
-            return status == CPU_FAULT ? ENGINE_EXIT_FAULT : cpu->exit.reason;
+        if (cpu->debug && cpu_debug_stops_here(cpu))
+            return ENGINE_EXIT_BREAKPOINT;
+        exit = run_some(cache, cpu, end - cpu->icount);
     }
-    return ENGINE_EXIT_BUDGET;
+    return exit == ENGINE_EXITS ? ENGINE_EXIT_BUDGET : exit;
 }
 
 static enum engine_exit interp_run(struct engine *engine, struct cpu *cpu, uint64_t budget)
 {
     struct interp *interp = CONTAINER_OF(engine, struct interp, engine);
+    enum engine_exit exit;
     __atomic_fetch_add(&interp->exits, 1, __ATOMIC_RELAXED);
+    if (cpu->debug && cpu_debug_enter(cpu, &exit))
+        return exit;
     return run_loop(cpu->engine_state, cpu, budget);
 }
 
@@ -154,6 +192,11 @@ static void interp_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uin
         (void)len; /* blocks are compared with memory when entered */
 }
 
+static void interp_debug(struct engine *engine, struct cpu *cpu, uint32_t linear, uint32_t len)
+{
+    (void)engine, (void)cpu, (void)linear, (void)len; /* the cache looks at cpu->debug by itself */
+}
+
 static void interp_stop(struct engine *engine, struct cpu *cpu)
 {
     (void)engine;
@@ -182,6 +225,7 @@ static const struct engine_ops interp_ops = {
     .detach = interp_detach,
     .run = interp_run,
     .forget = interp_forget,
+    .debug = interp_debug,
     .stop = interp_stop,
     .counters = interp_counters,
     .report = interp_report,

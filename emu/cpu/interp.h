@@ -17,6 +17,7 @@
 #define DENALI_INTERP_H
 
 #include "emu/cpu/cpu.h"
+#include "emu/cpu/engine.h"
 #include "emu/cpu/flags.h"
 #include "emu/cpu/mem.h"
 #include "emu/isa/isa.h"
@@ -54,6 +55,19 @@ MUST_CHECK enum cpu_status interp_fetch(struct cpu *cpu, struct isa_insn *out);
 
 /* Fetch and execute: exactly one instruction. */
 MUST_CHECK enum cpu_status interp_step(struct cpu *cpu);
+
+/*
+ * One instruction with all that follows it: it is counted, watchpoints and the
+ * single-step trap of a flat machine come after it. ENGINE_EXITS: run() goes on.
+ */
+enum engine_exit interp_single(struct cpu *cpu);
+/* What follows an instruction at `eip` that the caller has executed; `traps`: TF was set before. */
+enum engine_exit interp_after(struct cpu *cpu, const struct isa_insn *insn, uint32_t eip,
+                              enum cpu_status status, bool traps);
+static inline bool interp_traps(const struct cpu *cpu)
+{
+    return cpu->flat && (cpu->eflags & CPU_EFLAGS_TF);
+}
 
 /* Offset of the memory operand in its segment insn->seg. Only when insn->has_mem. */
 static inline uint32_t interp_address(const struct cpu *cpu, const struct isa_insn *insn)

@@ -5,6 +5,8 @@
  */
 #include "emu/cpu/interp_block.h"
 
+#include "emu/cpu/debug.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,7 +14,8 @@
 #define CACHE_OPS 32768u
 
 struct interp_cache {
-    uint32_t used; /* of ops */
+    uint32_t used;       /* of ops */
+    uint32_t generation; /* of the debugger's breakpoints, which divide blocks */
     struct interp_block block[CACHE_BLOCKS];
     struct interp_op op[CACHE_OPS];
 };
@@ -51,10 +54,11 @@ static bool same_code(const struct interp_block *block, const uint8_t *memory)
 
 #define BLOCK_ENDS (ISA_T_JUMP | ISA_T_BRANCH | ISA_T_CALL | ISA_T_RET | ISA_T_END)
 
-/* Decodes from `memory`, of which `room` bytes are left in the page. */
+/* Decodes from `memory`, which is what lies at `linear`, to the end of the page. */
 static void decode_block(struct interp_cache *cache, struct interp_block *block, struct cpu *cpu,
-                         const uint8_t *memory, uint32_t room)
+                         uint32_t linear, const uint8_t *memory)
 {
+    uint32_t room = PAGE_SIZE - (linear & PAGE_MASK);
     if (room > INTERP_BLOCK_BYTES)
         room = INTERP_BLOCK_BYTES;
     bool ended = false;
@@ -67,6 +71,8 @@ static void decode_block(struct interp_cache *cache, struct interp_block *block,
         block->ops++;
         block->bytes += op->insn.len;
         ended = op->insn.row->attr & BLOCK_ENDS;
+        if (cpu->debug)
+            ended |= cpu_debug_divides(cpu->debug, linear + block->bytes);
     }
     memcpy(block->code, memory, block->bytes);
     cache->used += block->ops;
@@ -83,16 +89,20 @@ const struct interp_block *interp_cache_find(struct interp_cache *cache, struct 
     uint32_t eip = cpu->eip;
     uint32_t linear = cpu_seg_base(cpu, ISA_CS) + eip;
     struct interp_block *block = &cache->block[(eip ^ eip >> 13) % CACHE_BLOCKS];
+    if (cpu->debug && cache->generation != cpu->debug->generation) {
+        empty(cache);
+        cache->generation = cpu->debug->generation;
+    }
     if (block->eip == eip && block->ops) {
-        const uint8_t *memory = cpu_page_ptr(cpu, linear, block->bytes, RAM_DENIED_READ);
+        const uint8_t *memory = cpu_page_raw(cpu, linear, block->bytes, RAM_DENIED_READ);
         if (memory && same_code(block, memory))
             return block;
     }
     if (cache->used + INTERP_BLOCK_OPS > CACHE_OPS)
         empty(cache);
     *block = (struct interp_block){.eip = eip, .first = cache->used};
-    const uint8_t *memory = cpu_page_ptr(cpu, linear, 1, RAM_DENIED_READ);
+    const uint8_t *memory = cpu_page_raw(cpu, linear, 1, RAM_DENIED_READ);
     if (memory)
-        decode_block(cache, block, cpu, memory, PAGE_SIZE - (linear & PAGE_MASK));
+        decode_block(cache, block, cpu, linear, memory);
     return block;
 }

@@ -166,6 +166,20 @@ static bool goes_on(const struct cpu *cpu, const struct isa_insn *insn)
     return equal == !(insn->seen & ISA_SEEN_F2);
 }
 
+/* With TF each element is an instruction of its own: what is left begins anew after the trap. */
+MUST_CHECK static enum cpu_status once_and_trap(struct cpu *cpu, const struct isa_insn *insn,
+                                                unsigned bytes, string_fn once)
+{
+    uint32_t left = address_reg(cpu, insn, ISA_ECX) - 1;
+    enum cpu_status status = once(cpu, insn, bytes);
+    if (status)
+        return status;
+    interp_set_reg(cpu, ISA_ECX, insn->adsize, left);
+    if (interp_reg(cpu, ISA_ECX, insn->adsize) && goes_on(cpu, insn))
+        cpu->eip -= insn->len;
+    return CPU_OK;
+}
+
 MUST_CHECK static enum cpu_status repeat(struct cpu *cpu, const struct isa_insn *insn,
                                          unsigned bytes, string_fn once, many_fn many)
 {
@@ -173,6 +187,8 @@ MUST_CHECK static enum cpu_status repeat(struct cpu *cpu, const struct isa_insn 
         return once(cpu, insn, bytes);
     uint32_t eflags = cpu->eflags;
     uint32_t count = address_reg(cpu, insn, ISA_ECX);
+    if (count && interp_traps(cpu))
+        return once_and_trap(cpu, insn, bytes, once);
     while (count) {
         uint32_t done = many ? many(cpu, insn, bytes, count) : 0;
         if (done) {

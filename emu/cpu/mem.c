@@ -7,6 +7,7 @@
  */
 #include "emu/cpu/mem.h"
 
+#include "emu/cpu/debug.h"
 #include "emu/cpu/mem_pc.h"
 
 enum cpu_status cpu_raise(struct cpu *cpu, enum cpu_vector vector)
@@ -23,7 +24,7 @@ enum cpu_status cpu_raise_error(struct cpu *cpu, enum cpu_vector vector, uint32_
 
 static bool page_readable(const struct cpu *cpu, uint32_t linear)
 {
-    return cpu_page_ptr(cpu, linear, 1, RAM_DENIED_READ) != NULL;
+    return cpu_page_raw(cpu, linear, 1, RAM_DENIED_READ) != NULL;
 }
 
 enum cpu_status cpu_raise_page(struct cpu *cpu, uint32_t address, uint32_t error)
@@ -61,7 +62,7 @@ MUST_CHECK static enum cpu_status check_pages(struct cpu *cpu, uint32_t linear, 
     unsigned denied = (error & CPU_PF_WRITE) ? RAM_DENIED_WRITE : RAM_DENIED_READ;
     while (bytes) {
         uint32_t len = piece(linear, bytes);
-        if (!cpu_page_ptr(cpu, linear, len, denied))
+        if (!cpu_page_raw(cpu, linear, len, denied))
             return cpu_raise_page(cpu, linear, error);
         linear += len;
         bytes -= len;
@@ -86,6 +87,8 @@ enum cpu_status cpu_read_slow(struct cpu *cpu, unsigned seg, uint32_t offset, vo
     enum cpu_status status = check_pages(cpu, linear, bytes, 0);
     if (status)
         return status;
+    if (cpu->debug)
+        cpu_debug_touch(cpu, linear, bytes, CPU_WATCH_READ);
     for (uint8_t *to = out; bytes;) {
         uint32_t len = piece(linear, bytes);
         memcpy(to, ram_base(cpu->ram) + linear, len);
@@ -117,6 +120,8 @@ enum cpu_status cpu_write_slow(struct cpu *cpu, unsigned seg, uint32_t offset, c
     enum cpu_status status = check_pages(cpu, linear, bytes, CPU_PF_WRITE);
     if (status)
         return status;
+    if (cpu->debug)
+        cpu_debug_touch(cpu, linear, bytes, CPU_WATCH_WRITE);
     for (const uint8_t *from = in; bytes;) {
         uint32_t len = piece(linear, bytes);
         write_piece(cpu, linear, from, len);

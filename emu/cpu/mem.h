@@ -22,8 +22,9 @@ MUST_CHECK enum cpu_status cpu_raise_error(struct cpu *cpu, enum cpu_vector vect
 /* CPU_PF at a linear address; `error` is CPU_PF_WRITE, CPU_PF_FETCH or 0, the rest is found out. */
 MUST_CHECK enum cpu_status cpu_raise_page(struct cpu *cpu, uint32_t address, uint32_t error);
 
-/* The host's place of a linear range if it lies in one page that denies none of `denied`. */
-static inline uint8_t *cpu_page_ptr(const struct cpu *cpu, uint32_t linear, uint32_t bytes,
+/* The host's place of a linear range if it lies in one page that denies none of `denied`. For an
+ * access of the guest use cpu_page_ptr: watchpoints do not see this one. */
+static inline uint8_t *cpu_page_raw(const struct cpu *cpu, uint32_t linear, uint32_t bytes,
                                     unsigned denied)
 {
     const struct ram_view *view = ram_view(cpu->ram);
@@ -31,6 +32,12 @@ static inline uint8_t *cpu_page_ptr(const struct cpu *cpu, uint32_t linear, uint
     bool ok = page < view->pages && !(view->denied[page] & denied) &&
               (linear & PAGE_MASK) + bytes <= PAGE_SIZE;
     return ok ? view->base + linear : NULL;
+}
+
+static inline uint8_t *cpu_page_ptr(const struct cpu *cpu, uint32_t linear, uint32_t bytes,
+                                    unsigned denied)
+{
+    return cpu_page_raw(cpu, linear, bytes, denied | RAM_WATCHED);
 }
 
 /* Little-endian integers of 1, 2 or 4 bytes at a host address. */
@@ -58,7 +65,7 @@ static inline void cpu_store(uint8_t *at, uint32_t bytes, uint32_t value)
 /* The word of struct cpu_flat at `gpa`; 0 where there is none. Never faults. */
 static inline uint32_t cpu_flat_read(const struct cpu *cpu, uint32_t gpa)
 {
-    const uint8_t *at = cpu_page_ptr(cpu, gpa, 4, RAM_DENIED_READ);
+    const uint8_t *at = cpu_page_raw(cpu, gpa, 4, RAM_DENIED_READ);
     return at ? cpu_load(at, 4) : 0;
 }
 void cpu_flat_write(struct cpu *cpu, uint32_t gpa, uint32_t value);

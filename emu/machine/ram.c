@@ -72,6 +72,10 @@ static int commit_window(struct ram *ram, uint64_t size)
 
 static unsigned host_rights(unsigned denied)
 {
+    if (denied & RAM_ARMED) {
+        denied |= (denied & RAM_WATCH_READ) ? RAM_DENIED_READ : 0;
+        denied |= (denied & RAM_WATCHED) ? RAM_DENIED_WRITE : 0;
+    }
     unsigned prot = (denied & RAM_DENIED_READ) ? HOST_NONE : HOST_R;
     return (denied & (RAM_DENIED_WRITE | RAM_DENIED_CODE | RAM_DENIED_READ)) ? prot : prot | HOST_W;
 }
@@ -223,19 +227,34 @@ unsigned ram_access(const struct ram *ram, gpa_t gpa)
 {
     if (!inside(ram, gpa, 1))
         return HOST_NONE;
-    return host_rights(ram->denied[gpa >> PAGE_BITS] & ~(unsigned)RAM_DENIED_CODE);
+    return host_rights(ram->denied[gpa >> PAGE_BITS] & (RAM_DENIED_READ | RAM_DENIED_WRITE));
 }
 
-int ram_mark_code(struct ram *ram, gpa_t page, bool code)
+/* Changes the bits of `mask` on one page. */
+static int change_page(struct ram *ram, gpa_t page, unsigned mask, unsigned bits)
 {
     if (page % PAGE_SIZE || !inside(ram, page, PAGE_SIZE))
         return -EINVAL;
     uint64_t index = page >> PAGE_BITS;
-    struct change change = {index, index + 1, RAM_DENIED_READ | RAM_DENIED_WRITE,
-                            code ? RAM_DENIED_CODE : 0};
+    struct change change = {index, index + 1, (uint8_t)~mask, (uint8_t)bits};
     if (changed(ram, &change, index) == ram->denied[index])
         return 0;
     return apply(ram, &change, 2 * RAM_MAX_BORDERS);
+}
+
+int ram_mark_code(struct ram *ram, gpa_t page, bool code)
+{
+    return change_page(ram, page, RAM_DENIED_CODE, code ? RAM_DENIED_CODE : 0);
+}
+
+int ram_watch(struct ram *ram, gpa_t page, unsigned marks)
+{
+    return change_page(ram, page, RAM_WATCHED, marks & RAM_WATCHED);
+}
+
+int ram_arm(struct ram *ram, gpa_t page, bool armed)
+{
+    return change_page(ram, page, RAM_ARMED, armed ? RAM_ARMED : 0);
 }
 
 bool ram_is_code(const struct ram *ram, gpa_t page)
@@ -304,7 +323,8 @@ int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
     if (gpa % PAGE_SIZE || len % PAGE_SIZE || !inside(ram, gpa, len))
         return -EINVAL;
     uint64_t first = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
-    struct change change = {first, end, RAM_DENIED_CODE, denied_bits(prot)};
+    struct change change = {first, end, (uint8_t) ~(RAM_DENIED_READ | RAM_DENIED_WRITE),
+                            denied_bits(prot)};
     ram->access_changes++;
     int err = 0;
     if (!(prot & HOST_R) && (range_denied(ram, gpa, len) & RAM_DENIED_CODE))

@@ -37,9 +37,18 @@ struct ram;
 /*
  * What an engine's own fast path may look at, read-only: an access of one page
  * is allowed when page < pages and `denied[page]` has none of the bits that
- * matter to it. struct ram begins with it.
+ * matter to it. struct ram begins with it. The watch bits deny nothing; they say
+ * that somebody wants to be told, and while ARMED the host denies as if they did.
  */
-enum ram_denied { RAM_DENIED_READ = 1, RAM_DENIED_WRITE = 2, RAM_DENIED_CODE = 4 /* marked */ };
+enum ram_denied {
+    RAM_DENIED_READ = 1,
+    RAM_DENIED_WRITE = 2,
+    RAM_DENIED_CODE = 4, /* marked */
+    RAM_WATCH_WRITE = 8,
+    RAM_WATCH_READ = 16,
+    RAM_WATCHED = RAM_WATCH_WRITE | RAM_WATCH_READ,
+    RAM_ARMED = 32,
+};
 struct ram_view {
     uint8_t *base;
     uint32_t pages;        /* of RAM */
@@ -123,6 +132,14 @@ MUST_CHECK int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len);
 MUST_CHECK int ram_mark_code(struct ram *ram, gpa_t page, bool code);
 bool ram_is_code(const struct ram *ram, gpa_t page);
 void ram_on_code_write(struct ram *ram, ram_code_write_fn fn, void *opaque);
+
+/*
+ * Watch marks of a debugger (RAM_WATCH_..., 0 removes them). Only while a page
+ * is armed does the host refuse what is watched: for code that runs without
+ * looking at the marks. Host code must not touch an armed page. -EINVAL, -ENOMEM.
+ */
+MUST_CHECK int ram_watch(struct ram *ram, gpa_t page, unsigned marks);
+MUST_CHECK int ram_arm(struct ram *ram, gpa_t page, bool armed);
 
 /*
  * The one function that turns (address, length) into a host pointer:

@@ -27,8 +27,10 @@ static void make_machine(struct rig *rig, uint64_t image)
 
 void rig_create(struct rig *rig, enum engine_kind kind, const struct engine_options *options)
 {
-    int err =
-        kind == ENGINE_INTERP ? interp_create(&rig->engine) : dbt_create(options, &rig->engine);
+    static const struct engine_options none;
+    int err = kind == ENGINE_INTERP ? interp_create(&rig->engine)
+              : kind == ENGINE_DBT  ? dbt_create(options, &rig->engine)
+                                    : lockstep_create(options ? options : &none, &rig->engine);
     ck_assert_int_eq(err, 0);
     make_machine(rig, 0);
 }

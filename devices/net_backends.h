@@ -14,6 +14,7 @@
 #define DENALI_NET_BACKENDS_H
 
 #include "devices/net.h"
+#include "devices/wire.h"
 
 struct net_error {
     char text[256];
@@ -71,25 +72,17 @@ MUST_CHECK int net_tap_create(const char *name, struct net_backend **out, struct
 MUST_CHECK int net_pcap_create(struct net_backend *inner, const char *file,
                                struct net_backend **out, struct net_error *why);
 
-/* Chances are in units of 1/65536 per frame, both directions alike. */
-struct net_fault_config {
-    uint64_t seed;
-    uint32_t loss, duplicate, reorder, corrupt;
-    uint64_t delay_ns; /* each frame, and up to this much again for a reordered one */
-};
-
 /*
- * A bad wire, repeatable by its seed: loses, doubles, reorders, damages (one bit)
- * and delays frames. Time is the host's monotonic clock; fd() polls readable when
- * a delayed frame is due.
+ * A bad wire (wire.h) both ways, repeatable by its seed. Time is the host's monotonic clock; fd()
+ * polls readable when a delayed frame is due.
  */
-MUST_CHECK int net_fault_create(struct net_backend *inner, const struct net_fault_config *config,
+MUST_CHECK int net_fault_create(struct net_backend *inner, const struct wire_config *config,
                                 struct net_backend **out, struct net_error *why);
 
 /*
  * What --net says: "none", "user", "socket:PATH", "tap:NAME"; behind any of them a bad wire, as in
- * "user,loss=1,reorder=5,delay=10" (loss, duplicate, reorder, corrupt in percent of frames, delay
- * in ms, seed). Ports can be published with "user" alone (-EINVAL elsewhere).
+ * "user,loss=1,reorder=5,delay=10" (the words are in wire.h). Ports can be published with "user"
+ * alone (-EINVAL elsewhere).
  */
 MUST_CHECK int net_backend_create(const char *spec, const struct net_user_config *user,
                                   struct net_backend **out, struct net_error *why);

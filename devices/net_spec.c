@@ -83,61 +83,16 @@ int net_publish_parse(const char *text, struct net_publish *out, struct net_erro
                     text);
 }
 
-/* ---- a bad wire: ",loss=1,reorder=5,delay=10" behind any network ---- */
-
-struct fault_word {
-    const char *name;
-    size_t at; /* of the field in struct net_fault_config */
-};
-
-/* Percentages of frames; delay and seed are read apart. */
-static const struct fault_word fault_words[] = {
-    {"loss", offsetof(struct net_fault_config, loss)},
-    {"duplicate", offsetof(struct net_fault_config, duplicate)},
-    {"reorder", offsetof(struct net_fault_config, reorder)},
-    {"corrupt", offsetof(struct net_fault_config, corrupt)},
-};
-
-/* One "name=value"; false: unknown, or no number. */
-static bool fault_word_read(const char *name, const char *value, struct net_fault_config *fault)
+/* Cuts the words of a bad wire (",loss=1,reorder=5,delay=10") off `spec`; whether there are any.
+ * -EINVAL: one is wrong. */
+static int fault_cut(char *spec, struct wire_config *fault)
 {
-    char *end;
-    double number = strtod(value, &end);
-    if (end == value || *end || !(number >= 0 && number <= 1e15))
-        return false;
-    if (!strcmp(name, "delay"))
-        fault->delay_ns = (uint64_t)(number * 1e6);
-    else if (!strcmp(name, "seed"))
-        fault->seed = (uint64_t)number;
-    for (size_t i = 0; i < ARRAY_LEN(fault_words); i++)
-        if (!strcmp(name, fault_words[i].name) && number <= 100) {
-            uint32_t chance = (uint32_t)(number * 655.36);
-            memcpy((char *)fault + fault_words[i].at, &chance, sizeof chance);
-            return true;
-        }
-    return !strcmp(name, "delay") || !strcmp(name, "seed");
-}
-
-/* Cuts the words of a bad wire off `spec`; whether there are any. -EINVAL: one is wrong. */
-static int fault_cut(char *spec, struct net_fault_config *fault)
-{
-    char *word = strchr(spec, ',');
-    if (!word)
+    char *words = strchr(spec, ',');
+    if (!words)
         return 0;
-    *word++ = 0;
-    while (word) {
-        char *next = strchr(word, ','), *value;
-        if (next)
-            *next++ = 0;
-        value = strchr(word, '=');
-        if (!value)
-            return -EINVAL;
-        *value++ = 0;
-        if (!fault_word_read(word, value, fault))
-            return -EINVAL;
-        word = next;
-    }
-    return 1;
+    *words++ = 0;
+    int err = wire_config_parse(fault, words);
+    return err ? err : 1;
 }
 
 static int plain_create(const char *spec, const struct net_user_config *user,
@@ -161,7 +116,7 @@ static int plain_create(const char *spec, const struct net_user_config *user,
 int net_backend_create(const char *spec, const struct net_user_config *user,
                        struct net_backend **out, struct net_error *why)
 {
-    struct net_fault_config fault = {.seed = 1};
+    struct wire_config fault = {.seed = 1};
     char *copy = strdup(spec);
     if (!copy)
         return net_fail(why, -ENOMEM, "no memory for the network");
@@ -169,9 +124,7 @@ int net_backend_create(const char *spec, const struct net_user_config *user,
     if (bad < 0)
         err = net_fail(
             why, bad,
-            "--net %.80s: behind the comma are loss, duplicate, reorder, corrupt (percent), "
-            "delay (ms) and seed, as in user,loss=1,delay=20",
-            spec);
+            "--net %.60s: behind the comma are " WIRE_WORDS ", as in user,loss=1,delay=20", spec);
     else
         err = plain_create(copy, user, out, why);
     free(copy);

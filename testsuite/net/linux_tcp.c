@@ -137,7 +137,7 @@ static void namespace_enter(void)
     }
 }
 
-static void rig_start(struct rig *rig, const struct net_fault_config *fault, unsigned number)
+static void rig_start(struct rig *rig, const struct wire_config *fault, unsigned number)
 {
     struct net_error why;
     struct net_backend *tap;
@@ -393,7 +393,7 @@ static uint64_t elapsed_ms(uint64_t since)
         printf("  %-32s %6llu ms\n", #call, (unsigned long long)elapsed_ms(since));                \
     } while (0)
 
-static void run_wire(const char *name, const struct net_fault_config *fault, uint64_t bulk,
+static void run_wire(const char *name, const struct wire_config *fault, uint64_t bulk,
                      unsigned number)
 {
     struct rig rig;
@@ -420,14 +420,14 @@ static void run_wire(const char *name, const struct net_fault_config *fault, uin
 int main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-    struct net_fault_config clean = {.seed = seed};
-    struct net_fault_config bad = {.seed = seed,
+    struct wire_config clean = {.seed = seed};
+    struct wire_config bad = {.seed = seed,
                                    .loss = PERCENT,
                                    .duplicate = PERCENT,
                                    .reorder = 3 * PERCENT,
                                    .corrupt = PERCENT / 2,
                                    .delay_ns = 500000};
-    struct net_fault_config awful = {.seed = seed,
+    struct wire_config awful = {.seed = seed,
                                      .loss = 5 * PERCENT,
                                      .duplicate = 2 * PERCENT,
                                      .reorder = 10 * PERCENT,

@@ -422,17 +422,17 @@ int main(int argc, char **argv)
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     struct wire_config clean = {.seed = seed};
     struct wire_config bad = {.seed = seed,
-                                   .loss = PERCENT,
-                                   .duplicate = PERCENT,
-                                   .reorder = 3 * PERCENT,
-                                   .corrupt = PERCENT / 2,
-                                   .delay_ns = 500000};
+                              .loss = PERCENT,
+                              .duplicate = PERCENT,
+                              .reorder = 3 * PERCENT,
+                              .corrupt = PERCENT / 2,
+                              .delay_ns = 500000};
     struct wire_config awful = {.seed = seed,
-                                     .loss = 5 * PERCENT,
-                                     .duplicate = 2 * PERCENT,
-                                     .reorder = 10 * PERCENT,
-                                     .corrupt = PERCENT,
-                                     .delay_ns = 2000000};
+                                .loss = 5 * PERCENT,
+                                .duplicate = 2 * PERCENT,
+                                .reorder = 10 * PERCENT,
+                                .corrupt = PERCENT,
+                                .delay_ns = 2000000};
     setvbuf(stdout, NULL, _IOLBF, 0);
     namespace_enter();
     run_wire("clean", &clean, 20000000, 0);

@@ -167,3 +167,68 @@ int vm_bind(struct vm *vm, const struct vm_config *config, struct why *why)
         err = bind_rest(&b, wildcard);
     return err ? err : finish_table(vm);
 }
+
+/* Other resources. */
+
+static uint64_t entry_at(const struct vm *vm, unsigned index)
+{
+    return vm->regs_addr + offsetof(struct denali_regs, device[0]) +
+           index * sizeof(struct denali_device);
+}
+
+/* A page is written only for news: each costs the host memory. */
+static int update_entry(struct vm *vm, unsigned index, const struct denali_device *was,
+                        const struct denali_device *now)
+{
+    return memcmp(was, now, sizeof(*now))
+               ? ram_write(vm->ram, entry_at(vm, index), now, sizeof(*now))
+               : 0;
+}
+
+int vm_set_disks(struct vm *vm, const struct vm_resource *resource, unsigned resources, bool first)
+{
+    const struct vm_config config = {.resource = resource, .resources = resources};
+    struct binding b = {vm, &config, NULL, 0};
+    int err = resources > 32 ? -EINVAL : 0;
+    for (unsigned i = 0; !err && i < vm->devices; i++) {
+        struct denali_device was, now;
+        if (vm->device[i]->ops->kind != DENALI_DEV_DISK)
+            continue;
+        const struct vm_resource *r = find_resource(&b, DENALI_DEV_DISK, vm->device[i]->name);
+        err = r ? ram_read(vm->ram, entry_at(vm, i), &was, sizeof(was)) : -EINVAL;
+        now = was;
+        if (!err)
+            vdev_disk_set(vm->device[i], r->disk, &now);
+        if (!err && first)
+            err = update_entry(vm, i, &was, &now);
+    }
+    return err;
+}
+
+static bool is_tty(const struct console_backend *c, unsigned kind)
+{
+    if (!c)
+        return false;
+    return kind == DENALI_DEV_CONSOLE ? c->ops->out_is_tty(c) : c->ops->in_is_tty(c);
+}
+
+int vm_set_console(struct vm *vm, struct console_backend *console, bool first)
+{
+    int err = 0;
+    vm->console = console;
+    for (unsigned i = 0; first && !err && i < vm->devices; i++) {
+        struct denali_device was, now;
+        unsigned kind = vm->device[i]->ops->kind;
+        if (kind != DENALI_DEV_CONSOLE && kind != DENALI_DEV_KEYBOARD)
+            continue;
+        err = ram_read(vm->ram, entry_at(vm, i), &was, sizeof(was));
+        now = was;
+        now.flags &= (uint16_t)~DENALI_DEVF_TTY;
+        now.flags |= is_tty(console, kind) ? DENALI_DEVF_TTY : 0;
+        if (!err)
+            err = update_entry(vm, i, &was, &now);
+    }
+    if (first && console)
+        vm_post(vm, DENALI_IRQ_CONSOLE | DENALI_IRQ_KEYBOARD);
+    return err;
+}

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool's life, its VMs, and what is posted to them. A VM changes its state
- * only inside the lock; its window belongs to the worker that set it RUNNING or
- * PARKING. What is posted to a VM meanwhile is kept in `arrived`, or, while it
- * runs, goes to it at once, and is looked for again when it has stopped: so no
- * wake-up is lost.
+ * The pool's life, and what is posted to VMs. A VM changes its state only inside
+ * the lock; its window belongs to the worker that set it RUNNING or PARKING. What
+ * is posted to a VM meanwhile is kept in `arrived`, or, while it runs, goes to it
+ * at once, and is looked for again when it has stopped: so no wake-up is lost.
  */
 #include "denali/pool_private.h"
 
@@ -22,21 +21,28 @@ void pool_idle_add(struct pool_vm *vm)
     vm->next = head;
     head->prev->next = vm;
     head->prev = vm;
-    vm->pool->counters.idle++;
 }
 
 void pool_idle_remove(struct pool_vm *vm)
 {
+    if (!vm->next)
+        return;
     vm->prev->next = vm->next;
     vm->next->prev = vm->prev;
-    vm->pool->counters.idle--;
+    vm->prev = vm->next = NULL;
 }
 
 void pool_make_ready(struct pool_vm *vm, enum sched_reason reason)
 {
     struct pool *pool = vm->pool;
-    if (vm->state == POOL_IDLE)
+    if (vm->paused && !vm->killed) {
+        vm->wanted = true;
+        return;
+    }
+    if (vm->state == POOL_IDLE) {
         pool_idle_remove(vm);
+        pool->counters.idle--;
+    }
     pool_timer_cancel(vm);
     vm->state = POOL_READY;
     pool->ready++;
@@ -67,123 +73,73 @@ static void displace(struct pool *pool)
 void pool_wake(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;
+    if (vm->state != POOL_IDLE && vm->state != POOL_PARKED)
+        return;
     pool_make_ready(vm, pool->config.sync_interrupts ? SCHED_URGENT : SCHED_WOKEN);
     if (pool->config.sync_interrupts && pool->busy >= pool->config.workers)
         displace(pool);
 }
 
-static void post_running(struct pool_vm *vm, uint32_t irq)
-{
-    vm->pool->counters.interrupts++;
-    vm->pool->counters.batches++;
-    vm_post(vm->slot->vm, irq);
-}
-
 void pool_post(struct pool_vm *vm, uint32_t irq)
 {
+    host_lock_enter(&vm->pool->lock);
+    vm->arrived |= irq;
+    if (vm->state == POOL_RUNNING) {
+        vm->pool->counters.interrupts++;
+        vm->pool->counters.batches++;
+        slot_give(vm);
+    }
+    pool_wake(vm);
+    host_lock_leave(&vm->pool->lock);
+}
+
+void pool_poke(struct pool_vm *vm)
+{
+    pool_post(vm, 0);
+}
+
+void pool_set_ended(struct pool_vm *vm, const struct pool_end *end)
+{
     struct pool *pool = vm->pool;
-    host_lock_enter(&pool->lock);
-    if (vm->state == POOL_RUNNING)
-        post_running(vm, irq);
-    else
-        vm->arrived |= irq;
-    if (vm->state == POOL_IDLE || vm->state == POOL_PARKED)
-        pool_wake(vm);
-    host_lock_leave(&pool->lock);
-}
-
-void pool_set_share(struct pool_vm *vm, unsigned weight, unsigned cap)
-{
-    BUG_ON(weight < 1 || weight > SCHED_MAX_WEIGHT || cap > UINT16_MAX, "a share is in range");
-    host_lock_enter(&vm->pool->lock);
-    vm->node.weight = (uint16_t)weight;
-    vm->node.cap = (uint16_t)cap;
-    host_lock_leave(&vm->pool->lock);
-}
-
-uint64_t pool_ran_ns(struct pool_vm *vm)
-{
-    host_lock_enter(&vm->pool->lock);
-    uint64_t ns = vm->node.ran_ns;
-    host_lock_leave(&vm->pool->lock);
-    return ns;
-}
-
-static void frames_arrived(struct lan_port *port)
-{
-    pool_post(CONTAINER_OF(port, struct pool_vm, port), DENALI_IRQ_NIC);
-}
-
-static void add_vm(struct pool *pool, struct pool_vm *vm)
-{
-    host_lock_enter(&pool->lock);
-    vm->all_next = pool->all;
-    pool->all = vm;
-    pool->counters.vms++;
-    pool->counters.parked++;
-    pool->counters.parked_bytes += sizeof(*vm);
-    if (pool->first_wait_ns != HOST_FOREVER)
-        pool_timer_arm(vm, host_monotonic_ns() + pool->first_wait_ns);
-    host_lock_leave(&pool->lock);
-}
-
-/* Room for one more, so that arming a timer cannot fail. */
-static int reserve_timer(struct pool *pool)
-{
-    int err = 0;
-    host_lock_enter(&pool->lock);
-    if (pool->counters.vms >= pool->timer_room) {
-        uint32_t room = pool->timer_room ? 2 * pool->timer_room : 256;
-        struct pool_vm **bigger = realloc(pool->timer, room * sizeof(struct pool_vm *));
-        err = bigger ? 0 : -ENOMEM;
-        pool->timer = bigger ? bigger : pool->timer;
-        pool->timer_room = bigger ? room : pool->timer_room;
+    struct pool_request *request = vm->extra ? vm->extra->request : NULL;
+    pool_timer_cancel(vm);
+    free(vm->bytes);
+    vm->bytes = NULL;
+    vm->reason = (uint8_t)end->reason;
+    vm->status = end->status;
+    if (request) {
+        request->err = -ESRCH;
+        request->done = true;
+        vm->extra->request = NULL;
     }
-    host_lock_leave(&pool->lock);
-    return err;
-}
-
-int pool_clone(struct pool *pool, uint32_t id, uint32_t ip, struct pool_vm **out)
-{
-    struct pool_vm *vm = calloc(1, sizeof(*vm));
-    int err = vm ? reserve_timer(pool) : -ENOMEM;
-    if (!err) {
-        vm->pool = pool;
-        vm->id = id;
-        vm->state = POOL_PARKED;
-        vm->timer_index = POOL_NO_TIMER;
-        err = lan_port_add(pool->config.lan, &vm->port, ip, 0, frames_arrived);
+    if (pool->config.ended) {
+        vm->state = POOL_PARKING; /* not yet anybody's to remove */
+        host_lock_leave(&pool->lock);
+        pool->config.ended(pool->config.opaque, vm, end);
+        host_lock_enter(&pool->lock);
     }
-    if (err) {
-        free(vm);
-        return err;
-    }
-    add_vm(pool, vm);
-    *out = vm;
-    return 0;
+    vm->state = POOL_ENDED;
+    pool->counters.ended++;
+    host_lock_wake(&pool->lock);
 }
 
 void pool_park_idle(struct pool *pool)
 {
     struct scratch scratch = {.ready = false};
-    struct slot *slot;
+    struct slot *spare = NULL, *slot;
     host_lock_enter(&pool->lock);
     while (pool->idle.next != &pool->idle) {
         slot = pool_take_window(pool, pool->idle.next, &scratch);
         if (!slot)
             break; /* the host has no memory; it stays */
-        slot->next = pool->free_slots;
-        pool->free_slots = slot;
-        gate_leave(&pool->gate);
+        pool_free_window(slot);
     }
-    while ((slot = pool->free_slots) && slot->next) {
-        pool->free_slots = slot->next;
-        pool->counters.windows--;
-        host_lock_leave(&pool->lock);
-        slot_destroy(slot);
-        host_lock_enter(&pool->lock);
+    for (struct pool_origin *o = pool->origins; o; o = o->next) {
+        while (o->free && o->free->next)
+            pool_unfree_window(o->free, &spare);
     }
     host_lock_leave(&pool->lock);
+    slots_destroy(spare);
     scratch_fini(&scratch);
 }
 
@@ -195,20 +151,6 @@ void pool_count(struct pool *pool, struct pool_counters *out)
 }
 
 /* Life. */
-
-/* A first window shows that the snapshot runs here, and how long a clone may sleep. */
-static int try_snapshot(struct pool *pool, struct why *why)
-{
-    struct slot *slot;
-    int err = slot_create(pool, &slot, why);
-    if (err)
-        return err;
-    pool->first_wait_ns = vm_has_news(slot->vm) ? 0 : vm_wait_ns(slot->vm);
-    slot->next = pool->free_slots;
-    pool->free_slots = slot;
-    pool->counters.windows++;
-    return 0;
-}
 
 static int start_threads(struct pool *pool)
 {
@@ -231,19 +173,19 @@ int pool_create(const struct pool_config *config, struct pool **out, struct why 
     struct pool *pool = calloc(1, sizeof(*pool));
     if (!pool || host_lock_init(&pool->lock)) {
         free(pool);
+        config->sched->ops->destroy(config->sched);
         return why_fail(why, -ENOMEM, "no memory for a pool");
     }
     pool->config = *config;
     pool->waker = -1;
     pool->idle.next = pool->idle.prev = &pool->idle;
-    pool->timer_target = HOST_FOREVER;
+    pool->timer_target = pool->line_retry_ns = HOST_FOREVER;
     gate_init(&pool->gate, config->memory_bytes, config->max_windows);
     if (pool->config.workers > POOL_MAX_WORKERS)
         pool->config.workers = POOL_MAX_WORKERS;
-    int err = try_snapshot(pool, why);
-    if (!err && (err = start_threads(pool)))
-        why_fail(why, err, "no threads for a pool: %s", strerror(-err));
+    int err = start_threads(pool);
     if (err) {
+        why_fail(why, err, "no threads for a pool: %s", strerror(-err));
         pool_destroy(pool);
         return err;
     }
@@ -269,22 +211,34 @@ static void stop_threads(struct pool *pool)
         host_thread_join(&pool->worker[i].thread);
 }
 
-void pool_destroy(struct pool *pool)
+static void destroy_vms(struct pool *pool)
 {
     struct pool_vm *vm;
-    struct slot *slot;
-    stop_threads(pool);
     while ((vm = pool->all)) {
         pool->all = vm->all_next;
-        lan_port_remove(&vm->port);
+        if (vm->port.lan)
+            lan_port_remove(&vm->port);
         slot_destroy(vm->slot);
-        free(vm->bytes);
-        free(vm);
+        pool_vm_free(vm);
     }
-    while ((slot = pool->free_slots)) {
-        pool->free_slots = slot->next;
-        slot_destroy(slot);
+}
+
+static void destroy_origins(struct pool *pool)
+{
+    struct pool_origin *origin;
+    while ((origin = pool->origins)) {
+        pool->origins = origin->next;
+        slots_destroy(origin->free);
+        snapshot_close(origin->own);
+        free(origin);
     }
+}
+
+void pool_destroy(struct pool *pool)
+{
+    stop_threads(pool);
+    destroy_vms(pool);
+    destroy_origins(pool);
     for (unsigned i = 0; i < pool->started; i++)
         scratch_fini(&pool->worker[i].scratch);
     if (pool->waker >= 0)

@@ -24,96 +24,14 @@
 #define LINE 64u
 #define PAGE_MOST (PAGE_SIZE + 8u + LINE)
 
-/* The NIC of a window: its owner's port. */
-
-static struct slot *slot_of(const struct net_backend *net)
+static uint32_t page_count(const struct slot *slot)
 {
-    return CONTAINER_OF(net, struct slot, net);
+    return (uint32_t)(ram_size(vm_ram(slot->vm)) >> PAGE_BITS);
 }
 
-static int net_send(struct net_backend *net, const void *frame, size_t len)
+static size_t bits_bytes(const struct slot *slot)
 {
-    lan_send(&slot_of(net)->owner->port, frame, len);
-    return 0;
-}
-
-static int net_receive(struct net_backend *net, void *frame, size_t room)
-{
-    size_t len = lan_receive(&slot_of(net)->owner->port, frame, room);
-    return len ? (int)len : -EAGAIN;
-}
-
-/* Frames wake the VM through pool_post. */
-static int net_fd(const struct net_backend *net)
-{
-    (void)net;
-    return -1;
-}
-
-static void net_destroy(struct net_backend *net)
-{
-    (void)net;
-}
-
-static const struct net_backend_ops net_ops = {
-    .name = "switch",
-    .send = net_send,
-    .receive = net_receive,
-    .fd = net_fd,
-    .destroy = net_destroy,
-};
-
-/* Windows. */
-
-static uint32_t page_count(const struct pool *pool)
-{
-    return (uint32_t)(snapshot_mem_bytes(pool->config.snapshot) >> PAGE_BITS);
-}
-
-static size_t bits_bytes(const struct pool *pool)
-{
-    return page_count(pool) / 8 + 1;
-}
-
-static int make_vm(struct slot *slot, struct why *why)
-{
-    const struct pool_config *c = &slot->pool->config;
-    struct vm_resource resource[DENALI_MAX_DEVICES + 1];
-    unsigned n = 0;
-    for (; n < c->disks && n < DENALI_MAX_DEVICES; n++)
-        resource[n] = c->disk[n];
-    resource[n++] = (struct vm_resource){.kind = DENALI_DEV_NIC, .net = &slot->net};
-    const struct vm_config config = {.one_by_one = c->sync_interrupts,
-                                     .snapshot = c->snapshot,
-                                     .engine = c->engine,
-                                     .resource = resource,
-                                     .resources = n};
-    return vm_create(&config, &slot->vm, why);
-}
-
-int slot_create(struct pool *pool, struct slot **out, struct why *why)
-{
-    struct slot *slot = calloc(1, sizeof(*slot));
-    if (!slot)
-        return why_fail(why, -ENOMEM, "no memory");
-    slot->pool = pool;
-    slot->net.ops = &net_ops;
-    int err = make_vm(slot, why);
-    if (err) {
-        slot_destroy(slot);
-        return err;
-    }
-    slot->access_changes = ram_access_changes(vm_ram(slot->vm));
-    *out = slot;
-    return 0;
-}
-
-void slot_destroy(struct slot *slot)
-{
-    if (!slot)
-        return;
-    vm_destroy(slot->vm);
-    free(slot);
+    return page_count(slot) / 8 + 1;
 }
 
 /* Bytes under construction. */
@@ -130,14 +48,23 @@ static int reserve(struct scratch *s, size_t need)
     return 0;
 }
 
-static int prepare(struct scratch *s, const struct pool *pool)
+static int reserve_bits(struct scratch *s, size_t need)
 {
-    if (s->ready)
+    if (need <= s->changed_room)
         return 0;
-    if (!s->changed)
-        s->changed = malloc(bits_bytes(pool));
-    if (!s->changed)
+    uint8_t *bigger = realloc(s->changed, need);
+    if (!bigger)
         return -ENOMEM;
+    s->changed = bigger;
+    s->changed_room = need;
+    return 0;
+}
+
+static int prepare(struct scratch *s, const struct slot *slot)
+{
+    int err = reserve_bits(s, bits_bytes(slot));
+    if (err || s->ready)
+        return err;
     if (deflateInit(&s->deflate, LEVEL) != Z_OK)
         return -ENOMEM;
     if (inflateInit(&s->inflate) != Z_OK) {
@@ -184,7 +111,7 @@ static size_t put_state(struct slot *slot, struct scratch *s, int *err)
 static size_t put_rights(struct slot *slot, struct scratch *s, size_t at, int *err)
 {
     struct ram *ram = vm_ram(slot->vm);
-    uint32_t pages = page_count(slot->pool), runs = 0;
+    uint32_t pages = page_count(slot), runs = 0;
     size_t count_at = at;
     if (ram_access_changes(ram) == slot->access_changes)
         return put32(s->raw, at, ALL_AS_SNAPSHOT);
@@ -269,8 +196,8 @@ static const uint8_t *peek(const struct slot *slot, size_t offset, uint8_t copy[
 /* The numbers of pages that differ, behind a count. */
 static size_t put_page_numbers(struct slot *slot, struct scratch *s, size_t at, int *err)
 {
-    const struct ram_source *source = snapshot_source(slot->pool->config.snapshot);
-    uint32_t pages = page_count(slot->pool), count = 0;
+    const struct ram_source *source = snapshot_source(slot->origin->snapshot);
+    uint32_t pages = page_count(slot), count = 0;
     uint8_t copy[PAGE_SIZE];
     size_t count_at = at;
     at += 4;
@@ -296,7 +223,7 @@ static size_t put_page_numbers(struct slot *slot, struct scratch *s, size_t at, 
 
 static size_t put_pages(struct slot *slot, struct scratch *s, size_t numbers, size_t at, int *err)
 {
-    const struct ram_source *source = snapshot_source(slot->pool->config.snapshot);
+    const struct ram_source *source = snapshot_source(slot->origin->snapshot);
     size_t count = (at - numbers) / 4;
     uint8_t copy[PAGE_SIZE];
     *err = reserve(s, at + count * PAGE_MOST);
@@ -313,7 +240,7 @@ static size_t put_pages(struct slot *slot, struct scratch *s, size_t numbers, si
 /* The raw bytes in `scratch`; their length, and how many pages they hold. */
 static size_t put_all(struct slot *slot, struct scratch *s, size_t *pages, int *err)
 {
-    memset(s->changed, 0, bits_bytes(slot->pool));
+    memset(s->changed, 0, bits_bytes(slot));
     *err = ram_find_changed(vm_ram(slot->vm), s->changed);
     size_t at = *err ? 0 : put_state(slot, s, err);
     if (!*err)
@@ -357,14 +284,14 @@ static int reset_window(struct slot *slot, const struct scratch *s)
         return err;
     err = open_rights(slot);
     if (!err)
-        err = snapshot_set_rights(slot->pool->config.snapshot, ram);
+        err = snapshot_set_rights(slot->origin->snapshot, ram);
     slot->access_changes = ram_access_changes(ram);
     return err;
 }
 
-int slot_park(struct slot *slot, struct scratch *s)
+int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
-    int err = prepare(s, slot->pool);
+    int err = prepare(s, slot);
     size_t pages = 0;
     size_t len = err ? 0 : put_all(slot, s, &pages, &err);
     struct pool_bytes *bytes = err ? NULL : compress_raw(s, len);
@@ -376,9 +303,8 @@ int slot_park(struct slot *slot, struct scratch *s)
         free(bytes);
         return err;
     }
-    slot->owner->bytes = bytes;
+    vm->bytes = bytes;
     slot->held_bytes = pages * PAGE_SIZE;
-    __atomic_fetch_add(&slot->pool->counters.page_bytes, pages * PAGE_SIZE, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -446,7 +372,7 @@ static int take_memory(struct slot *slot, const uint8_t *at)
     if (!err && runs != ALL_AS_SNAPSHOT)
         return take_rights(ram, rights, runs);
     if (!err && opened) {
-        err = snapshot_set_rights(slot->pool->config.snapshot, ram);
+        err = snapshot_set_rights(slot->origin->snapshot, ram);
         slot->access_changes = ram_access_changes(ram);
     }
     return err;
@@ -454,7 +380,7 @@ static int take_memory(struct slot *slot, const uint8_t *at)
 
 static int wake_parked(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
-    int err = prepare(s, slot->pool);
+    int err = prepare(s, slot);
     if (!err)
         err = inflate_raw(s, vm->bytes);
     if (err)
@@ -464,6 +390,8 @@ static int wake_parked(struct slot *slot, struct pool_vm *vm, struct scratch *s)
     err = take_memory(slot, at + size);
     if (!err)
         err = vm_state_load(slot->vm, at, size, host_monotonic_ns() - vm->start_ns);
+    if (!err)
+        err = slot_bind(slot, vm, false);
     if (err)
         return err;
     free(vm->bytes);
@@ -478,26 +406,44 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
+/* A NIC that is plugged in nowhere has an address too. */
+static void choose_mac(const struct pool_vm *vm, uint8_t mac[6])
+{
+    if (vm->port.lan) {
+        lan_port_mac(&vm->port, mac);
+        return;
+    }
+    mac[0] = 2;
+    for (unsigned i = 0; i < 4; i++)
+        mac[2 + i] = (uint8_t)(vm->id >> (24 - 8 * i));
+}
+
 /* The first time: the snapshot under a name of its own. */
 static int wake_fresh(struct slot *slot, struct pool_vm *vm)
 {
     const struct pool_config *c = &slot->pool->config;
+    const struct pool_extra *extra = vm->extra;
     char text[DENALI_IDENTITY_MAX] = {0};
-    int err = snapshot_load_state(c->snapshot, slot->vm, VM_TIME_SAVED);
+    int err = snapshot_load_state(slot->origin->snapshot, slot->vm, VM_TIME_SAVED);
+    if (!err)
+        err = slot_bind(slot, vm, true);
     if (err)
         return err;
-    vm->start_ns = host_monotonic_ns() - vm_now_ns(slot->vm);
-    struct vm_identity identity = {.text = text};
-    lan_port_mac(&vm->port, identity.mac);
-    identity.seed[0] = mix(c->seed ^ mix(2 * (uint64_t)vm->port.number + 1));
+    struct vm_identity identity = {.fresh = slot->origin->fresh, .text = text};
+    choose_mac(vm, identity.mac);
+    identity.seed[0] = mix(c->seed ^ mix(2 * (uint64_t)vm->port.number + 1) ^ mix(vm->id));
     identity.seed[1] = mix(identity.seed[0] + c->seed);
-    if (c->identify)
-        identity.text_len = c->identify(c->identify_opaque, vm->id, text);
-    return vm_identify(slot->vm, &identity);
+    if (extra && extra->text_len)
+        memcpy(text, extra->text, identity.text_len = extra->text_len);
+    else if (c->identify)
+        identity.text_len = c->identify(c->opaque, vm->id, text);
+    err = vm_identify(slot->vm, &identity);
+    if (!err)
+        vm->start_ns = host_monotonic_ns() - vm_now_ns(slot->vm);
+    return err;
 }
 
 int slot_wake(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
-    slot->owner = vm;
     return vm->bytes ? wake_parked(slot, vm, s) : wake_fresh(slot, vm);
 }

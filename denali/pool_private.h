@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a pool: pool.c life and posts, pool_worker.c who runs, pool_timer.c sleepers and
- * quanta, pool_park.c from window to bytes and back. */
+/*
+ * The inside of a pool:
+ *
+ *     pool.c         life; what is posted to VMs
+ *     pool_vm.c      VMs come, are told what to do, and go
+ *     pool_origin.c  what VMs are made from
+ *     pool_worker.c  who runs, and what becomes of him
+ *     pool_window.c  who gets which window; the line
+ *     pool_timer.c   sleepers and quanta
+ *     pool_slot.c    a window and the devices in it
+ *     pool_park.c    from window to bytes and back
+ */
 #ifndef DENALI_POOL_PRIVATE_H
 #define DENALI_POOL_PRIVATE_H
 
@@ -8,17 +18,8 @@
 #include "denali/pool.h"
 #include "emu/base/host_thread.h"
 
+#include <stdatomic.h>
 #include <zlib.h>
-
-enum pool_state {
-    POOL_PARKED,
-    POOL_PARKING, /* a worker takes its window away */
-    POOL_IDLE,
-    POOL_READY,   /* with the scheduler */
-    POOL_WAITING, /* ready, but there is no window: in the pool's line */
-    POOL_RUNNING,
-    POOL_ENDED,
-};
 
 /* What a parked VM changed; see pool_park.c. */
 struct pool_bytes {
@@ -28,30 +29,78 @@ struct pool_bytes {
 
 #define POOL_NO_TIMER UINT32_MAX
 
+/* Somebody waits for a snapshot of a VM. */
+struct pool_request {
+    const char *path;
+    struct why *why;
+    int err;
+    bool done;
+};
+
+/* What most VMs do not have. */
+struct pool_extra {
+    struct console_backend *console;
+    struct vm_resource disk[DENALI_MAX_DEVICES];
+    unsigned disks;
+    struct pool_request *request;
+    uint32_t signals;
+    uint32_t text_len;
+    char text[DENALI_IDENTITY_MAX];
+};
+
 struct pool_vm {
-    struct lan_port port;
+    struct lan_port port; /* port.lan NULL: none */
     struct pool *pool;
-    struct pool_vm *all_next;
+    struct pool_origin *origin;
+    struct pool_extra *extra;
+    void *user;
+    struct pool_vm *all_prev, *all_next;
     struct sched_node node;      /* READY, WAITING */
-    struct pool_vm *prev, *next; /* IDLE: by when it became so */
+    struct pool_vm *prev, *next; /* IDLE and may be parked: by when it became so; else NULL */
     struct slot *slot;           /* its window, unless PARKED */
-    struct pool_bytes *bytes;    /* PARKED, NULL: as the snapshot */
+    struct pool_bytes *bytes;    /* without a window, NULL: as its origin */
     uint64_t start_ns;           /* the host's time at the VM's time 0; 0: never ran */
     uint64_t wake_ns;            /* the host's time of its next timer */
-    uint32_t timer_index;        /* in the heap, or POOL_NO_TIMER */
-    uint32_t arrived;            /* posted; goes to the VM when it runs */
+    uint64_t icount;
+    uint32_t timer_index; /* in the heap, or POOL_NO_TIMER */
+    uint32_t arrived;     /* posted; goes to the VM when it runs */
     uint32_t id;
-    uint8_t state; /* enum pool_state */
-    bool called;   /* from the line: it is its turn */
+    uint32_t slices, parks;
+    uint32_t resident_pages; /* as last measured */
+    uint32_t status;         /* ENDED */
+    uint32_t counted_bytes;  /* of it in counters.parked_bytes */
+    uint8_t state;           /* enum pool_state */
+    uint8_t reason;          /* ENDED: enum vm_end_reason */
+    bool called;             /* from the line: it is its turn */
+    bool wanted;             /* paused: it had something to do */
+    bool paused, killed;
+};
+
+struct pool_origin {
+    struct pool *pool;
+    struct pool_origin *next;
+    const struct snapshot *snapshot;
+    struct snapshot *own; /* the same, if it is the origin's */
+    struct vm_resource disk[DENALI_MAX_DEVICES];
+    unsigned disks;
+    bool fresh; /* it has not begun: its VMs are no clones */
+    bool nic;
+    uint64_t first_wait_ns; /* how long a new VM may sleep */
+    uint32_t vms;
+    struct slot *free;
 };
 
 /* A window with a VM in it, whoever's it is at the moment. */
 struct slot {
     struct net_backend net;
     struct pool *pool;
-    struct slot *next; /* free */
+    struct pool_origin *origin;
+    struct slot *next;                  /* free: of its origin */
+    struct slot *free_prev, *free_next; /* free: of the pool */
     struct vm *vm;
-    struct pool_vm *owner;
+    struct pool_vm *owner;   /* inside the lock; NULL: free */
+    bool others;             /* its disks are not the origin's */
+    atomic_bool posting;     /* the lock's holder posts: see slot_give */
     uint64_t access_changes; /* of the RAM, when its rights were the snapshot's */
     uint64_t held_bytes;     /* pages of its own that the VM had when it was last parked */
 };
@@ -64,6 +113,7 @@ struct scratch {
     z_stream deflate, inflate;
     bool ready;
     uint8_t *changed; /* bit by page */
+    size_t changed_room;
     uint8_t *raw;
     size_t raw_room;
 };
@@ -80,18 +130,20 @@ struct pool_worker {
 
 struct pool {
     struct pool_config config;
-    struct host_lock lock; /* all below; after the switch's lock, before no other */
+    struct host_lock lock; /* all below; after the switch's and disks' locks, before no other */
     struct gate gate;
     struct pool_vm *all;
+    struct pool_origin *origins;
     struct pool_vm idle; /* head of the ring, longest idle first */
     struct sched_node *line_first, *line_last;
-    struct slot *free_slots;
-    uint32_t ready;         /* VMs with the scheduler */
-    uint32_t busy;          /* workers that run a VM or see to its window */
-    struct pool_vm **timer; /* heap by wake_ns */
+    uint32_t called;        /* VMs that were called from the line: the next window is theirs */
+    uint64_t line_retry_ns; /* when the first in line tries again whatever happens */
+    struct slot *free_first, *free_last; /* longest free first */
+    uint32_t ready;                      /* VMs with the scheduler */
+    uint32_t busy;                       /* workers that run a VM or see to its window */
+    struct pool_vm **timer;              /* heap by wake_ns */
     uint32_t timers, timer_room;
-    uint64_t timer_target;  /* when the timer thread looks next */
-    uint64_t first_wait_ns; /* how long a fresh clone may sleep */
+    uint64_t timer_target; /* when the timer thread looks next */
     struct pool_counters counters;
     bool quit;
     int waker;
@@ -103,27 +155,56 @@ struct pool {
 
 /* pool.c; inside the lock. */
 void pool_make_ready(struct pool_vm *vm, enum sched_reason reason);
-void pool_wake(struct pool_vm *vm); /* it is idle or parked: something happened */
+void pool_wake(struct pool_vm *vm); /* if it is idle or parked: something happened */
 void pool_idle_add(struct pool_vm *vm);
 void pool_idle_remove(struct pool_vm *vm);
+/* The VM is at an end; somebody is told, the lock is left meanwhile. It has no window. */
+void pool_set_ended(struct pool_vm *vm, const struct pool_end *end);
+size_t pool_parked_bytes(const struct pool_vm *vm);
+/* It counts as parked from now on, or no longer. */
+void pool_count_parked(struct pool_vm *vm);
+void pool_uncount_parked(struct pool_vm *vm);
+void pool_vm_free(struct pool_vm *vm);
 
 /* pool_timer.c; all but the thread inside the lock. */
 void pool_timer_arm(struct pool_vm *vm, uint64_t when_ns);
 void pool_timer_cancel(struct pool_vm *vm);
+MUST_CHECK int pool_timer_reserve(struct pool *pool);
 void pool_timer_loop(void *pool);
 
 /* pool_worker.c */
 void pool_worker_loop(void *worker);
-/* Inside the lock, which is left meanwhile: an idle VM's window becomes free. */
+
+/* pool_window.c; inside the lock, which may be left meanwhile. */
+/* True: the VM has its window. Otherwise it waits in line, or has ended. */
+MUST_CHECK bool pool_admit(struct pool_worker *w, struct pool_vm *vm);
+/* The first in line tries again. */
+void pool_call_line(struct pool *pool);
+void pool_leave_line(struct pool_vm *vm);
+/* Its turn is over, used or not. */
+void pool_uncall(struct pool_vm *vm);
+/* An idle VM's window, free and counted as in use. NULL: it stays. */
 struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct scratch *scratch);
+/* A window nobody has now. */
+void pool_free_window(struct slot *slot);
+void pool_drop_window(struct slot *slot);
+/* A free window leaves the pool, for the list `spare`, which the caller destroys. */
+void pool_unfree_window(struct slot *slot, struct slot **spare);
+
+/* pool_slot.c; outside the lock, by the one who has the slot. */
+MUST_CHECK int slot_create(struct pool_origin *origin, struct slot **out, struct why *why);
+void slot_destroy(struct slot *slot);
+void slots_destroy(struct slot *list);
+/* The VM's own console and disks; `first`: the guest has not seen others. */
+MUST_CHECK int slot_bind(struct slot *slot, struct pool_vm *vm, bool first);
+/* Inside the lock: what was posted goes to the VM in its window. */
+void slot_give(struct pool_vm *vm);
 
 /* pool_park.c; outside the lock, by the one who has the slot. */
-MUST_CHECK int slot_create(struct pool *pool, struct slot **out, struct why *why);
-void slot_destroy(struct slot *slot);
 /* Takes the VM's state out of its window; the window is the snapshot's again. On failure the VM
  * stays. */
-MUST_CHECK int slot_park(struct slot *slot, struct scratch *scratch);
-/* Puts a VM into a window. On failure the window is good for nothing. */
+MUST_CHECK int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *scratch);
+/* Puts a VM into a window. On failure the window is good for nothing, and the VM as it was. */
 MUST_CHECK int slot_wake(struct slot *slot, struct pool_vm *vm, struct scratch *scratch);
 void scratch_fini(struct scratch *scratch);
 

@@ -8,6 +8,9 @@
 
 #include "emu/base/host.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 /* How often a held VM is looked at that a free worker has not taken yet. */
 #define MIN_LOOK_NS 100000u
 
@@ -71,20 +74,36 @@ void pool_timer_cancel(struct pool_vm *vm)
         sift_down(pool, hole, last);
 }
 
+/* Room for one more VM, so that arming a timer cannot fail. */
+int pool_timer_reserve(struct pool *pool)
+{
+    if (pool->counters.vms < pool->timer_room)
+        return 0;
+    uint32_t room = pool->timer_room ? 2 * pool->timer_room : 256;
+    struct pool_vm **bigger = realloc(pool->timer, room * sizeof(struct pool_vm *));
+    if (!bigger)
+        return -ENOMEM;
+    pool->timer = bigger;
+    pool->timer_room = room;
+    return 0;
+}
+
 static void wake_due(struct pool *pool, uint64_t now)
 {
     while (pool->timers && pool->timer[0]->wake_ns <= now) {
         struct pool_vm *vm = pool->timer[0];
         pool_timer_cancel(vm);
-        if (vm->state == POOL_IDLE || vm->state == POOL_PARKED)
-            pool_wake(vm);
+        pool_wake(vm);
     }
 }
 
-/* Only where somebody else waits is a quantum ever over, or where there is a cap. */
-static bool may_be_over(const struct pool *pool, const struct pool_vm *vm)
+/* A quantum is over only where somebody else waits, the VM itself has something to hear, or there
+ * is a cap. */
+static bool should_stop(const struct pool *pool, const struct pool_vm *vm)
 {
-    return pool->ready || pool->line_first || vm->node.cap;
+    const struct vm *running = vm->slot->vm;
+    return pool->ready || pool->line_first || vm->node.cap || vm_has_news(running) ||
+           !vm_next_event_in_ns(running);
 }
 
 /* Whose cap held it back, and does no more. When to look again. */
@@ -109,10 +128,9 @@ static uint64_t end_quanta(struct pool *pool, uint64_t now)
         if (!w->running)
             continue;
         uint64_t end = w->since_ns + quantum;
-        if (end <= now && may_be_over(pool, w->running)) {
+        if (end <= now && should_stop(pool, w->running)) {
             vm_stop(w->running->slot->vm);
             pool->counters.preempted++;
-            end = now + quantum;
         }
         if (end <= now)
             end = now + quantum;
@@ -121,18 +139,41 @@ static uint64_t end_quanta(struct pool *pool, uint64_t now)
     return next;
 }
 
+/* Whoever was in line longest tries again, though nobody has left a window: the host may have. */
+static uint64_t retry_line(struct pool *pool, uint64_t now)
+{
+    if (pool->line_retry_ns <= now)
+        pool_call_line(pool);
+    return pool->line_retry_ns;
+}
+
+/*
+ * Where VMs run now and then, this thread looks once in a quantum; it need not be
+ * woken for each slice, and sleeps only after a quantum in which nothing ran.
+ */
+static uint64_t next_look(struct pool *pool, uint64_t now, uint64_t *slices)
+{
+    uint64_t target = end_quanta(pool, now), retry = retry_line(pool, now);
+    if (target == HOST_FOREVER && pool->counters.slices != *slices)
+        target = now + pool->config.sched->ops->quantum_ns(pool->config.sched);
+    *slices = pool->counters.slices;
+    target = retry < target ? retry : target;
+    uint64_t held = release_held(pool, now);
+    target = held < target ? held : target;
+    if (pool->timers && pool->timer[0]->wake_ns < target)
+        target = pool->timer[0]->wake_ns;
+    return target;
+}
+
 void pool_timer_loop(void *opaque)
 {
     struct pool *pool = opaque;
+    uint64_t slices = 0;
     host_lock_enter(&pool->lock);
     while (!pool->quit) {
         uint64_t now = host_monotonic_ns();
         wake_due(pool, now);
-        uint64_t target = end_quanta(pool, now);
-        if (pool->timers && pool->timer[0]->wake_ns < target)
-            target = pool->timer[0]->wake_ns;
-        uint64_t held = release_held(pool, now);
-        target = held < target ? held : target;
+        uint64_t target = next_look(pool, now, &slices);
         pool->timer_target = target;
         host_lock_leave(&pool->lock);
         struct pollfd fd = {.fd = pool->waker, .events = POLLIN};

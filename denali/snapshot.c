@@ -260,25 +260,32 @@ static int read_body(struct snapshot *s, int fd, struct why *why)
     return err ? why_fail(why, err, "%s", strerror(-err)) : 0;
 }
 
-int snapshot_open(const char *path, struct snapshot **out, struct why *why)
+int snapshot_open_fd(int fd, struct snapshot **out, struct why *why)
 {
-    struct why reason = {""};
     struct snapshot *s = calloc(1, sizeof(*s));
     if (!s)
         return why_fail(why, -ENOMEM, "no memory");
     s->source.fd = s->source.rights_fd = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int err = fd < 0 ? why_fail(&reason, -errno, "%s", strerror(errno)) : read_head(s, fd, &reason);
+    int err = read_head(s, fd, why);
     if (!err)
-        err = read_body(s, fd, &reason);
-    if (fd >= 0)
-        close(fd);
+        err = read_body(s, fd, why);
     if (err) {
         snapshot_close(s);
-        return why_fail(why, err, "cannot use the snapshot %s: %s", path, reason.text);
+        return err;
     }
     *out = s;
     return 0;
+}
+
+int snapshot_open(const char *path, struct snapshot **out, struct why *why)
+{
+    struct why reason = {""};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int err = fd < 0 ? why_fail(&reason, -errno, "%s", strerror(errno))
+                     : snapshot_open_fd(fd, out, &reason);
+    if (fd >= 0)
+        close(fd);
+    return err ? why_fail(why, err, "cannot use the snapshot %s: %s", path, reason.text) : 0;
 }
 
 void snapshot_close(struct snapshot *s)

@@ -33,6 +33,9 @@ struct snapshot;
  */
 MUST_CHECK int snapshot_save(struct vm *vm, const char *path, struct why *why);
 
+/* The same without a file, opened. */
+MUST_CHECK int snapshot_take(struct vm *vm, struct snapshot **out, struct why *why);
+
 /* -EINVAL: no snapshot, damaged, or of another version. */
 MUST_CHECK int snapshot_open(const char *path, struct snapshot **out, struct why *why);
 /* No VM made from it is left. NULL is harmless. */

@@ -30,6 +30,9 @@ extern const struct state_list snapshot_head_list, snapshot_run_list, snapshot_d
 #define SNAPSHOT_RUN_BYTES 12u
 #define SNAPSHOT_DEVICE_BYTES (2u + DENALI_NAME_LEN)
 
+/* Reads what snapshot_save wrote to this descriptor. `why` gets a clause. */
+MUST_CHECK int snapshot_open_fd(int fd, struct snapshot **out, struct why *why);
+
 uint32_t snapshot_crc(uint32_t crc, const void *data, size_t len);
 
 #endif

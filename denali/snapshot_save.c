@@ -228,11 +228,7 @@ static int write_file(struct save *s)
     int err = write_all(s, s->tables, padded);
     if (!err)
         err = write_contents(s);
-    if (!err)
-        err = write_head(s);
-    if (!err && fsync(s->fd))
-        err = -errno;
-    return err;
+    return err ? err : write_head(s);
 }
 
 /* Beside its place, so that the name never leads to half a file. */
@@ -243,6 +239,8 @@ static int save_beside(struct save *s, const char *path, struct why *why)
         return why_fail(why, -ENOMEM, "no memory");
     s->fd = mkstemp(temp);
     int err = s->fd < 0 ? -errno : write_file(s);
+    if (!err && fsync(s->fd))
+        err = -errno;
     if (!err && rename(temp, path))
         err = -errno;
     if (s->fd >= 0)
@@ -253,7 +251,23 @@ static int save_beside(struct save *s, const char *path, struct why *why)
     return err ? why_fail(why, err, "cannot write the snapshot %s: %s", path, strerror(-err)) : 0;
 }
 
-int snapshot_save(struct vm *vm, const char *path, struct why *why)
+static int save_in_memory(struct save *s, struct snapshot **out, struct why *why)
+{
+    struct why reason = {""};
+    s->fd = host_memobj_create("denali-saved", 0);
+    if (s->fd < 0)
+        return why_fail(why, s->fd, "cannot make a snapshot: %s", strerror(-s->fd));
+    int err = write_file(s);
+    if (err)
+        why_fail(&reason, err, "%s", strerror(-err));
+    else
+        err = snapshot_open_fd(s->fd, out, &reason);
+    close(s->fd);
+    return err ? why_fail(why, err, "cannot make a snapshot: %s", reason.text) : 0;
+}
+
+/* To a file, or, without a path, to *out. */
+static int save(struct vm *vm, const char *path, struct snapshot **out, struct why *why)
 {
     struct save s = {.vm = vm, .pages = (uint32_t)(vm->mem_bytes >> PAGE_BITS), .fd = -1};
     s.candidates = calloc(s.pages / 8 + 1, 1);
@@ -263,8 +277,18 @@ int snapshot_save(struct vm *vm, const char *path, struct why *why)
     else if (err)
         why_fail(why, err, "cannot make a snapshot: %s", strerror(-err));
     else
-        err = save_beside(&s, path, why);
+        err = path ? save_beside(&s, path, why) : save_in_memory(&s, out, why);
     free(s.candidates);
     free(s.tables);
     return err;
+}
+
+int snapshot_save(struct vm *vm, const char *path, struct why *why)
+{
+    return save(vm, path, NULL, why);
+}
+
+int snapshot_take(struct vm *vm, struct snapshot **out, struct why *why)
+{
+    return save(vm, NULL, out, why);
 }

@@ -59,6 +59,9 @@ MUST_CHECK int vdev_nic_create(struct vm *vm, const struct vm_resource *resource
 MUST_CHECK int vdev_disk_create(struct vm *vm, const struct vm_resource *resource,
                                 struct denali_device *entry, struct vdev **out);
 
+/* No request is in flight. What the disk's entry in the device table says of it goes to `entry`. */
+void vdev_disk_set(struct vdev *dev, struct disk *disk, struct denali_device *entry);
+
 /* Guest registers of a port instruction. */
 uint32_t vdev_reg(const struct vdev *dev, enum isa_reg reg);
 void vdev_result(struct vdev *dev, int64_t value);

@@ -368,6 +368,23 @@ static const struct vdev_ops disk_ops = {
     .busy = disk_busy,
 };
 
+static void tell(const struct disk_dev *d, uint64_t bytes, struct denali_device *entry)
+{
+    entry->blocks = d->blocks;
+    entry->bytes = bytes;
+    entry->flags &= (uint16_t)~DENALI_DEVF_READONLY;
+    entry->flags |= d->readonly ? DENALI_DEVF_READONLY : 0;
+}
+
+void vdev_disk_set(struct vdev *dev, struct disk *disk, struct denali_device *entry)
+{
+    struct disk_dev *d = self(dev);
+    d->disk = disk;
+    d->blocks = disk_blocks(disk);
+    d->readonly = disk_is_readonly(disk);
+    tell(d, disk_bytes(disk), entry);
+}
+
 int vdev_disk_create(struct vm *vm, const struct vm_resource *resource, struct denali_device *entry,
                      struct vdev **out)
 {
@@ -381,12 +398,13 @@ int vdev_disk_create(struct vm *vm, const struct vm_resource *resource, struct d
         return err;
     }
     d->dev.ops = &disk_ops;
-    d->disk = resource->disk;
-    entry->bytes = d->disk ? disk_bytes(d->disk) : resource->disk_bytes;
-    d->readonly = d->disk ? disk_is_readonly(d->disk) : resource->disk_readonly;
-    d->blocks = d->disk ? disk_blocks(d->disk) : (entry->bytes + DENALI_BLOCK - 1) / DENALI_BLOCK;
-    entry->blocks = d->blocks;
-    entry->flags |= d->readonly ? DENALI_DEVF_READONLY : 0;
+    if (resource->disk) {
+        vdev_disk_set(&d->dev, resource->disk, entry);
+    } else {
+        d->readonly = resource->disk_readonly;
+        d->blocks = (resource->disk_bytes + DENALI_BLOCK - 1) / DENALI_BLOCK;
+        tell(d, resource->disk_bytes, entry);
+    }
     *out = &d->dev;
     return 0;
 }

@@ -177,14 +177,28 @@ MUST_CHECK int vm_state_save(struct vm *vm, uint8_t *out);
 MUST_CHECK int vm_state_load(struct vm *vm, const uint8_t *in, size_t len, uint64_t now_ns);
 
 /* Makes a clone a VM of its own: MAC of its first NIC, random registers, wall clock, and `text`
- * (NUL-ended strings, at most DENALI_IDENTITY_MAX bytes). The guest hears of it. */
+ * (NUL-ended strings, at most DENALI_IDENTITY_MAX bytes). The guest hears of it, unless it is
+ * `fresh` (it has not executed anything) and there is no text. */
 struct vm_identity {
+    bool fresh;
     uint8_t mac[6];
     uint64_t seed[2];
     const char *text;
     uint32_t text_len;
 };
 MUST_CHECK int vm_identify(struct vm *vm, const struct vm_identity *identity);
+
+/*
+ * The VM's console and disks are others from now on; no request is in flight. Disks are found by
+ * the names in vm_config.resource; -EINVAL: one is missing. `first`: the guest has not seen the old
+ * ones, so its device table follows (and it hears of its console).
+ */
+MUST_CHECK int vm_set_console(struct vm *vm, struct console_backend *console, bool first);
+MUST_CHECK int vm_set_disks(struct vm *vm, const struct vm_resource *resource, unsigned resources,
+                            bool first);
+
+/* Whether a disk request is in flight: vm_state_save would fail. */
+bool vm_is_busy(const struct vm *vm);
 
 /* For debuggers and tests. */
 struct cpu *vm_cpu(struct vm *vm);

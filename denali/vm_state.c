@@ -109,6 +109,16 @@ static uint8_t blocked_index(const struct vm *vm)
     return 0;
 }
 
+bool vm_is_busy(const struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->devices; i++) {
+        const struct vdev *dev = vm->device[i];
+        if (dev->ops->busy && dev->ops->busy(dev))
+            return true;
+    }
+    return false;
+}
+
 /* What has not passed a counted VM's gate is still outside. */
 static struct saved gather_saved(const struct vm *vm)
 {
@@ -159,11 +169,8 @@ void vm_state_strict(struct vm *vm, uint8_t *out)
 
 int vm_state_save(struct vm *vm, uint8_t *out)
 {
-    for (unsigned i = 0; i < vm->devices; i++) {
-        const struct vdev *dev = vm->device[i];
-        if (dev->ops->busy && dev->ops->busy(dev))
-            return -EBUSY;
-    }
+    if (vm_is_busy(vm))
+        return -EBUSY;
     put_all(vm, vm->cpu, out);
     return 0;
 }
@@ -274,6 +281,7 @@ int vm_identify(struct vm *vm, const struct vm_identity *identity)
     regs->identity_count = regs->identity_count + 1;
     if (!vm->deterministic)
         regs->wall_base_ns = host_wall_ns() - clock_now_ns(vm->clock);
-    vm_post(vm, DENALI_IRQ_IDENTITY);
+    if (!identity->fresh || identity->text_len)
+        vm_post(vm, DENALI_IRQ_IDENTITY);
     return 0;
 }

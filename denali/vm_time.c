@@ -224,6 +224,8 @@ void vm_time_set(struct vm *vm, uint64_t now_ns)
     t->base_tsc = t->tsc ? host_tsc() : 2 * now_ns;
     t->anchor_ns = now_ns;
     t->anchor_icount = vm->cpu->icount;
-    if (t->started)
-        publish(vm);
+    if (!t->started)
+        return;
+    publish(vm);
+    publish_hz(vm); /* the guest may have been saved before it was started */
 }

@@ -70,7 +70,13 @@ int host_lock_init(struct host_lock *lock)
     int err = pthread_mutex_init(&lock->mutex, NULL);
     if (err)
         return -err;
-    err = pthread_cond_init(&lock->changed, NULL);
+    pthread_condattr_t attr;
+    err = pthread_condattr_init(&attr);
+    if (!err) {
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        err = pthread_cond_init(&lock->changed, &attr);
+        pthread_condattr_destroy(&attr);
+    }
     if (err)
         pthread_mutex_destroy(&lock->mutex);
     return -err;
@@ -96,6 +102,16 @@ void host_lock_leave(struct host_lock *lock)
 void host_lock_wait(struct host_lock *lock)
 {
     pthread_cond_wait(&lock->changed, &lock->mutex);
+}
+
+void host_lock_wait_until(struct host_lock *lock, uint64_t end_ns)
+{
+    struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000u),
+                           .tv_nsec = (long)(end_ns % 1000000000u)};
+    if (end_ns == HOST_FOREVER)
+        pthread_cond_wait(&lock->changed, &lock->mutex);
+    else
+        pthread_cond_timedwait(&lock->changed, &lock->mutex, &end);
 }
 
 void host_lock_wake(struct host_lock *lock)

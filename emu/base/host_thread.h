@@ -31,6 +31,8 @@ void host_lock_fini(struct host_lock *lock);
 void host_lock_enter(struct host_lock *lock);
 void host_lock_leave(struct host_lock *lock);
 void host_lock_wait(struct host_lock *lock); /* inside the lock; may return for no reason */
+/* The same, but not beyond that time of host_monotonic_ns (HOST_FOREVER: as host_lock_wait). */
+void host_lock_wait_until(struct host_lock *lock, uint64_t end_ns);
 void host_lock_wake(struct host_lock *lock); /* inside the lock: all who wait */
 
 /* A descriptor that polls readable from wake to clear. wake is safe in a signal handler. */

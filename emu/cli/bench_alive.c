@@ -36,6 +36,7 @@ struct alive {
     struct bench_origin origin;
     struct lan *lan;
     struct pool *pool;
+    struct pool_origin *made_from;
     struct bench_client *client;
     struct bench_request *request;
     char document[BENCH_DOCUMENT_BYTES];
@@ -211,8 +212,10 @@ static int create_all(struct alive *a, struct why *why)
     uint64_t before = host_monotonic_ns();
     int err = 0;
     for (uint32_t id = 0; !err && id < a->options->vms; id++) {
+        const struct pool_vm_config config = {
+            .origin = a->made_from, .id = id, .lan = a->lan, .ip = ip_of(id)};
         struct pool_vm *vm;
-        err = pool_clone(a->pool, id, ip_of(id), &vm);
+        err = pool_add(a->pool, &config, &vm);
     }
     a->create_s = (double)(host_monotonic_ns() - before) / 1e9;
     return err ? why_fail(why, err, "cannot make that many VMs: %s", strerror(-err)) : 0;
@@ -221,10 +224,6 @@ static int create_all(struct alive *a, struct why *why)
 static int make_pool(struct alive *a, struct why *why)
 {
     struct pool_config config = {.engine = a->engine,
-                                 .snapshot = a->origin.snapshot,
-                                 .lan = a->lan,
-                                 .disk = a->origin.disk,
-                                 .disks = a->origin.disks,
                                  .workers = a->options->workers,
                                  .memory_bytes = a->options->memory_bytes,
                                  .max_windows = a->options->max_windows,
@@ -232,7 +231,10 @@ static int make_pool(struct alive *a, struct why *why)
                                  .identify = identify};
     if (sched_round_robin(QUANTUM_NS, &config.sched))
         return why_fail(why, -ENOMEM, "no memory");
-    return pool_create(&config, &a->pool, why);
+    const struct pool_origin_config origin = {
+        .snapshot = a->origin.snapshot, .disk = a->origin.disk, .disks = a->origin.disks};
+    int err = pool_create(&config, &a->pool, why);
+    return err ? err : pool_origin_add(a->pool, &origin, &a->made_from, why);
 }
 
 static int build(struct alive *a, struct why *why)

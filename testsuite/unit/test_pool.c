@@ -66,6 +66,7 @@ static struct snapshot *snapshot;
 static struct lan *lan;
 static struct lan_port probe;
 static struct pool *pool;
+static struct pool_origin *origin;
 static struct pool_vm *vms[VMS];
 
 static void quiet(struct lan_port *port)
@@ -118,16 +119,16 @@ static void start(uint32_t windows, unsigned workers)
     make_snapshot();
     ck_assert_int_eq(lan_create(&lan), 0);
     ck_assert_int_eq(lan_port_add(lan, &probe, 0, 0, quiet), 0);
-    struct pool_config config = {.engine = rig.engine,
-                                 .snapshot = snapshot,
-                                 .lan = lan,
-                                 .workers = workers,
-                                 .memory_bytes = GIB,
-                                 .max_windows = windows};
+    struct pool_config config = {
+        .engine = rig.engine, .workers = workers, .memory_bytes = GIB, .max_windows = windows};
     ck_assert_int_eq(sched_round_robin(2000000, &config.sched), 0);
     ck_assert_msg(!pool_create(&config, &pool, &why), "%s", why.text);
-    for (uint32_t i = 0; i < VMS; i++)
-        ck_assert_int_eq(pool_clone(pool, i, 0, &vms[i]), 0);
+    const struct pool_origin_config from = {.snapshot = snapshot};
+    ck_assert_msg(!pool_origin_add(pool, &from, &origin, &why), "%s", why.text);
+    for (uint32_t i = 0; i < VMS; i++) {
+        const struct pool_vm_config vm = {.origin = origin, .id = i, .lan = lan};
+        ck_assert_int_eq(pool_add(pool, &vm, &vms[i]), 0);
+    }
 }
 
 static void stop(void)

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What VMs are made from is always a snapshot: that of an image is taken before
+ * its first instruction, so that also such VMs share the image's pages and its
+ * translations.
+ */
+#include "denali/pool_private.h"
+
+#include "emu/base/host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the devices of an image's VM are made with, until a VM brings its own. */
+
+static int nic_nothing(struct net_backend *net, const void *frame, size_t len)
+{
+    (void)net, (void)frame, (void)len;
+    return 0;
+}
+
+static int nic_never(struct net_backend *net, void *frame, size_t room)
+{
+    (void)net, (void)frame, (void)room;
+    return -EAGAIN;
+}
+
+static int nic_no_fd(const struct net_backend *net)
+{
+    (void)net;
+    return -1;
+}
+
+static const struct net_backend_ops nowhere = {
+    .name = "nowhere", .send = nic_nothing, .receive = nic_never, .fd = nic_no_fd};
+
+static bool wishes_nic(const struct image *image)
+{
+    const struct image_manifest *m = image_manifest(image);
+    for (unsigned i = 0; i < m->wishes; i++) {
+        if (m->wish[i].kind == DENALI_DEV_NIC)
+            return true;
+    }
+    return false;
+}
+
+static int snapshot_of_image(const struct pool *pool, const struct pool_origin_config *c,
+                             struct snapshot **out, struct why *why)
+{
+    struct net_backend net = {.ops = &nowhere};
+    struct vm_resource resource[DENALI_MAX_DEVICES + 1];
+    unsigned n = 0;
+    struct vm *vm;
+    for (; n < c->disks; n++)
+        resource[n] = c->disk[n];
+    if (wishes_nic(c->image))
+        resource[n++] = (struct vm_resource){.kind = DENALI_DEV_NIC, .net = &net};
+    const struct vm_config config = {.image = c->image,
+                                     .engine = pool->config.engine,
+                                     .mem_bytes = c->mem_bytes,
+                                     .args = c->args,
+                                     .env = c->env,
+                                     .resource = resource,
+                                     .resources = n};
+    int err = vm_create(&config, &vm, why);
+    if (err)
+        return err;
+    err = snapshot_take(vm, out, why);
+    vm_destroy(vm);
+    return err;
+}
+
+static int find_nic(struct pool_origin *origin, struct why *why)
+{
+    unsigned nics = 0;
+    const struct vm_saved_device *d = snapshot_devices(origin->snapshot);
+    for (unsigned i = 0; i < snapshot_device_count(origin->snapshot); i++)
+        nics += d[i].kind == DENALI_DEV_NIC;
+    origin->nic = nics != 0;
+    return nics > 1 ? why_fail(why, -EINVAL, "a VM here has at most one NIC; this one has %u", nics)
+                    : 0;
+}
+
+/* A first window shows that the snapshot runs here, and how long its VMs may sleep. */
+static int try_out(struct pool_origin *origin, struct why *why)
+{
+    struct slot *slot;
+    int err = slot_create(origin, &slot, why);
+    if (err)
+        return err;
+    origin->first_wait_ns = origin->fresh || vm_has_news(slot->vm) ? 0 : vm_wait_ns(slot->vm);
+    host_lock_enter(&origin->pool->lock);
+    origin->pool->counters.windows++;
+    origin->pool->gate.windows++; /* pool_free_window takes it back */
+    pool_free_window(slot);
+    origin->next = origin->pool->origins;
+    origin->pool->origins = origin;
+    host_lock_leave(&origin->pool->lock);
+    return 0;
+}
+
+int pool_origin_add(struct pool *pool, const struct pool_origin_config *config,
+                    struct pool_origin **out, struct why *why)
+{
+    if (config->disks > DENALI_MAX_DEVICES)
+        return why_fail(why, -EINVAL, "more than %u disks", DENALI_MAX_DEVICES);
+    struct pool_origin *origin = calloc(1, sizeof(*origin));
+    if (!origin)
+        return why_fail(why, -ENOMEM, "no memory");
+    origin->pool = pool;
+    origin->disks = config->disks;
+    if (config->disks)
+        memcpy(origin->disk, config->disk, config->disks * sizeof(origin->disk[0]));
+    origin->fresh = !config->snapshot;
+    int err = origin->fresh ? snapshot_of_image(pool, config, &origin->own, why) : 0;
+    origin->snapshot = origin->fresh ? origin->own : config->snapshot;
+    if (!err)
+        err = find_nic(origin, why);
+    if (!err)
+        err = try_out(origin, why);
+    if (err) {
+        snapshot_close(origin->own);
+        free(origin);
+        return err;
+    }
+    *out = origin;
+    return 0;
+}
+
+int pool_origin_remove(struct pool_origin *origin)
+{
+    struct pool *pool = origin->pool;
+    struct slot *spare = NULL;
+    host_lock_enter(&pool->lock);
+    if (origin->vms) {
+        host_lock_leave(&pool->lock);
+        return -EBUSY;
+    }
+    struct pool_origin **at = &pool->origins;
+    while (*at != origin)
+        at = &(*at)->next;
+    *at = origin->next;
+    while (origin->free)
+        pool_unfree_window(origin->free, &spare);
+    host_lock_leave(&pool->lock);
+    slots_destroy(spare);
+    snapshot_close(origin->own);
+    free(origin);
+    return 0;
+}
+
+bool pool_origin_has_nic(const struct pool_origin *origin)
+{
+    return origin->nic;
+}
+
+uint64_t pool_origin_mem_bytes(const struct pool_origin *origin)
+{
+    return snapshot_mem_bytes(origin->snapshot);
+}

@@ -273,6 +273,16 @@ void vm_poll_ready(struct vm *vm, const struct vm_poll *poll)
     }
 }
 
+void vm_catch(struct vm *vm, unsigned events)
+{
+    vm->catches = events;
+}
+
+enum vm_event vm_caught(const struct vm *vm)
+{
+    return vm->caught;
+}
+
 struct cpu *vm_cpu(struct vm *vm)
 {
     return vm->cpu;

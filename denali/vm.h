@@ -19,6 +19,7 @@
 #include "devices/net.h"
 #include "emu/base/why.h"
 #include "emu/cpu/engine.h"
+#include "emu/machine/state.h"
 
 #include <poll.h>
 
@@ -88,6 +89,7 @@ enum vm_slice {
     VM_BLOCKED,    /* waits for the console's reader; see vm_poll */
     VM_BREAKPOINT, /* at a breakpoint of the engine */
     VM_WATCHPOINT, /* the last instruction touched what is watched: cpu->debug->now.hit */
+    VM_CAUGHT,     /* what vm_catch asked for has come up: vm_caught */
     VM_REPLAYED,   /* the tape has nothing more */
     VM_ENDED,      /* see vm_end; every further vm_run returns this */
 };
@@ -124,6 +126,9 @@ bool vm_hears_signals(const struct vm *vm);
 uint64_t vm_wait_ns(struct vm *vm);
 /* An idle VM has slept this long: a deterministic one's time moves. */
 void vm_slept(struct vm *vm, uint64_t ns);
+
+/* Between the two the VM does not run, and no time passes for it. */
+void vm_pause(struct vm *vm, bool paused);
 
 /* The descriptors whose readiness the VM waits for. vm_poll may be called from one more thread. */
 #define VM_POLL_MAX (DENALI_MAX_DEVICES + 4)
@@ -199,6 +204,32 @@ MUST_CHECK int vm_set_disks(struct vm *vm, const struct vm_resource *resource, u
 
 /* Whether a disk request is in flight: vm_state_save would fail. */
 bool vm_is_busy(const struct vm *vm);
+
+/*
+ * For debuggers: vm_run returns VM_CAUGHT for what is in `events`. A fault, virtual instruction or
+ * port (cpu->fault, cpu->exit) is then not dealt with yet; the next vm_run does that first, and
+ * until then the VM's state cannot be saved. Of interrupts the upcall is entered.
+ */
+enum vm_event {
+    VM_EVENT_FAULT = 1,
+    VM_EVENT_INTERRUPT = 2,
+    VM_EVENT_HYPERCALL = 4,
+    VM_EVENT_PORT = 8,
+};
+void vm_catch(struct vm *vm, unsigned events);
+enum vm_event vm_caught(const struct vm *vm);
+/* After VM_CAUGHT of a fault: the guest has no handler that could take it, and the VM will end. */
+bool vm_fault_is_fatal(const struct vm *vm);
+
+/* The n-th group of the VM's state apart from the processor's, as a debugger shows it: the virtual
+ * registers (which may be written), then each device that has any. False: there are no more. */
+struct vm_group {
+    const char *name;
+    const struct state_list *list;
+    void *object;
+    bool writable;
+};
+bool vm_describe(struct vm *vm, unsigned n, struct vm_group *out);
 
 /* For debuggers and tests. */
 struct cpu *vm_cpu(struct vm *vm);

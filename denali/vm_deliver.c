@@ -138,11 +138,16 @@ static void end_by_fault(struct vm *vm)
     vm->end.guest_eip = vm_regs(vm)->fault_context.eip;
 }
 
+bool vm_fault_is_fatal(const struct vm *vm)
+{
+    return !vm_regs(vm)->fault_entry || vm_regs(vm)->fault_active;
+}
+
 void vm_fault(struct vm *vm)
 {
     struct cpu *cpu = vm->cpu;
     uint32_t entry = vm_regs(vm)->fault_entry;
-    if (!entry || vm_regs(vm)->fault_active) {
+    if (vm_fault_is_fatal(vm)) {
         end_by_fault(vm);
         return;
     }

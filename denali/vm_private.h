@@ -19,6 +19,7 @@ struct vm_time {
     uint64_t base_ns, base_tsc;   /* as regs.time_ns, regs.time_tsc */
     uint64_t first_ns, first_tsc; /* of the first sample */
     uint64_t refresh_tsc;         /* ticks after which the base is moved */
+    uint64_t paused_ns;           /* when vm_pause stopped it */
     /* Counted: it was anchor_ns at anchor_icount, and each instruction since takes
      * rate / TIME_RATE_ONE ns. */
     uint64_t anchor_ns, anchor_icount, rate;
@@ -81,6 +82,9 @@ struct vm {
     uint64_t created_ns, boot_ns; /* host's; from vm_create to the first instruction */
     uint32_t protect_edges;       /* places in RAM where rights change */
     struct vm_end end;
+    unsigned catches;      /* enum vm_event bits */
+    enum vm_event caught;  /* the last one */
+    enum engine_exit held; /* caught and not dealt with yet; ENGINE_EXIT_BUDGET: none */
     struct vm_counters counters;
     struct vm_unknown *unknown; /* VM_UNKNOWN_MAX, made at the first */
     unsigned unknowns;

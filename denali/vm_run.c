@@ -208,9 +208,43 @@ static bool tape_is_silent(struct vm *vm)
     return vm->outside.mode == OUTSIDE_REPLAY && !outside_limit(vm) && outside_waits(vm);
 }
 
+static enum vm_slice catch_event(struct vm *vm, enum vm_event event)
+{
+    if (!(vm->catches & event))
+        return CONTINUE;
+    vm->caught = event;
+    return VM_CAUGHT;
+}
+
+/* What the engine came back for, unless somebody wants to see it first. */
+static enum vm_slice catch_exit(struct vm *vm, enum engine_exit exit)
+{
+    static const enum vm_event events[ENGINE_EXITS] = {
+        [ENGINE_EXIT_FAULT] = VM_EVENT_FAULT,
+        [ENGINE_EXIT_HYPERCALL] = VM_EVENT_HYPERCALL,
+        [ENGINE_EXIT_PORT] = VM_EVENT_PORT,
+    };
+    enum vm_slice slice = catch_event(vm, events[exit]);
+    if (slice == VM_CAUGHT)
+        vm->held = exit;
+    return slice;
+}
+
+static enum vm_slice act_on_held(struct vm *vm)
+{
+    enum engine_exit exit = vm->held;
+    vm->held = ENGINE_EXIT_BUDGET;
+    return act_on(vm, exit);
+}
+
 static enum vm_slice run_once(struct vm *vm, uint64_t end)
 {
+    uint64_t upcalls = vm->counters.upcalls;
+    if (vm->held != ENGINE_EXIT_BUDGET)
+        return act_on_held(vm);
     enum vm_slice slice = vm->counted ? prepare_counted(vm) : prepare(vm);
+    if (slice == CONTINUE && vm->counters.upcalls != upcalls)
+        slice = catch_event(vm, VM_EVENT_INTERRUPT);
     if (slice != CONTINUE || vm->end.reason != VM_END_NONE)
         return slice;
     if (vm->cpu->icount >= end)
@@ -223,7 +257,10 @@ static enum vm_slice run_once(struct vm *vm, uint64_t end)
         return CONTINUE;
     }
     vm->stopping = false;
-    slice = act_on(vm, run_engine(vm, budget));
+    enum engine_exit exit = run_engine(vm, budget);
+    slice = catch_exit(vm, exit);
+    if (slice == CONTINUE)
+        slice = act_on(vm, exit);
     return slice == CONTINUE && vm->stopping ? VM_STOPPED : slice;
 }
 

@@ -169,7 +169,7 @@ void vm_state_strict(struct vm *vm, uint8_t *out)
 
 int vm_state_save(struct vm *vm, uint8_t *out)
 {
-    if (vm_is_busy(vm))
+    if (vm_is_busy(vm) || vm->held != ENGINE_EXIT_BUDGET)
         return -EBUSY;
     put_all(vm, vm->cpu, out);
     return 0;
@@ -209,6 +209,7 @@ static int take_saved(struct vm *vm, const struct saved *s, uint64_t now_ns)
     vm->idle = s->idle;
     vm->idle_until_ns = s->idle_until_ns;
     vm->due = s->due;
+    vm->held = ENGINE_EXIT_BUDGET;
     vm->raised = vm->counted ? s->arrived : 0;
     vm->raised_signals = vm->counted ? s->arrived_signals : 0;
     if (!vm->counted) {

@@ -229,3 +229,13 @@ void vm_time_set(struct vm *vm, uint64_t now_ns)
     publish(vm);
     publish_hz(vm); /* the guest may have been saved before it was started */
 }
+
+void vm_pause(struct vm *vm, bool paused)
+{
+    if (paused)
+        vm->time.paused_ns = vm_time_guest_ns(vm);
+    else if (vm->counted)
+        outside_rebase(vm);
+    else
+        vm_time_set(vm, vm->time.paused_ns);
+}

@@ -20,7 +20,8 @@ struct loop;
 MUST_CHECK int loop_create(struct loop **out);
 void loop_destroy(struct loop *loop);
 
-/* Gives it the next id. The target outlives the loop or is removed before. -ENOSPC, -ENOMEM. */
+/* Gives it the next id, and its processor a debugger. The target outlives the loop or is removed
+ * before. -ENOSPC, -ENOMEM. */
 MUST_CHECK int loop_add_target(struct loop *loop, struct target *target);
 unsigned loop_targets(const struct loop *loop);
 struct target *loop_target(struct loop *loop, unsigned n); /* n-th, from 0 */
@@ -31,6 +32,7 @@ struct loop_front {
     void (*stopped)(struct loop_front *front, struct target *target);
     /* Targets begin to run. May be NULL. */
     void (*resumed)(struct loop_front *front);
+    bool attached; /* a person is there: the loop goes on when all targets have ended */
     struct loop_front *next;
 };
 void loop_add_front(struct loop *loop, struct loop_front *front);
@@ -69,8 +71,9 @@ MUST_CHECK int loop_run_until_stop(struct loop *loop);
 /* Serves descriptors that are ready now, for at most wait_ns. */
 void loop_poll(struct loop *loop, uint64_t wait_ns);
 void loop_quit(struct loop *loop);
-/* Nothing was resumed and no front is attached: all targets run. Without fronts the loop is a plain
- * runner. */
 void loop_resume_all(struct loop *loop);
+/* loop_run ends when host_monotonic_ns() has come so far; HOST_FOREVER. */
+void loop_set_deadline(struct loop *loop, uint64_t deadline_ns);
+bool loop_is_over(const struct loop *loop); /* the deadline has passed */
 
 #endif

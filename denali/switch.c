@@ -168,7 +168,9 @@ static bool is_reserved(const struct lan_subnet *s, uint32_t ip)
 
 static int check_ip(const struct lan *lan, uint32_t ip)
 {
-    if (ip && lan->subnet.prefix && !is_inside(&lan->subnet, ip))
+    if (!ip)
+        return 0;
+    if (lan->subnet.prefix && !is_inside(&lan->subnet, ip))
         return -ERANGE;
     return is_reserved(&lan->subnet, ip) || lan_port_by_ip(lan, ip) ? -EEXIST : 0;
 }

@@ -51,19 +51,43 @@ static char *field_cut(char *text)
     return colon + 1;
 }
 
+static bool address_read(const char *text, uint32_t *out)
+{
+    struct in_addr in;
+    if (inet_pton(AF_INET, text, &in) != 1)
+        return false;
+    *out = ntohl(in.s_addr);
+    return true;
+}
+
+/* Cuts a last field that is an address off, if there is one; what it says is in `out`. */
+static bool address_cut(char *text, uint32_t *out)
+{
+    char *colon = strrchr(text, ':');
+    const char *field = colon ? colon + 1 : text;
+    if (!strchr(field, '.'))
+        return true;
+    if (!address_read(field, out))
+        return false;
+    if (colon)
+        *colon = 0;
+    else
+        *text = 0;
+    return true;
+}
+
+/* From the end: PORT, perhaps GUEST, HOSTPORT, perhaps ADDR. */
 static bool publish_read(char *text, struct net_publish *out)
 {
+    *out = (struct net_publish){.host_addr = 0x7f000001};
     if (!protocol_cut(text, &out->udp))
         return false;
     char *guest = field_cut(text);
-    if (!guest)
+    if (!guest || !address_cut(text, &out->guest_addr))
         return false;
     char *host = field_cut(text);
-    const char *addr = host ? text : "127.0.0.1";
-    struct in_addr in;
-    if (inet_pton(AF_INET, addr, &in) != 1)
+    if (host && !address_read(text, &out->host_addr))
         return false;
-    out->host_addr = ntohl(in.s_addr);
     out->host_port = port_parse(host ? host : text);
     out->guest_port = port_parse(guest);
     return out->host_port && out->guest_port;

@@ -7,14 +7,19 @@
  * SOCK_SEQPACKET pair; a message is a frame. The first message from there is not
  * a frame but the word of that process: "ok", or why it cannot start.
  *
+ * Orders (net_user_publish) go the same way, and their answers come between the
+ * frames: whoever receives puts them down where the one who ordered waits.
+ *
  * Invariant: `gone` is set once, after the loss was reported; from then on no
  * call touches the socket.
  */
 #include "devices/net_backends.h"
 #include "emu/base/host.h"
+#include "emu/base/host_thread.h"
 
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,7 +33,8 @@
 #include <unistd.h>
 
 #define USER_START_MS 10000
-#define USER_ARG_LEN 48
+#define USER_ARG_LEN 64
+#define USER_ORDER_NS 5000000000u
 #define USER_SOCKET_FD 3
 #define USER_END_NS 3000000000u
 /* Room for a burst of a TCP window each way. */
@@ -39,7 +45,12 @@ struct net_user {
     int fd;
     pid_t pid;
     bool started; /* the first message has been read */
-    bool gone;
+    bool quiet;
+    _Atomic bool gone;
+    struct host_lock lock; /* below */
+    bool ordering, answered;
+    unsigned nobodys; /* answers that are awaited by nobody */
+    int answer;
 };
 
 static struct net_user *user_of(const struct net_backend *net)
@@ -49,7 +60,7 @@ static struct net_user *user_of(const struct net_backend *net)
 
 static int user_lost(struct net_user *user, const char *detail)
 {
-    if (!user->gone)
+    if (!user->gone && !user->quiet)
         fprintf(stderr, "denali: the NAT process is gone%s%s: this VM has no network from now on\n",
                 detail ? ": " : "", detail ? detail : "");
     user->gone = true;
@@ -101,6 +112,21 @@ static int user_hear(struct net_user *user, int flags, struct net_error *why)
     return net_fail(why, -EADDRINUSE, "%s", text);
 }
 
+static void take_answer(struct net_user *user, const void *message)
+{
+    uint32_t answer;
+    memcpy(&answer, message, sizeof answer);
+    host_lock_enter(&user->lock);
+    if (user->nobodys) {
+        user->nobodys--;
+    } else {
+        user->answer = (int)ntohl(answer);
+        user->answered = true;
+    }
+    host_lock_wake(&user->lock);
+    host_lock_leave(&user->lock);
+}
+
 static int user_receive(struct net_backend *net, void *frame, size_t room)
 {
     struct net_user *user = user_of(net);
@@ -113,6 +139,10 @@ static int user_receive(struct net_backend *net, void *frame, size_t room)
             return err == -EAGAIN ? err : user_lost(user, why.text);
     }
     int got = user_message(user, frame, room, MSG_DONTWAIT);
+    while (got == NET_ANSWER_BYTES) {
+        take_answer(user, frame);
+        got = user_message(user, frame, room, MSG_DONTWAIT);
+    }
     return got == -EPIPE ? user_lost(user, NULL) : got;
 }
 
@@ -143,6 +173,7 @@ static void user_destroy(struct net_backend *net)
     close(user->fd);
     if (user->pid > 0)
         user_reap(user->pid);
+    host_lock_fini(&user->lock);
     free(user);
 }
 
@@ -176,9 +207,24 @@ static int user_program(const struct net_user_config *config, char *path, size_t
 
 static void publish_format(const struct net_publish *p, char *text)
 {
-    uint32_t a = p->host_addr;
-    snprintf(text, USER_ARG_LEN, "%u.%u.%u.%u:%u:%u%s", a >> 24, a >> 16 & 255, a >> 8 & 255,
-             a & 255, p->host_port, p->guest_port, p->udp ? "/udp" : "");
+    uint32_t a = p->host_addr, g = p->guest_addr;
+    int n = snprintf(text, USER_ARG_LEN, "%u.%u.%u.%u:%u:", a >> 24, a >> 16 & 255, a >> 8 & 255,
+                     a & 255, p->host_port);
+    if (g)
+        n += snprintf(text + n, USER_ARG_LEN - (size_t)n, "%u.%u.%u.%u:", g >> 24, g >> 16 & 255,
+                      g >> 8 & 255, g & 255);
+    snprintf(text + n, USER_ARG_LEN - (size_t)n, "%u%s", p->guest_port, p->udp ? "/udp" : "");
+}
+
+static void side_format(const struct net_user_side *side, char *text)
+{
+    static const struct net_user_side usual = {.net = 0x0a000200,
+                                               .host = 0x0a000202,
+                                               .dns = 0x0a000203,
+                                               .guest = 0x0a00020f,
+                                               .prefix = 24};
+    const struct net_user_side *s = side ? side : &usual;
+    snprintf(text, USER_ARG_LEN, "%x/%u,%x,%x,%x", s->net, s->prefix, s->host, s->dns, s->guest);
 }
 
 /* Starts `path` with its end of the pair as descriptor 3. */
@@ -186,11 +232,12 @@ static int user_exec(struct net_user *user, const struct net_user_config *config
                      int theirs)
 {
     extern char **environ;
-    char text[NET_MAX_PUBLISH][USER_ARG_LEN];
-    char *argv[NET_MAX_PUBLISH + 2] = {path};
+    char text[NET_MAX_PUBLISH][USER_ARG_LEN], side[USER_ARG_LEN];
+    char *argv[NET_MAX_PUBLISH + 3] = {path, side};
+    side_format(config->side, side);
     for (size_t i = 0; i < config->publish_count; i++) {
         publish_format(&config->publish[i], text[i]);
-        argv[i + 1] = text[i];
+        argv[i + 2] = text[i];
     }
     posix_spawn_file_actions_t actions;
     int err = posix_spawn_file_actions_init(&actions);
@@ -263,11 +310,85 @@ int net_user_create(const struct net_user_config *config, struct net_backend **o
     struct net_user *user = calloc(1, sizeof *user);
     if (!user)
         return net_fail(why, -ENOMEM, "no memory for the network");
-    *user = (struct net_user){.net.ops = &user_ops, .fd = -1};
-    int err = user_start(user, config, why);
+    *user = (struct net_user){.net.ops = &user_ops, .fd = -1, .quiet = config->quiet};
+    int err = host_lock_init(&user->lock);
+    if (err) {
+        free(user);
+        return net_fail(why, err, "no memory for the network");
+    }
+    err = user_start(user, config, why);
     if (err)
         user_destroy(&user->net);
     else
         *out = &user->net;
     return err;
+}
+
+/* Orders. */
+
+static void order_write(const struct net_publish *p, bool on, uint8_t order[NET_CONTROL_BYTES])
+{
+    uint32_t host_addr = htonl(p->host_addr), guest_addr = htonl(p->guest_addr);
+    uint16_t host_port = htons(p->host_port), guest_port = htons(p->guest_port);
+    order[0] = (uint8_t)((on ? NET_CONTROL_ON : 0) | (p->udp ? NET_CONTROL_UDP : 0));
+    memcpy(order + 1, &host_addr, 4);
+    memcpy(order + 5, &host_port, 2);
+    memcpy(order + 7, &guest_addr, 4);
+    memcpy(order + 11, &guest_port, 2);
+}
+
+/* Inside the lock, left meanwhile: one order at a time, and its answer. */
+static int order_and_wait(struct net_user *user, const uint8_t order[NET_CONTROL_BYTES])
+{
+    uint64_t end = host_monotonic_ns() + USER_ORDER_NS;
+    user->answered = false;
+    int err = -EAGAIN;
+    while (err == -EAGAIN && !user->gone && host_monotonic_ns() < end) {
+        host_lock_leave(&user->lock);
+        err =
+            send(user->fd, order, NET_CONTROL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+        host_poll(NULL, 0, 200000);
+        host_lock_enter(&user->lock);
+    }
+    while (!err && !user->answered && !user->gone && host_monotonic_ns() < end) {
+        host_lock_leave(&user->lock);
+        host_poll(NULL, 0, 200000);
+        host_lock_enter(&user->lock);
+    }
+    if (user->answered)
+        return user->answer;
+    return user->gone || err == -EPIPE ? -EPIPE : -ETIMEDOUT;
+}
+
+int net_user_publish(struct net_backend *net, const struct net_publish *publish, bool on)
+{
+    struct net_user *user = user_of(net);
+    uint8_t order[NET_CONTROL_BYTES];
+    order_write(publish, on, order);
+    host_lock_enter(&user->lock);
+    while (user->ordering)
+        host_lock_wait(&user->lock);
+    user->ordering = true;
+    int err = order_and_wait(user, order);
+    user->ordering = false;
+    host_lock_wake(&user->lock);
+    host_lock_leave(&user->lock);
+    return err;
+}
+
+/* The process has just begun, so there is room. */
+void net_user_publish_later(struct net_backend *net, const struct net_publish *publish)
+{
+    struct net_user *user = user_of(net);
+    uint8_t order[NET_CONTROL_BYTES];
+    order_write(publish, true, order);
+    host_lock_enter(&user->lock);
+    if (send(user->fd, order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+        user->nobodys++;
+    host_lock_leave(&user->lock);
+}
+
+int net_user_pid(const struct net_backend *net)
+{
+    return (int)user_of(net)->pid;
 }

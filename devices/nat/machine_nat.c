@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * denali-nat: the program of the NAT process. It is started by the VM's process
- * (devices/net_user.c) with its socket as descriptor 3 and one argument for each
- * published port; it says "ok" or the reason of its failure in the first message
- * and ends when the socket does. It gives up what it does not need before it
- * looks at the first frame.
+ * (devices/net_user.c) with its socket as descriptor 3, an argument for the guests'
+ * side and one for each published port; it says "ok" or the reason of its failure in the first
+ * message and ends when the socket does. It gives up what it does not need before it looks at the
+ * first frame.
  */
 #include "devices/nat/nat.h"
 #include "devices/nat/sandbox.h"
@@ -67,21 +67,31 @@ static void nat_harden(void)
     }
 }
 
-static int arguments_read(int argc, char **argv, struct net_publish *publish, struct net_error *why)
+/* "NET/PREFIX,HOST,DNS,GUEST" in hexadecimal, but for the prefix. */
+static int side_read(const char *text, struct net_user_side *side, struct net_error *why)
 {
-    if (argc - 1 > NET_MAX_PUBLISH)
+    int n = sscanf(text, "%8x/%2u,%8x,%8x,%8x", &side->net, &side->prefix, &side->host, &side->dns,
+                   &side->guest);
+    if (n == 5 && side->prefix >= 8 && side->prefix <= 30)
+        return 0;
+    return net_fail(why, -EINVAL, "the NAT process was started with a wrong network");
+}
+
+static int arguments_read(int argc, char **argv, struct net_user_side *side,
+                          struct net_publish *publish, struct net_error *why)
+{
+    if (argc < 2 || argc - 2 > NET_MAX_PUBLISH)
         return net_fail(why, -E2BIG, "too many ports");
-    for (int i = 1; i < argc; i++) {
-        int err = net_publish_parse(argv[i], &publish[i - 1], why);
-        if (err)
-            return err;
-    }
-    return 0;
+    int err = side_read(argv[1], side, why);
+    for (int i = 2; !err && i < argc; i++)
+        err = net_publish_parse(argv[i], &publish[i - 2], why);
+    return err;
 }
 
 int main(int argc, char **argv)
 {
     struct net_publish publish[NET_MAX_PUBLISH];
+    struct net_user_side side;
     struct net_error why = {"ok"};
     struct nat *nat = NULL;
     if (fcntl(NAT_FD, F_GETFD) < 0) {
@@ -89,9 +99,9 @@ int main(int argc, char **argv)
         return 2;
     }
     nat_harden();
-    int err = arguments_read(argc, argv, publish, &why);
+    int err = arguments_read(argc, argv, &side, publish, &why);
     if (!err)
-        err = nat_create(NAT_FD, publish, (size_t)(argc - 1), &nat, &why);
+        err = nat_create(NAT_FD, &side, publish, (size_t)(argc - 2), &nat, &why);
     if (!err && !NAT_SANITIZED)
         nat_sandbox_enter();
     send(NAT_FD, why.text, strlen(why.text), MSG_NOSIGNAL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libslirp's loop: frames from the VM are read in batches, frames to it are
- * gathered and sent with one system call when a round ends.
+ * gathered and sent with one system call when a round ends. A message that is shorter
+ * than a frame is an order (net_backends.h).
  *
  * Invariants: `out` holds frames only inside a round (nat_flush empties it, or
  * drops what the VM has no room for, as a wire would); timers are few and live
@@ -10,6 +11,7 @@
 #include "devices/nat/nat.h"
 
 #include "devices/nat/early.h"
+#include "devices/nat/neighbours.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,9 +27,12 @@
 #define NAT_BATCH 64
 #define NAT_ROUND 512 /* frames from the VM before the host's sockets get their turn */
 #define NAT_TIMERS 8
+#define NAT_FRAME_MIN 14
 #define NAT_BACKLOG 4096
 #define NAT_DRAIN_MS 2000
 #define NAT_START_FILES (NET_MAX_PUBLISH + 64) /* descriptors that may be open at the start */
+#define NAT_ORDER_FILES 16384                  /* and at any time */
+#define NET_MAX_PUBLISHED 4096
 
 struct nat_timer {
     SlirpTimerCb call;
@@ -51,8 +56,10 @@ struct nat {
     struct pollfd *polls; /* [0] is the VM */
     size_t poll_count, poll_room;
     struct nat_timer timer[NAT_TIMERS];
-    const struct net_publish *publish;
+    struct net_user_side side;
+    struct net_publish *publish; /* those that are bound */
     size_t publish_count;
+    struct neighbours neighbours;
     struct nat_frames in, out;
     struct early early;
 };
@@ -103,7 +110,7 @@ static void nat_frame_out(void *opaque, const void *frame, size_t len)
 static ssize_t nat_packet_out(const void *frame, size_t len, void *opaque)
 {
     struct nat *nat = opaque;
-    if (len > NET_FRAME_MAX)
+    if (len > NET_FRAME_MAX || neighbours_note_out(&nat->neighbours, frame, len))
         return (ssize_t)len;
     nat_frame_out(nat, frame, len);
     if (nat->is_early)
@@ -202,6 +209,70 @@ static int nat_poll_result(int index, void *opaque)
     return index < 0 ? 0 : events_to_slirp(nat->polls[index].revents);
 }
 
+static int nat_publish(struct nat *nat, const struct net_publish *p)
+{
+    const struct net_user_side *side = &nat->side;
+    struct in_addr guest = address(p->guest_addr ? p->guest_addr : side->guest);
+    if ((ntohl(guest.s_addr) ^ side->net) >> (32 - side->prefix))
+        return -ENETUNREACH;
+    if (nat->publish_count == NET_MAX_PUBLISHED)
+        return -E2BIG;
+    if (slirp_add_hostfwd(nat->slirp, p->udp, address(p->host_addr), p->host_port, guest,
+                          p->guest_port))
+        return -errno;
+    nat->publish[nat->publish_count++] = *p;
+    return 0;
+}
+
+static int nat_unpublish(struct nat *nat, const struct net_publish *p)
+{
+    for (size_t i = 0; i < nat->publish_count; i++) {
+        const struct net_publish *q = &nat->publish[i];
+        if (q->host_addr != p->host_addr || q->host_port != p->host_port || q->udp != p->udp)
+            continue;
+        nat->publish[i] = nat->publish[--nat->publish_count];
+        return slirp_remove_hostfwd(nat->slirp, p->udp, address(p->host_addr), p->host_port)
+                   ? -ENOENT
+                   : 0;
+    }
+    return -ENOENT;
+}
+
+/*
+ * libslirp listens with a backlog of 1, and a burst of clients waits seconds for
+ * their SYNs to be sent again. The descriptors are not told to us, so all are asked.
+ */
+static void nat_deepen_backlogs(int below)
+{
+    for (int fd = 0; fd < below; fd++) {
+        int listening = 0;
+        socklen_t len = sizeof listening;
+        if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) && listening)
+            listen(fd, NAT_BACKLOG);
+    }
+}
+
+/* An order from the VM's process, and its answer. */
+static void nat_obey(struct nat *nat, const uint8_t order[NET_CONTROL_BYTES])
+{
+    struct net_publish p = {.udp = order[0] & NET_CONTROL_UDP};
+    uint32_t host_addr, guest_addr;
+    uint16_t host_port, guest_port;
+    memcpy(&host_addr, order + 1, 4);
+    memcpy(&host_port, order + 5, 2);
+    memcpy(&guest_addr, order + 7, 4);
+    memcpy(&guest_port, order + 11, 2);
+    p.host_addr = ntohl(host_addr);
+    p.host_port = ntohs(host_port);
+    p.guest_addr = ntohl(guest_addr);
+    p.guest_port = ntohs(guest_port);
+    int err = order[0] & NET_CONTROL_ON ? nat_publish(nat, &p) : nat_unpublish(nat, &p);
+    if (!err && !p.udp && (order[0] & NET_CONTROL_ON))
+        nat_deepen_backlogs(NAT_ORDER_FILES);
+    uint32_t answer = htonl((uint32_t)err);
+    send(nat->fd, &answer, sizeof answer, MSG_NOSIGNAL);
+}
+
 /* One batch from the VM into libslirp; the number of frames. */
 static int nat_read(struct nat *nat)
 {
@@ -216,6 +287,12 @@ static int nat_read(struct nat *nat)
             nat->ended = true;
             return i;
         }
+        if (len == NET_CONTROL_BYTES) {
+            nat_obey(nat, nat->in.bytes[i]);
+            continue;
+        }
+        if (len >= NAT_FRAME_MIN)
+            neighbours_note_in(&nat->neighbours, nat->in.bytes[i], len);
         if (!nat->is_early || !early_note_in(&nat->early, nat->in.bytes[i], len, nat_clock_ms()))
             slirp_input(nat->slirp, nat->in.bytes[i], (int)len);
     }
@@ -266,6 +343,18 @@ static uint32_t nat_timeout_ms(const struct nat *nat)
     return (uint32_t)wait;
 }
 
+/* What libslirp wants to know; it sends what waited for it at the end of this round. */
+static bool nat_answer(struct nat *nat)
+{
+    uint8_t answer[NEIGHBOUR_ANSWER_BYTES];
+    unsigned n = 0;
+    while (n < NEIGHBOUR_BATCH && neighbours_answer(&nat->neighbours, answer)) {
+        slirp_input(nat->slirp, answer, sizeof answer);
+        n++;
+    }
+    return n != 0;
+}
+
 static void nat_round(struct nat *nat)
 {
     uint32_t timeout = nat_timeout_ms(nat);
@@ -274,7 +363,7 @@ static void nat_round(struct nat *nat)
     slirp_pollfds_fill(nat->slirp, &timeout, nat_poll_add, nat);
     if (nat->is_early)
         timeout = nat_early(nat, timeout);
-    if (nat->ended && !nat->unsent)
+    if ((nat->ended && !nat->unsent) || nat_answer(nat))
         timeout = 0;
     int n = poll(nat->polls, nat->poll_count, (int)timeout);
     if (nat->polls[0].revents && !nat->ended)
@@ -314,40 +403,17 @@ static void frames_init(struct nat_frames *frames)
     }
 }
 
-static int nat_publish(struct nat *nat, const struct net_publish *p, struct net_error *why)
-{
-    struct in_addr host = address(p->host_addr), guest = address(0x0a00020f);
-    if (!slirp_add_hostfwd(nat->slirp, p->udp, host, p->host_port, guest, p->guest_port))
-        return 0;
-    int err = errno;
-    return net_fail(why, -err, "cannot publish port %u on %s%s: %s; choose another with -p",
-                    p->host_port, inet_ntoa(host), p->udp ? " (udp)" : "", strerror(err));
-}
-
-/*
- * libslirp listens with a backlog of 1, and a burst of clients waits seconds for
- * their SYNs to be sent again. The descriptors are not told to us, so all are asked.
- */
-static void nat_deepen_backlogs(void)
-{
-    for (int fd = 0; fd < NAT_START_FILES; fd++) {
-        int listening = 0;
-        socklen_t len = sizeof listening;
-        if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) && listening)
-            listen(fd, NAT_BACKLOG);
-    }
-}
-
 static Slirp *nat_slirp(struct nat *nat)
 {
+    const struct net_user_side *side = &nat->side;
     SlirpConfig config = {
         .version = 4,
         .in_enabled = true,
-        .vnetwork = address(0x0a000200),
-        .vnetmask = address(0xffffff00),
-        .vhost = address(0x0a000202),
-        .vdhcp_start = address(0x0a00020f),
-        .vnameserver = address(0x0a000203),
+        .vnetwork = address(side->net),
+        .vnetmask = address(~0u << (32 - side->prefix)),
+        .vhost = address(side->host),
+        .vdhcp_start = address(side->guest),
+        .vnameserver = address(side->dns),
         .vhostname = "denali",
         .if_mtu = 1500,
         .if_mru = 1500,
@@ -355,28 +421,44 @@ static Slirp *nat_slirp(struct nat *nat)
     return slirp_new(&config, &nat_callbacks, nat);
 }
 
-int nat_create(int fd, const struct net_publish *publish, size_t count, struct nat **out,
-               struct net_error *why)
+static int nat_publish_first(struct nat *nat, const struct net_publish *p, struct net_error *why)
+{
+    int err = nat_publish(nat, p);
+    if (!err)
+        return 0;
+    return net_fail(why, err, "cannot publish port %u on %s%s: %s; choose another with -p",
+                    p->host_port, inet_ntoa(address(p->host_addr)), p->udp ? " (udp)" : "",
+                    strerror(-err));
+}
+
+/* All but libslirp. */
+static int nat_init(struct nat *nat, int fd, const struct net_user_side *side)
+{
+    nat->fd = fd;
+    nat->side = *side;
+    nat->poll_room = 64;
+    early_init(&nat->early, nat_clock_ms());
+    nat->is_early = true;
+    frames_init(&nat->in);
+    frames_init(&nat->out);
+    nat->polls = calloc(nat->poll_room, sizeof *nat->polls);
+    nat->publish = calloc(NET_MAX_PUBLISHED, sizeof *nat->publish);
+    int err = neighbours_init(&nat->neighbours, side->net, side->prefix);
+    return nat->polls && nat->publish ? err : -ENOMEM;
+}
+
+int nat_create(int fd, const struct net_user_side *side, const struct net_publish *publish,
+               size_t count, struct nat **out, struct net_error *why)
 {
     struct nat *nat = calloc(1, sizeof *nat);
-    int err = 0;
-    if (nat) {
-        nat->fd = fd;
-        nat->publish = publish;
-        nat->publish_count = count;
-        nat->poll_room = 64;
-        early_init(&nat->early, nat_clock_ms());
-        nat->is_early = true;
-        nat->polls = calloc(nat->poll_room, sizeof *nat->polls);
-        frames_init(&nat->in);
-        frames_init(&nat->out);
+    int err = nat ? nat_init(nat, fd, side) : -ENOMEM;
+    if (!err)
         nat->slirp = nat_slirp(nat);
-    }
-    if (!nat || !nat->polls || !nat->slirp)
+    if (!nat || !nat->slirp)
         err = net_fail(why, -ENOMEM, "no memory for the NAT process");
     for (size_t i = 0; !err && i < count; i++)
-        err = nat_publish(nat, &publish[i], why);
-    nat_deepen_backlogs();
+        err = nat_publish_first(nat, &publish[i], why);
+    nat_deepen_backlogs(NAT_START_FILES);
     if (err)
         nat_destroy(nat);
     else
@@ -390,6 +472,8 @@ void nat_destroy(struct nat *nat)
         return;
     if (nat->slirp)
         slirp_cleanup(nat->slirp);
+    neighbours_fini(&nat->neighbours);
+    free(nat->publish);
     free(nat->polls);
     free(nat);
 }

@@ -11,10 +11,11 @@
 struct nat;
 
 /*
- * Makes a NAT on `fd` and binds the ports of `publish`. 0, or a negative errno
- * with `why` filled in. `publish` must outlive the NAT.
+ * Makes a NAT on `fd` for the guests of `side` and binds the ports of `publish`. 0, or a
+ * negative errno with `why` filled in.
  */
-MUST_CHECK int nat_create(int fd, const struct net_publish *publish, size_t count, struct nat **out,
+MUST_CHECK int nat_create(int fd, const struct net_user_side *side,
+                          const struct net_publish *publish, size_t count, struct nat **out,
                           struct net_error *why);
 
 /* Moves frames until the other side closes `fd`. */

@@ -224,8 +224,8 @@ START_TEST(a_missing_nat_program_is_told)
     ck_assert_int_eq(net_user_create(&config, &net, &why), -ENOENT);
     ck_assert_ptr_nonnull(strstr(why.text, "/nowhere/denali-nat"));
     /* One that ends at once: said when ports were asked for. */
-    struct net_publish port = {0x7f000001, 1, 1, false};
-    config = (struct net_user_config){&port, 1, "/bin/true"};
+    struct net_publish port = {.host_addr = 0x7f000001, .host_port = 1, .guest_port = 1};
+    config = (struct net_user_config){.publish = &port, .publish_count = 1, .program = "/bin/true"};
     ck_assert_int_lt(net_user_create(&config, &net, &why), 0);
 }
 END_TEST

@@ -26,6 +26,11 @@
 #define RATE_MAX (TIME_RATE_ONE * 8)
 /* An exchange must come within so many instructions of where the tape has it. */
 #define SLACK 4096u
+/* Recording: how often sums are taken, at the least and by what they cost; how long events may be
+ * kept back from the file. */
+#define CHECK_NS 1000000000u
+#define CHECK_SHARE 50u
+#define FLUSH_NS 100000000u
 
 static uint64_t now(const struct vm *vm)
 {
@@ -429,6 +434,15 @@ static void follow(struct vm *vm)
     seen(vm, host_ns, want);
 }
 
+static void flush_sometimes(struct vm *vm, uint64_t host_ns)
+{
+    struct outside *o = &vm->outside;
+    if (o->mode != OUTSIDE_RECORD || host_ns - o->flushed_ns < FLUSH_NS)
+        return;
+    o->flushed_ns = host_ns;
+    tape_flush(o->tape);
+}
+
 void outside_slept(struct vm *vm, uint64_t ns)
 {
     struct outside *o = &vm->outside;
@@ -443,6 +457,7 @@ void outside_slept(struct vm *vm, uint64_t ns)
     uint64_t want = clock_now_ns(vm->clock) + (uint64_t)late;
     jump(vm, late > 0 ? (uint64_t)late : 0, vm->time.rate);
     seen(vm, host_ns, want);
+    flush_sometimes(vm, host_ns);
 }
 
 void outside_skip(struct vm *vm, uint64_t ns)
@@ -469,6 +484,34 @@ static void take_news(struct vm *vm)
     arrive(vm, &e);
 }
 
+void outside_start_checks(struct vm *vm)
+{
+    vm->outside.keeps_checks = true;
+    vm->outside.next_check_ns = host_monotonic_ns() + CHECK_NS;
+}
+
+static void take_check(struct vm *vm, uint64_t host_ns)
+{
+    uint64_t sum;
+    if (vm_state_sum(vm, &sum))
+        return;
+    outside_note_check(vm, sum);
+    uint64_t end = host_monotonic_ns(), cost = (end - host_ns) * CHECK_SHARE;
+    vm->outside.next_check_ns = end + (cost > CHECK_NS ? cost : CHECK_NS);
+}
+
+static void look_after_tape(struct vm *vm)
+{
+    struct outside *o = &vm->outside;
+    if (o->mode != OUTSIDE_RECORD || now(vm) - o->looked_icount < FOLLOW_INSNS)
+        return;
+    uint64_t host_ns = host_monotonic_ns();
+    o->looked_icount = now(vm);
+    if (o->keeps_checks && host_ns >= o->next_check_ns)
+        take_check(vm, host_ns);
+    flush_sometimes(vm, host_ns);
+}
+
 static bool let_in_recorded(struct vm *vm)
 {
     struct outside *o = &vm->outside;
@@ -492,6 +535,7 @@ bool outside_let_in(struct vm *vm)
     if (atomic_load(&vm->arrived))
         take_news(vm);
     follow(vm);
+    look_after_tape(vm);
     if (vm->outside.news)
         note(vm, &e);
     return vm->outside.news;

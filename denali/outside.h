@@ -37,6 +37,8 @@ struct outside {
     struct tape_place stuck; /* where the tape stood when nothing could go on */
     uint64_t shown_icount; /* replaying: console text up to here was shown; UINT64_MAX: show none */
     uint64_t seen_icount, seen_host_ns, seen_guest_ns; /* when time was last compared */
+    bool keeps_checks; /* recording: sums of the state go onto the tape now and then */
+    uint64_t looked_icount, next_check_ns, flushed_ns;
     uint64_t checked_icount; /* replaying: the last check, and how many were right */
     uint64_t checks;
     struct why differs; /* replaying: why the guest does not do what it did; empty */
@@ -83,6 +85,8 @@ bool outside_waits(struct vm *vm);
 void outside_rebase(struct vm *vm);
 /* From here on the world speaks again: the rest of the tape is cut off, and goes on if `record`. */
 void outside_go_live(struct vm *vm, bool record);
+/* From now on sums of the state go onto the tape every second or so. */
+void outside_start_checks(struct vm *vm);
 /* A mark on the tape; replaying, it is compared. */
 void outside_note_check(struct vm *vm, uint64_t sum);
 void outside_note_end(struct vm *vm);

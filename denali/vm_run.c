@@ -147,7 +147,7 @@ static bool idle_is_over(struct vm *vm)
 static enum vm_slice resume_blocked(struct vm *vm)
 {
     if (vm->blocked && vm->blocked->ops->resume(vm->blocked) == VDEV_BLOCK)
-        return VM_BLOCKED;
+        return vm->outside.over ? VM_REPLAYED : VM_BLOCKED;
     vm->blocked = NULL;
     return CONTINUE;
 }

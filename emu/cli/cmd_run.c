@@ -4,14 +4,17 @@
  * here, in the opposite order, whatever happens in between; the terminal first
  * of all.
  */
+#include "denali/record.h"
 #include "denali/solo.h"
 #include "emu/base/host_thread.h"
 #include "emu/cli/cli.h"
+#include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
 #include "emu/cli/run_resources.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -21,6 +24,7 @@ struct run {
     struct run_resources resources;
     struct console_backend *console;
     struct engine *engine;
+    struct record *record; /* NULL: none is made */
     struct solo *solo;
     struct vm *vm;
     enum solo_result result;
@@ -58,11 +62,43 @@ static int make_vm(struct run *run)
         .resources = run->resources.count,
         .pool = run->resources.pool,
         .deterministic = run->options.deterministic,
+        .tape = run->record ? record_tape(run->record) : NULL,
         .hooks = &solo_hooks,
         .hooks_opaque = run->solo,
     };
     make_seed(&run->options, config.seed);
     return vm_create(&config, &run->vm, &run->why);
+}
+
+static void copy_path(char out[RECORD_PATH], const char *path)
+{
+    char *whole = path ? realpath(path, NULL) : NULL;
+    if (whole && strlen(whole) < RECORD_PATH)
+        strcpy(out, whole);
+    free(whole);
+}
+
+/* What a later reader may want to find again on this host. */
+static int start_record(struct run *run)
+{
+    struct record_info *info = run->record ? calloc(1, sizeof(*info)) : NULL;
+    if (!info)
+        return run->record ? why_fail(&run->why, -ENOMEM, "no memory") : 0;
+    copy_path(info->image, image_path(run->boot.image));
+    copy_path(info->program, run->boot.program);
+    for (unsigned i = 0; i < run->resources.count && info->devices < DENALI_MAX_DEVICES; i++) {
+        const struct vm_resource *res = &run->resources.list[i];
+        struct record_device *d = &info->device[info->devices];
+        if (res->kind != DENALI_DEV_DISK || !res->name || strlen(res->name) >= sizeof(d->name))
+            continue;
+        d->kind = res->kind;
+        strcpy(d->name, res->name);
+        copy_path(d->path, run->resources.path[i]);
+        info->devices++;
+    }
+    int err = record_start(run->record, run->vm, info, &run->why);
+    free(info);
+    return err;
 }
 
 static int build(struct run *run)
@@ -76,8 +112,12 @@ static int build(struct run *run)
         err = run_engine_create(&run->options, &run->engine, &run->why);
     if (!err)
         err = make_solo(run);
+    if (!err && run->options.record)
+        err = record_create(run->options.record, &run->record, &run->why);
     if (!err)
         err = make_vm(run);
+    if (!err)
+        err = start_record(run);
     return err;
 }
 
@@ -90,6 +130,7 @@ static void give_terminal_back(struct run *run)
 static void unmake(struct run *run)
 {
     vm_destroy(run->vm);
+    record_destroy(run->record);
     solo_destroy(run->solo);
     if (run->engine)
         run->engine->ops->destroy(run->engine);
@@ -98,38 +139,6 @@ static void unmake(struct run *run)
     run_resources_close(&run->resources);
     boot_fini(&run->boot);
     run_options_fini(&run->options);
-}
-
-static int exit_status(uint32_t status)
-{
-    if (status <= CLI_GUEST_MAX)
-        return (int)status;
-    return cli_complain(CLI_GUEST_MAX, "the guest's exit status is %u; told as %d", status,
-                        CLI_GUEST_MAX);
-}
-
-static int engine_failed(struct run *run, const char *what)
-{
-    run->engine->ops->report(run->engine, vm_cpu(run->vm), stderr);
-    return cli_complain(CLI_FAILED, "%s; see above", what);
-}
-
-static int end_status(struct run *run)
-{
-    const struct vm_end *end = vm_end(run->vm);
-    switch (end->reason) {
-    case VM_END_EXIT:
-        return exit_status(end->status);
-    case VM_END_FAULT:
-        vm_report(run->vm, stderr);
-        return CLI_FAULT;
-    case VM_END_DIVERGED:
-        return engine_failed(run, "the interpreter and the translator differ");
-    case VM_END_REJECTED:
-        return engine_failed(run, "a translation was refused by the verifier, and the guest ended");
-    default:
-        return cli_complain(CLI_FAILED, "%s", end->why.text[0] ? end->why.text : "out of threads");
-    }
 }
 
 static int run_status(struct run *run)
@@ -142,13 +151,22 @@ static int run_status(struct run *run)
     case SOLO_ENDED:
         break;
     }
-    return end_status(run);
+    return run_end_status(run->vm, run->engine);
+}
+
+/* A recording that is not whole is told, and does not change the guest's status. */
+static void finish_record(struct run *run)
+{
+    struct why why;
+    if (run->record && record_finish(run->record, run->vm, &why))
+        cli_complain(0, "%s", why.text);
 }
 
 static int run_guest(struct run *run)
 {
     run->result = solo_run(run->solo, run->vm);
     give_terminal_back(run);
+    finish_record(run);
     int status = run_status(run);
     if (run->options.stats)
         vm_print_stats(run->vm, stderr, run->options.json);
@@ -207,6 +225,7 @@ const struct cli_verb cli_run = {
         "      --verify             checks every translation before it may run\n"
         "      --timeout SECONDS    ends the guest after that time\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
+        "      --record DIR         keeps all that comes from outside, for denali replay DIR\n"
         "      --stats [--json]     tells on stderr what the guest did\n"
         "\n"
         "Exit status: 0 to 119 the guest's own; 120 it died of a fault (report on stderr);\n"

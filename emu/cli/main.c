@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct cli_verb *const cli_verbs[] = {&cli_run, &cli_bench, &cli_help, &cli_version, NULL};
+const struct cli_verb *const cli_verbs[] = {&cli_run,  &cli_replay,  &cli_bench,
+                                            &cli_help, &cli_version, NULL};
 
 const struct cli_verb *cli_find_verb(const char *name)
 {

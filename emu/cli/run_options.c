@@ -129,6 +129,34 @@ static int take_engine(struct run_options *o, const char *value, struct why *why
     return 0;
 }
 
+static int take_record(struct run_options *o, const char *value, struct why *why)
+{
+    (void)why;
+    o->record = value;
+    return 0;
+}
+
+static int take_count(const char *name, const char *value, uint64_t *out, struct why *why)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno)
+        return why_fail(why, -EINVAL, "--%s %s is not a number of instructions", name, value);
+    *out = n;
+    return 0;
+}
+
+static int take_until(struct run_options *o, const char *value, struct why *why)
+{
+    return take_count("until", value, &o->until, why);
+}
+
+static int take_live_from(struct run_options *o, const char *value, struct why *why)
+{
+    return take_count("live-from", value, &o->live_from, why);
+}
+
 static int take_timeout(struct run_options *o, const char *value, struct why *why)
 {
     char *end;
@@ -163,23 +191,19 @@ FLAG(take_deterministic, deterministic)
 FLAG(take_verify, verify)
 FLAG(take_stats, stats)
 FLAG(take_json, json)
+FLAG(take_quiet, quiet)
 FLAG(take_help, help)
 
 static const struct option options[] = {
-    {"memory", 'm', true, take_memory},
-    {"root", 0, true, take_root},
-    {"cwd", 0, true, take_cwd},
-    {"disk", 0, true, take_disk},
-    {"publish", 'p', true, take_publish},
-    {"net", 0, true, take_net},
-    {"pcap", 0, true, take_pcap},
-    {"engine", 0, true, take_engine},
-    {"timeout", 0, true, take_timeout},
-    {"env", 'e', true, take_env},
-    {"deterministic", 0, false, take_deterministic},
-    {"verify", 0, false, take_verify},
-    {"stats", 0, false, take_stats},
-    {"json", 0, false, take_json},
+    {"memory", 'm', true, take_memory},   {"root", 0, true, take_root},
+    {"cwd", 0, true, take_cwd},           {"disk", 0, true, take_disk},
+    {"publish", 'p', true, take_publish}, {"net", 0, true, take_net},
+    {"pcap", 0, true, take_pcap},         {"engine", 0, true, take_engine},
+    {"timeout", 0, true, take_timeout},   {"record", 0, true, take_record},
+    {"until", 0, true, take_until},       {"live-from", 0, true, take_live_from},
+    {"env", 'e', true, take_env},         {"deterministic", 0, false, take_deterministic},
+    {"verify", 0, false, take_verify},    {"stats", 0, false, take_stats},
+    {"json", 0, false, take_json},        {"quiet", 'q', false, take_quiet},
     {"help", 'h', false, take_help},
 };
 
@@ -222,6 +246,7 @@ static int take_option(char **argv, int *i, struct run_options *out, struct why 
 int run_options_parse(int argc, char **argv, struct run_options *out, struct why *why)
 {
     memset(out, 0, sizeof(*out));
+    out->until = out->live_from = UINT64_MAX;
     int i = 0;
     for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
         if (!strcmp(argv[i], "--")) {

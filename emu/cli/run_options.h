@@ -26,9 +26,12 @@ struct run_options {
     unsigned publishes;
     const char *net; /* NULL: not said */
     const char *pcap;
-    const char *engine; /* NULL: not said */
+    const char *engine;        /* NULL: not said */
+    const char *record;        /* a folder; NULL: not said */
+    uint64_t until, live_from; /* of replays, instructions; UINT64_MAX: not said */
     uint64_t timeout_ns;
-    bool deterministic, verify, stats, json, help;
+    bool replay; /* the verb's */
+    bool deterministic, verify, stats, json, quiet, help;
     const char **env; /* K=V or K, as given; freed by run_options_fini */
     unsigned envs;
 };

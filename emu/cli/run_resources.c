@@ -21,7 +21,7 @@ static int add_disk(struct run_resources *r, const char *name, const char *file,
         return err;
     res->kind = DENALI_DEV_DISK;
     res->name = name;
-    r->count++;
+    r->path[r->count++] = file;
     if (!r->pool && io_pool_create(DISK_THREADS, &r->pool))
         return why_fail(why, -ENOMEM, "no memory");
     return 0;

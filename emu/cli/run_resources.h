@@ -8,6 +8,7 @@
 
 struct run_resources {
     struct vm_resource list[RUN_MAX_DISKS + 3];
+    const char *path[RUN_MAX_DISKS + 3]; /* of disks */
     unsigned count;
     struct net_backend *net;
     struct io_pool *pool;

@@ -46,7 +46,10 @@ void pool_make_ready(struct pool_vm *vm, enum sched_reason reason)
     pool_timer_cancel(vm);
     vm->state = POOL_READY;
     pool->ready++;
-    pool->config.sched->ops->ready(pool->config.sched, &vm->node, reason, host_monotonic_ns());
+    uint64_t now = host_monotonic_ns();
+    if (!vm->slot && !vm->ready_ns)
+        vm->ready_ns = now;
+    pool->config.sched->ops->ready(pool->config.sched, &vm->node, reason, now);
     if (pool->busy < pool->config.workers)
         host_lock_wake(&pool->lock);
     else if (pool->timer_target == HOST_FOREVER)
@@ -147,6 +150,50 @@ void pool_count(struct pool *pool, struct pool_counters *out)
 {
     host_lock_enter(&pool->lock);
     *out = pool->counters;
+    host_lock_leave(&pool->lock);
+}
+
+/* Wakes, by length. */
+
+static unsigned wake_bucket(uint64_t ns)
+{
+    unsigned power = 63u - (unsigned)__builtin_clzll(ns | 8);
+    return (power - 3) * 8 + (unsigned)(ns >> (power - 3) & 7);
+}
+
+/* Where it ends. */
+static uint64_t wake_bucket_ns(unsigned bucket)
+{
+    return (uint64_t)(8 + bucket % 8 + 1) << bucket / 8;
+}
+
+void pool_note_wake(struct pool_vm *vm, uint64_t now_ns)
+{
+    if (vm->ready_ns && now_ns > vm->ready_ns)
+        vm->pool->wakes[wake_bucket(now_ns - vm->ready_ns)]++;
+    vm->ready_ns = 0;
+}
+
+uint64_t pool_wake_ns(struct pool *pool, unsigned percent)
+{
+    uint64_t sum = 0, seen = 0;
+    unsigned at = 0;
+    host_lock_enter(&pool->lock);
+    for (unsigned i = 0; i < POOL_WAKE_BUCKETS; i++)
+        sum += pool->wakes[i];
+    for (; at < POOL_WAKE_BUCKETS - 1; at++) {
+        seen += pool->wakes[at];
+        if (seen * 100 >= sum * percent)
+            break;
+    }
+    host_lock_leave(&pool->lock);
+    return sum ? wake_bucket_ns(at) : 0;
+}
+
+void pool_reset_wakes(struct pool *pool)
+{
+    host_lock_enter(&pool->lock);
+    memset(pool->wakes, 0, sizeof(pool->wakes));
     host_lock_leave(&pool->lock);
 }
 

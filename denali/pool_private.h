@@ -28,6 +28,7 @@ struct pool_bytes {
 };
 
 #define POOL_NO_TIMER UINT32_MAX
+#define POOL_WAKE_BUCKETS 512u
 
 /* Somebody waits for a snapshot of a VM. */
 struct pool_request {
@@ -62,6 +63,7 @@ struct pool_vm {
     struct pool_bytes *bytes;    /* without a window, NULL: as its origin */
     uint64_t start_ns;           /* the host's time at the VM's time 0; 0: never ran */
     uint64_t wake_ns;            /* the host's time of its next timer */
+    uint64_t ready_ns;           /* READY without a window: since when; else 0 */
     uint64_t icount;
     uint32_t timer_index; /* in the heap, or POOL_NO_TIMER */
     uint32_t arrived;     /* posted; goes to the VM when it runs */
@@ -146,6 +148,7 @@ struct pool {
     uint32_t timers, timer_room;
     uint64_t timer_target; /* when the timer thread looks next */
     struct pool_counters counters;
+    uint32_t wakes[POOL_WAKE_BUCKETS]; /* by length, eight buckets to a power of two */
     bool quit;
     int waker;
     struct host_thread timer_thread;
@@ -166,6 +169,8 @@ size_t pool_parked_bytes(const struct pool_vm *vm);
 void pool_count_parked(struct pool_vm *vm);
 void pool_uncount_parked(struct pool_vm *vm);
 void pool_vm_free(struct pool_vm *vm);
+/* The VM runs from now on: if it was parked, how long it waited is noted. */
+void pool_note_wake(struct pool_vm *vm, uint64_t now_ns);
 
 /* pool_timer.c; all but the thread inside the lock. */
 void pool_timer_arm(struct pool_vm *vm, uint64_t when_ns);

@@ -171,6 +171,7 @@ static void begin_slice(struct pool_worker *w, struct pool_vm *vm)
     w->running = vm;
     w->since_ns = host_monotonic_ns();
     w->displaced = false;
+    pool_note_wake(vm, w->since_ns);
     deliver_batch(pool, vm);
     pool->counters.slices++;
     pool->counters.switches += w->last != vm;

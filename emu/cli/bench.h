@@ -14,9 +14,12 @@ struct bench_options {
     uint64_t memory_bytes; /* for VMs that have a window */
     unsigned workers;
     bool json;
+    double alpha;     /* zipf */
+    unsigned seconds; /* zipf */
 };
 
 /* 0; 1: an answer was missing or wrong; a negative errno and `why`. Prints the result. */
 MUST_CHECK int bench_alive(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_zipf(const struct bench_options *options, struct why *why);
 
 #endif

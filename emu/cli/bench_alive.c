@@ -9,14 +9,9 @@
  * first VMs were asked, with none parked meanwhile; what it costs parked, the
  * same after all of them were parked.
  */
-#include "dbt/dbt.h"
-#include "denali/pool.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
-#include "emu/cli/bench.h"
-#include "emu/cli/bench_boot.h"
-#include "emu/cli/bench_client.h"
-#include "guests/ilwaco/boot_params.h"
+#include "emu/cli/bench_world.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -24,79 +19,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENT_IP 0x0a000001u /* 10.0.0.1 */
-#define FIRST_IP 0x0a000100u
 #define FIRST_BATCH 1000u
-#define PATIENCE_NS 10000000000u
-#define QUANTUM_NS 5000000u
 
 struct alive {
     const struct bench_options *options;
-    struct engine *engine;
-    struct bench_origin origin;
-    struct lan *lan;
-    struct pool *pool;
-    struct pool_origin *made_from;
-    struct bench_client *client;
+    struct bench_world world;
     struct bench_request *request;
-    char document[BENCH_DOCUMENT_BYTES];
     uint32_t asked, answered, wrong;
     uint64_t took_max_ns, took_ns;
     uint32_t parked_asked, parked_lost;
     uint64_t parked_took_ns[FIRST_BATCH]; /* ascending */
-    double create_s, ask_s, kib_idle, kib_parked;
+    double ask_s, kib_idle, kib_parked;
 };
-
-static uint32_t ip_of(uint32_t id)
-{
-    return FIRST_IP + id;
-}
-
-static uint32_t identify(void *opaque, uint32_t id, char text[DENALI_IDENTITY_MAX])
-{
-    uint32_t ip = ip_of(id);
-    (void)opaque;
-    int n = snprintf(text, DENALI_IDENTITY_MAX,
-                     ILWACO_PARAM_NET "%u.%u.%u.%u/8%c" ILWACO_PARAM_HOSTNAME "vm%u", ip >> 24,
-                     ip >> 16 & 255, ip >> 8 & 255, ip & 255, 0, id);
-    return (uint32_t)n + 1;
-}
-
-/* Memory. */
-
-static uint64_t status_kib(const char *field)
-{
-    char line[256];
-    unsigned long long kib = 0;
-    size_t len = strlen(field);
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && fgets(line, sizeof(line), f)) {
-        if (!strncmp(line, field, len))
-            kib = strtoull(line + len, NULL, 10);
-    }
-    if (f)
-        fclose(f);
-    return kib;
-}
 
 static uint64_t own_kib(void)
 {
     malloc_trim(0);
-    return status_kib("RssAnon:") + status_kib("VmPTE:");
+    return bench_status_kib("RssAnon:") + bench_status_kib("VmPTE:");
 }
 
 /* Asking. */
-
-static bool is_right(const struct alive *a, uint32_t id, const char *text, size_t len)
-{
-    char name[64];
-    const char *body = strstr(text, "\r\n\r\n");
-    snprintf(name, sizeof(name), "\r\nX-Served-By: vm%u\r\n", id);
-    const char *named = strstr(text, name);
-    return !strncmp(text, "HTTP/1.1 200 ", 13) && body && named && named < body &&
-           len - (size_t)(body + 4 - text) == BENCH_DOCUMENT_BYTES &&
-           !memcmp(body + 4, a->document, BENCH_DOCUMENT_BYTES);
-}
 
 static void on_answer(void *opaque, uint32_t id, const char *text, size_t len, uint64_t took_ns)
 {
@@ -105,7 +47,7 @@ static void on_answer(void *opaque, uint32_t id, const char *text, size_t len, u
     a->took_ns += took_ns;
     if (took_ns > a->took_max_ns)
         a->took_max_ns = took_ns;
-    if (len && is_right(a, id, text, len))
+    if (len && bench_world_is_right(&a->world, id, text, len))
         a->answered++;
     else if (len)
         a->wrong++;
@@ -117,9 +59,10 @@ static int ask(struct alive *a, uint32_t first, uint32_t end, uint32_t count, un
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = first + (uint32_t)((uint64_t)(end - first) * i / count);
-        a->request[i] = (struct bench_request){ip_of(id), id, "/index.html"};
+        a->request[i] = (struct bench_request){bench_world_ip(id), id, "/index.html"};
     }
-    int err = bench_client_ask(a->client, a->request, count, at_once, PATIENCE_NS, on_answer, a);
+    int err = bench_client_ask(a->world.client, a->request, count, at_once, BENCH_PATIENCE_NS,
+                               on_answer, a);
     return err ? why_fail(why, err, "the client failed: %s", strerror(-err)) : 0;
 }
 
@@ -128,7 +71,7 @@ static void settle(struct alive *a, uint32_t idle)
 {
     struct pool_counters c;
     for (unsigned i = 0; i < 200; i++) {
-        pool_count(a->pool, &c);
+        pool_count(a->world.pool, &c);
         if (c.idle >= idle)
             return;
         host_poll(NULL, 0, 5000000);
@@ -140,8 +83,8 @@ static void park_all(struct alive *a)
 {
     struct pool_counters c;
     for (unsigned i = 0; i < 400; i++) {
-        pool_park_idle(a->pool);
-        pool_count(a->pool, &c);
+        pool_park_idle(a->world.pool);
+        pool_count(a->world.pool, &c);
         if (c.parked + c.ended == c.vms)
             return;
         host_poll(NULL, 0, 5000000);
@@ -159,7 +102,7 @@ static void on_parked_answer(void *opaque, uint32_t id, const char *text, size_t
 {
     struct alive *a = opaque;
     a->parked_took_ns[a->parked_asked++] = took_ns;
-    if (!is_right(a, id, text, len))
+    if (!bench_world_is_right(&a->world, id, text, len))
         a->parked_lost++;
 }
 
@@ -167,8 +110,9 @@ static void on_parked_answer(void *opaque, uint32_t id, const char *text, size_t
 static int ask_parked(struct alive *a, uint32_t count, struct why *why)
 {
     for (uint32_t id = 0; id < count; id++)
-        a->request[id] = (struct bench_request){ip_of(id), id, "/index.html"};
-    int err = bench_client_ask(a->client, a->request, count, 1, PATIENCE_NS, on_parked_answer, a);
+        a->request[id] = (struct bench_request){bench_world_ip(id), id, "/index.html"};
+    int err = bench_client_ask(a->world.client, a->request, count, 1, BENCH_PATIENCE_NS,
+                               on_parked_answer, a);
     if (err)
         return why_fail(why, err, "the client failed: %s", strerror(-err));
     qsort(a->parked_took_ns, a->parked_asked, sizeof(uint64_t), by_size);
@@ -207,66 +151,6 @@ static int ask_all(struct alive *a, uint64_t created_kib, struct why *why)
     return err;
 }
 
-static int create_all(struct alive *a, struct why *why)
-{
-    uint64_t before = host_monotonic_ns();
-    int err = 0;
-    for (uint32_t id = 0; !err && id < a->options->vms; id++) {
-        const struct pool_vm_config config = {
-            .origin = a->made_from, .id = id, .lan = a->lan, .ip = ip_of(id)};
-        struct pool_vm *vm;
-        err = pool_add(a->pool, &config, &vm);
-    }
-    a->create_s = (double)(host_monotonic_ns() - before) / 1e9;
-    return err ? why_fail(why, err, "cannot make that many VMs: %s", strerror(-err)) : 0;
-}
-
-static int make_pool(struct alive *a, struct why *why)
-{
-    struct pool_config config = {.engine = a->engine,
-                                 .workers = a->options->workers,
-                                 .memory_bytes = a->options->memory_bytes,
-                                 .max_windows = a->options->max_windows,
-                                 .seed = host_wall_ns(),
-                                 .identify = identify};
-    if (sched_round_robin(QUANTUM_NS, &config.sched))
-        return why_fail(why, -ENOMEM, "no memory");
-    const struct pool_origin_config origin = {
-        .snapshot = a->origin.snapshot, .disk = a->origin.disk, .disks = a->origin.disks};
-    int err = pool_create(&config, &a->pool, why);
-    return err ? err : pool_origin_add(a->pool, &origin, &a->made_from, why);
-}
-
-static int build(struct alive *a, struct why *why)
-{
-    uint32_t room = a->options->vms < a->options->sample ? a->options->vms : a->options->sample;
-    bench_document(a->document);
-    a->request = calloc((size_t)room + FIRST_BATCH + 1, sizeof(*a->request));
-    int err = a->request ? dbt_create(NULL, &a->engine) : -ENOMEM;
-    if (err == -ENOTSUP)
-        err = interp_create(&a->engine);
-    if (err)
-        return why_fail(why, err, "cannot start the engine: %s", strerror(-err));
-    err = bench_origin_make(a->options->httpd, a->engine, &a->origin, why);
-    if (!err && lan_create(&a->lan))
-        err = why_fail(why, -ENOMEM, "no memory");
-    if (!err && bench_client_create(a->lan, CLIENT_IP, &a->client))
-        err = why_fail(why, -ENOMEM, "no memory for the client");
-    return err ? err : make_pool(a, why);
-}
-
-static void unmake(struct alive *a)
-{
-    if (a->pool)
-        pool_destroy(a->pool);
-    bench_client_destroy(a->client);
-    lan_destroy(a->lan);
-    bench_origin_fini(&a->origin);
-    if (a->engine)
-        a->engine->ops->destroy(a->engine);
-    free(a->request);
-}
-
 static double mean(uint64_t sum, uint64_t n)
 {
     return n ? (double)sum / (double)n : 0;
@@ -282,8 +166,8 @@ static void print(struct alive *a)
 {
     struct pool_counters c;
     struct lan_counters l;
-    pool_count(a->pool, &c);
-    lan_count(a->lan, &l);
+    pool_count(a->world.pool, &c);
+    lan_count(a->world.lan, &l);
     printf(a->options->json
                ? "{\"vms\":%llu,\"asked\":%u,\"answered\":%u,\"wrong\":%u,\"create_s\":%.4f,"
                  "\"kib_per_idle_vm\":%.1f,\"kib_per_parked_vm\":%.1f,\"rss_kib\":%llu,"
@@ -298,26 +182,29 @@ static void print(struct alive *a)
                  "asked in %.2f s; an answer took %.3f ms (longest %.1f)\n"
                  "waking: %.1f us (longest %.1f); parking: %.1f us, %.1f pages changed\n"
                  "%llu windows, %llu parked, %llu ended; %llu frames dropped, %llu forged\n",
-           (unsigned long long)(c.vms - c.ended), a->asked, a->answered, a->wrong, a->create_s,
-           a->kib_idle, a->kib_parked, (unsigned long long)status_kib("VmRSS:"), parked_ms(a, 50),
-           parked_ms(a, 99), a->parked_lost, a->ask_s, mean(a->took_ns, a->asked) / 1e6,
-           (double)a->took_max_ns / 1e6, mean(c.wake_ns, c.wakes) / 1e3,
-           (double)c.wake_max_ns / 1e3, mean(c.park_ns, c.parks) / 1e3,
-           mean(c.page_bytes, c.parks) / PAGE_SIZE, (unsigned long long)c.windows,
-           (unsigned long long)c.parked, (unsigned long long)c.ended, (unsigned long long)l.dropped,
-           (unsigned long long)l.forged);
+           (unsigned long long)(c.vms - c.ended), a->asked, a->answered, a->wrong,
+           a->world.create_s, a->kib_idle, a->kib_parked,
+           (unsigned long long)bench_status_kib("VmRSS:"), parked_ms(a, 50), parked_ms(a, 99),
+           a->parked_lost, a->ask_s, mean(a->took_ns, a->asked) / 1e6, (double)a->took_max_ns / 1e6,
+           mean(c.wake_ns, c.wakes) / 1e3, (double)c.wake_max_ns / 1e3,
+           mean(c.park_ns, c.parks) / 1e3, mean(c.page_bytes, c.parks) / PAGE_SIZE,
+           (unsigned long long)c.windows, (unsigned long long)c.parked, (unsigned long long)c.ended,
+           (unsigned long long)l.dropped, (unsigned long long)l.forged);
 }
 
 int bench_alive(const struct bench_options *options, struct why *why)
 {
+    uint32_t room = options->vms < options->sample ? options->vms : options->sample;
     struct alive *a = calloc(1, sizeof(*a));
     if (!a)
         return why_fail(why, -ENOMEM, "no memory");
     a->options = options;
-    int err = build(a, why);
+    a->request = calloc((size_t)room + FIRST_BATCH + 1, sizeof(*a->request));
+    int err = a->request ? bench_world_init(&a->world, options, why)
+                         : why_fail(why, -ENOMEM, "no memory");
     uint64_t before = err ? 0 : own_kib();
     if (!err)
-        err = create_all(a, why);
+        err = bench_world_create(&a->world, why);
     uint64_t start = host_monotonic_ns();
     if (!err)
         err = ask_all(a, own_kib() - before, why);
@@ -326,7 +213,8 @@ int bench_alive(const struct bench_options *options, struct why *why)
         print(a);
     if (!err)
         err = a->answered != a->asked || a->parked_lost;
-    unmake(a);
+    bench_world_fini(&a->world);
+    free(a->request);
     free(a);
     return err;
 }

@@ -24,7 +24,7 @@
 
 struct call {
     struct net_sock *sock; /* NULL: free */
-    const struct bench_request *request;
+    struct bench_request request;
     uint64_t since_ns;
     bool sent;
     size_t len;
@@ -171,6 +171,14 @@ void bench_client_destroy(struct bench_client *client)
     free(client);
 }
 
+struct load {
+    bench_next_fn next;
+    bench_answer_fn answer;
+    void *opaque;
+    uint64_t patience_ns;
+    unsigned at_once;
+};
+
 /* Bytes between the caller's buffer and the stack. */
 struct buffer {
     struct net_io io;
@@ -195,7 +203,7 @@ static bool start(struct bench_client *client, struct call *call, const struct b
     struct net_addr to = {r->ip, 80};
     if (net_socket(client->stack, NET_STREAM, 0, &call->sock))
         return false;
-    call->request = r;
+    call->request = *r;
     call->since_ns = host_monotonic_ns();
     call->sent = false;
     call->len = 0;
@@ -207,7 +215,7 @@ static bool send_request(struct call *call)
 {
     char text[256];
     int n =
-        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: vm\r\n\r\n", call->request->target);
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: vm\r\n\r\n", call->request.target);
     struct buffer b = {{copy, (size_t)n}, text, true};
     call->sent = true;
     return net_send(call->sock, &b.io, 0, NULL) == n;
@@ -278,30 +286,72 @@ static void wait_for_frames(struct bench_client *client)
         host_waker_clear(client->waker);
 }
 
-int bench_client_ask(struct bench_client *client, const struct bench_request *request,
-                     unsigned count, unsigned at_once, uint64_t patience_ns,
-                     void (*answer)(void *opaque, uint32_t id, const char *text, size_t len,
-                                    uint64_t took_ns),
-                     void *opaque)
+/* Ends what is over and begins what is next; how many are under way, or a negative errno. */
+static int turn(struct bench_client *client, struct load *load)
 {
-    unsigned next = 0, done = 0;
-    while (done < count) {
-        for (unsigned i = 0; i < at_once; i++) {
-            struct call *call = &client->call[i];
-            bool over = call->sock && step(call, patience_ns);
-            if (over) {
-                answer(opaque, call->request->id, call->text, call->len,
-                       host_monotonic_ns() - call->since_ns);
-                net_close(call->sock);
-                call->sock = NULL;
-                done++;
-            }
-            if (!call->sock && next < count && !start(client, call, &request[next++]))
-                return -ENOMEM;
+    int under_way = 0;
+    for (unsigned i = 0; i < load->at_once; i++) {
+        struct call *call = &client->call[i];
+        struct bench_request request;
+        if (call->sock && step(call, load->patience_ns)) {
+            load->answer(load->opaque, call->request.id, call->text, call->len,
+                         host_monotonic_ns() - call->since_ns);
+            net_close(call->sock);
+            call->sock = NULL;
         }
+        if (!call->sock && load->next(load->opaque, &request) && !start(client, call, &request))
+            return -ENOMEM;
+        under_way += call->sock != NULL;
+    }
+    return under_way;
+}
+
+static int run(struct bench_client *client, struct load *load)
+{
+    int under_way;
+    while ((under_way = turn(client, load)) > 0) {
         netstack_poll(client->stack);
         wait_for_frames(client);
         drive(client);
     }
-    return 0;
+    return under_way;
+}
+
+int bench_client_load(struct bench_client *client, bench_next_fn next, unsigned at_once,
+                      uint64_t patience_ns, bench_answer_fn answer, void *opaque)
+{
+    struct load load = {next, answer, opaque, patience_ns, at_once};
+    return run(client, &load);
+}
+
+/* A list. */
+
+struct list {
+    const struct bench_request *next, *end;
+    bench_answer_fn answer;
+    void *opaque;
+};
+
+static bool next_of_list(void *opaque, struct bench_request *request)
+{
+    struct list *list = opaque;
+    if (list->next == list->end)
+        return false;
+    *request = *list->next++;
+    return true;
+}
+
+static void answer_of_list(void *opaque, uint32_t id, const char *text, size_t len,
+                           uint64_t took_ns)
+{
+    struct list *list = opaque;
+    list->answer(list->opaque, id, text, len, took_ns);
+}
+
+int bench_client_ask(struct bench_client *client, const struct bench_request *request,
+                     unsigned count, unsigned at_once, uint64_t patience_ns, bench_answer_fn answer,
+                     void *opaque)
+{
+    struct list list = {request, request + count, answer, opaque};
+    return bench_client_load(client, next_of_list, at_once, patience_ns, answer_of_list, &list);
 }

@@ -23,6 +23,18 @@ struct bench_request {
     const char *target; /* "/index.html" */
 };
 
+/* Called with each answer; see bench_client_ask. */
+typedef void (*bench_answer_fn)(void *opaque, uint32_t id, const char *text, size_t len,
+                                uint64_t took_ns);
+/* What to ask next; false: nothing more. */
+typedef bool (*bench_next_fn)(void *opaque, struct bench_request *request);
+
+/*
+ * Asks what `next` says, `at_once` at a time, until there is nothing more.
+ */
+MUST_CHECK int bench_client_load(struct bench_client *client, bench_next_fn next, unsigned at_once,
+                                 uint64_t patience_ns, bench_answer_fn answer, void *opaque);
+
 /*
  * Asks each, `at_once` at a time (at most BENCH_AT_ONCE), and waits until all have answered or had
  * `patience_ns`. `answer` gets the whole answer (head and body), or len 0: there was none; and the
@@ -30,8 +42,6 @@ struct bench_request {
  */
 MUST_CHECK int bench_client_ask(struct bench_client *client, const struct bench_request *request,
                                 unsigned count, unsigned at_once, uint64_t patience_ns,
-                                void (*answer)(void *opaque, uint32_t id, const char *text,
-                                               size_t len, uint64_t took_ns),
-                                void *opaque);
+                                bench_answer_fn answer, void *opaque);
 
 #endif

@@ -28,6 +28,14 @@ static uint64_t number(const char *text)
     return value <= UINT64_MAX >> shift ? (uint64_t)value << shift : 0;
 }
 
+/* "0.9"; 0 is all alike. */
+static bool take_alpha(const char *value, struct bench_options *o)
+{
+    char *end;
+    o->alpha = strtod(value, &end);
+    return end != value && !*end && o->alpha >= 0 && o->alpha <= 10;
+}
+
 static bool take_number(const char *name, const char *value, struct bench_options *o)
 {
     uint64_t n = number(value);
@@ -47,6 +55,8 @@ static bool take_number(const char *name, const char *value, struct bench_option
         o->max_windows = (uint32_t)n;
     else if (!strcmp(name, "--workers"))
         o->workers = (unsigned)n;
+    else if (!strcmp(name, "--seconds"))
+        o->seconds = (unsigned)n;
     else
         return false;
     return true;
@@ -60,6 +70,8 @@ static const char *parse(int argc, char **argv, struct bench_options *o)
             o->json = true;
         else if (!strcmp(argv[i], "--httpd") && i + 1 < argc)
             o->httpd = argv[++i];
+        else if (!strcmp(argv[i], "--alpha") && i + 1 < argc && take_alpha(argv[i + 1], o))
+            i++;
         else if (i + 1 < argc && take_number(argv[i], argv[i + 1], o))
             i++;
         else
@@ -81,21 +93,45 @@ static const char *find_httpd(char path[PATH_MAX])
     return DENALI_LIBDIR "/httpd";
 }
 
+static const struct experiment {
+    const char *name;
+    int (*run)(const struct bench_options *options, struct why *why);
+} experiments[] = {
+    {"alive", bench_alive},
+    {"zipf", bench_zipf},
+};
+
+static const struct experiment *find_experiment(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(experiments); i++) {
+        if (name && !strcmp(name, experiments[i].name))
+            return &experiments[i];
+    }
+    return NULL;
+}
+
 static int run_bench(int argc, char **argv)
 {
     char path[PATH_MAX];
     struct why why = {""};
-    struct bench_options o = {
-        .vms = 1000, .sample = 10000, .max_windows = 2000, .memory_bytes = 4 * GIB, .workers = 2};
-    if (argc < 2 || strcmp(argv[1], "alive"))
-        return cli_complain(CLI_FAILED, "say which experiment: alive; see denali help bench");
+    struct bench_options o = {.vms = 1000,
+                              .sample = 10000,
+                              .max_windows = 2000,
+                              .memory_bytes = 4 * GIB,
+                              .workers = 2,
+                              .alpha = 1,
+                              .seconds = 10};
+    const struct experiment *e = find_experiment(argc < 2 ? NULL : argv[1]);
+    if (!e)
+        return cli_complain(CLI_FAILED,
+                            "say which experiment: alive or zipf; see denali help bench");
     const char *wrong = parse(argc - 2, argv + 2, &o);
     if (wrong)
-        return cli_complain(CLI_FAILED, "bench alive: %s: not an option, or not a good value",
+        return cli_complain(CLI_FAILED, "bench %s: %s: not an option, or not a good value", e->name,
                             wrong);
     if (!o.httpd)
         o.httpd = find_httpd(path);
-    int err = bench_alive(&o, &why);
+    int err = e->run(&o, &why);
     if (err < 0)
         return cli_complain(CLI_FAILED, "%s", why.text);
     return err ? cli_complain(CLI_FAILED, "not every VM that was asked gave the right answer")
@@ -105,14 +141,21 @@ static int run_bench(int argc, char **argv)
 const struct cli_verb cli_bench = {
     .name = "bench",
     .summary = "experiments with many virtual machines",
-    .help = "usage: denali bench alive [options]\n"
+    .help = "usage: denali bench alive|zipf [options]\n"
             "\n"
             "Boots one web server under Ilwaco, takes a snapshot of it when it listens, makes\n"
             "clones, each with an address and a name of its own, and asks each for a document\n"
             "through the switch that joins them. An answer must be whole and name its VM.\n"
             "\n"
+            "  alive   each is asked once: how fast they are made, what memory they cost idle\n"
+            "          and parked, how soon a parked one answers\n"
+            "  zipf    for some seconds the VM of rank r is asked in proportion to 1 / r^A, while\n"
+            "          the memory holds but some of them: requests per second, latencies\n"
+            "\n"
             "      --vms N         how many clones (default 1000)\n"
-            "      --sample N      ask at most so many of them (default 10000)\n"
+            "      --alpha A       zipf: the exponent (default 1; 0: all alike)\n"
+            "      --seconds S     zipf: so long (default 10)\n"
+            "      --sample N      alive: ask at most so many of them (default 10000)\n"
             "      --memory SIZE   for VMs that are not parked (default 4G)\n"
             "      --windows N     at most so many are not parked (default 2000)\n"
             "      --workers N     threads that run VMs (default 2)\n"

@@ -22,6 +22,7 @@
 #define ALL_AS_SNAPSHOT UINT32_MAX
 #define LEVEL 1
 #define LINE 64u
+#define KEEP_PAGES 64u /* of a window's memory, for its next VM */
 #define PAGE_MOST (PAGE_SIZE + 8u + LINE)
 
 static uint32_t page_count(const struct slot *slot)
@@ -279,7 +280,7 @@ static struct pool_bytes *compress_raw(struct scratch *s, size_t len)
 static int reset_window(struct slot *slot, const struct scratch *s)
 {
     struct ram *ram = vm_ram(slot->vm);
-    int err = ram_reset(ram, s->changed);
+    int err = ram_reset(ram, s->changed, KEEP_PAGES);
     if (err || ram_access_changes(ram) == slot->access_changes)
         return err;
     err = open_rights(slot);

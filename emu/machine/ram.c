@@ -459,7 +459,25 @@ static bool bit(const uint8_t *bits, uint32_t page)
     return bits[page >> 3] >> (page & 7) & 1;
 }
 
-int ram_reset(struct ram *ram, const uint8_t *bits)
+/* A page that the host lets us write gets the source's bytes, if it has others. */
+static int restore_page(struct ram *ram, uint32_t page)
+{
+    uint8_t *at = ram->view.base + (uint64_t)page * PAGE_SIZE;
+    const uint8_t *from = ram->source->bytes + (uint64_t)page * PAGE_SIZE;
+    if (!memcmp(at, from, PAGE_SIZE))
+        return 0;
+    int err = ram->denied[page] ? unmark_range(ram, (gpa_t)page * PAGE_SIZE, PAGE_SIZE) : 0;
+    if (!err)
+        memcpy(at, from, PAGE_SIZE);
+    return err;
+}
+
+static bool may_restore(const struct ram *ram, uint32_t page)
+{
+    return !(ram->denied[page] & (RAM_DENIED_READ | RAM_DENIED_WRITE));
+}
+
+int ram_reset(struct ram *ram, const uint8_t *bits, uint32_t keep)
 {
     BUG_ON(!ram->source, "only RAM with a source can be reset to it");
     int err = 0;
@@ -467,6 +485,11 @@ int ram_reset(struct ram *ram, const uint8_t *bits)
         uint32_t end = page + 1;
         if (!bits[page >> 3]) {
             page = (page | 7) + 1;
+            continue;
+        }
+        if (bit(bits, page) && keep && may_restore(ram, page)) {
+            err = restore_page(ram, page++);
+            keep--;
             continue;
         }
         while (bit(bits, page) && end < ram->view.pages && bit(bits, end))

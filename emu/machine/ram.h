@@ -96,9 +96,13 @@ MUST_CHECK int ram_create_from(uint64_t size, const struct ram_source *source, s
  * `bits`: a bit for each page of RAM. A negative errno of the host.
  */
 MUST_CHECK int ram_find_changed(const struct ram *ram, uint8_t *bits);
-/* The pages of `bits`, as ram_find_changed set them, are the source's again; rights stay, and code
- * marks stay where contents do. */
-MUST_CHECK int ram_reset(struct ram *ram, const uint8_t *bits);
+/*
+ * The pages of `bits`, as ram_find_changed set them, are the source's again; rights stay, and code
+ * marks stay where contents do. The first `keep` of them stay in memory of their own, for somebody
+ * who will write them: dropping a page and having it again costs far more than copying it, above
+ * all where several threads run in this address space.
+ */
+MUST_CHECK int ram_reset(struct ram *ram, const uint8_t *bits, uint32_t keep);
 /* A page's bytes whatever the guest may do with it: in place, or in `copy`. NULL: the host failed.
  */
 MUST_CHECK const uint8_t *ram_peek(const struct ram *ram, gpa_t page, uint8_t copy[PAGE_SIZE]);

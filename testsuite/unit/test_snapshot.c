@@ -183,7 +183,7 @@ START_TEST(rights_and_discard)
     ck_assert_uint_eq(bits[0x51 / 8] & 0xe, 0xe); /* pages 51, 52, 53 */
     ck_assert_uint_eq(bits[0x50 / 8] & 1, 0);
 
-    ck_assert_int_eq(ram_reset(ram, bits), 0);
+    ck_assert_int_eq(ram_reset(ram, bits, _i ? 8 : 0), 0);
     ck_assert_int_eq(ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W), 0);
     ck_assert_int_eq(snapshot_set_rights(s, ram), 0);
     ck_assert_int_eq(snapshot_load_state(s, copy, VM_TIME_SAVED), 0);

@@ -22,7 +22,7 @@ static bool mark(struct ram *ram, uint32_t page)
 
 static const void *page_bytes(const struct ram *ram, uint32_t page)
 {
-    return ram_span(ram, (gpa_t)page << PAGE_BITS, PAGE_SIZE);
+    return ram_code_bytes(ram, (gpa_t)page << PAGE_BITS);
 }
 
 static uint8_t *page_copy(const struct image *image, uint32_t page)

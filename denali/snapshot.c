@@ -229,11 +229,11 @@ static int read_contents(struct snapshot *s, int fd)
 
 static int note_rights(struct snapshot *s)
 {
-    int err = 0;
+    int err = ram_marks_create(s->head.mem_bytes, &s->source.marks);
     for (uint32_t i = 0; !err && i < s->head.rights; i++) {
         const struct snapshot_run *run = &s->rights[i];
-        err = ram_source_set_access(&s->source, s->head.mem_bytes, (gpa_t)run->page << PAGE_BITS,
-                                    (uint64_t)run->pages * PAGE_SIZE, run->value);
+        err = ram_marks_set_access(s->source.marks, (gpa_t)run->page << PAGE_BITS,
+                                   (uint64_t)run->pages * PAGE_SIZE, run->value);
     }
     return err;
 }
@@ -265,7 +265,7 @@ int snapshot_open_fd(int fd, struct snapshot **out, struct why *why)
     struct snapshot *s = calloc(1, sizeof(*s));
     if (!s)
         return why_fail(why, -ENOMEM, "no memory");
-    s->source.fd = s->source.rights_fd = -1;
+    s->source.fd = -1;
     int err = read_head(s, fd, why);
     if (!err)
         err = read_body(s, fd, why);
@@ -296,8 +296,7 @@ void snapshot_close(struct snapshot *s)
         host_release(s->bytes, s->head.mem_bytes);
     if (s->source.fd >= 0)
         close(s->source.fd);
-    if (s->source.rights_fd >= 0)
-        close(s->source.rights_fd);
+    ram_marks_destroy(s->source.marks);
     free(s->filled);
     free(s->tables);
     free(s->rights);

@@ -7,7 +7,7 @@
  * RAM is ever accessible. `denied` is zero for an ordinary page, so that a
  * large RAM that nobody protects costs no memory for it.
  */
-#include "emu/machine/ram.h"
+#include "emu/machine/ram_marks.h"
 
 #include "emu/base/host.h"
 
@@ -48,21 +48,16 @@ static int reserve_window(struct ram *ram)
  * touched, and then costs nothing; from a heap it would be memory that others
  * have used and that must be cleared.
  */
-static uint64_t denied_bytes(uint64_t size)
-{
-    return ((size >> PAGE_BITS) + 1 + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
-}
 _Static_assert(RAM_CONTEXT + RAM_WINDOW / PAGE_SIZE + PAGE_SIZE <= RAM_GUARD - RAM_REACH,
                "out of the guest's reach");
 
 static int commit_window(struct ram *ram, uint64_t size)
 {
-    int err = host_commit(ram_context(ram), RAM_CONTEXT + denied_bytes(size), HOST_R | HOST_W);
+    int err = host_commit(ram_context(ram), RAM_CONTEXT + ram_marks_bytes(size), HOST_R | HOST_W);
     ram->denied = (uint8_t *)ram_context(ram) + RAM_CONTEXT;
     ram->view.denied = ram->denied;
-    if (!err && ram->source && ram->source->rights_fd >= 0)
-        err = host_map_fd(ram->denied, denied_bytes(size), HOST_R | HOST_W, ram->source->rights_fd,
-                          0, false);
+    if (!err && ram->source && ram->source->marks)
+        err = ram_marks_map(ram->source->marks, ram->denied);
     if (!err && size && ram->source)
         err = host_map_fd(ram->view.base, size, HOST_R | HOST_W, ram->source->fd, 0, false);
     else if (!err && size)
@@ -116,7 +111,7 @@ int ram_create_from(uint64_t size, const struct ram_source *source, struct ram *
     int err = reserve_window(ram);
     if (!err)
         err = commit_window(ram, size);
-    if (!err && source && source->rights_fd >= 0)
+    if (!err && source && source->marks)
         err = apply_noted_rights(ram);
     if (err) {
         ram_destroy(ram);
@@ -216,13 +211,6 @@ static int apply(struct ram *ram, const struct change *c, int64_t limit)
     return err;
 }
 
-static uint8_t denied_bits(unsigned prot)
-{
-    if (!(prot & HOST_R))
-        return RAM_DENIED_READ | RAM_DENIED_WRITE;
-    return (prot & HOST_W) ? 0 : RAM_DENIED_WRITE;
-}
-
 unsigned ram_access(const struct ram *ram, gpa_t gpa)
 {
     if (!inside(ram, gpa, 1))
@@ -242,9 +230,31 @@ static int change_page(struct ram *ram, gpa_t page, unsigned mask, unsigned bits
     return apply(ram, &change, 2 * RAM_MAX_BORDERS);
 }
 
+/* What is the source's in this RAM is in others too. */
+static void note_code(const struct ram *ram, gpa_t page)
+{
+    const struct ram_source *s = ram->source;
+    if (s && s->marks && !(ram->denied[page >> PAGE_BITS] & (RAM_DENIED_READ | RAM_ARMED)) &&
+        !memcmp(ram->view.base + page, s->bytes + page, PAGE_SIZE))
+        ram_marks_note_code(s->marks, (uint32_t)(page >> PAGE_BITS));
+}
+
 int ram_mark_code(struct ram *ram, gpa_t page, bool code)
 {
-    return change_page(ram, page, RAM_DENIED_CODE, code ? RAM_DENIED_CODE : 0);
+    if (code && ram_is_code(ram, page))
+        return 0;
+    int err = change_page(ram, page, code ? RAM_DENIED_CODE : RAM_DENIED_CODE | RAM_SOURCE_CODE,
+                          code ? RAM_DENIED_CODE : 0);
+    if (!err && code)
+        note_code(ram, page);
+    return err;
+}
+
+const void *ram_code_bytes(const struct ram *ram, gpa_t page)
+{
+    if (inside(ram, page, PAGE_SIZE) && (ram->denied[page >> PAGE_BITS] & RAM_SOURCE_CODE))
+        return ram->source->bytes + page;
+    return ram_span(ram, page, PAGE_SIZE);
 }
 
 int ram_watch(struct ram *ram, gpa_t page, unsigned marks)
@@ -297,34 +307,13 @@ static int unmark_range(struct ram *ram, gpa_t gpa, uint64_t len)
     return 0;
 }
 
-int ram_source_set_access(struct ram_source *source, uint64_t size, gpa_t gpa, uint64_t len,
-                          unsigned prot)
-{
-    void *map;
-    int err = 0;
-    if (gpa % PAGE_SIZE || len % PAGE_SIZE || gpa > size || len > size - gpa)
-        return -EINVAL;
-    if (source->rights_fd < 0)
-        source->rights_fd = host_memobj_create("denali-rights", denied_bytes(size));
-    if (source->rights_fd < 0)
-        return source->rights_fd;
-    err = host_reserve(denied_bytes(size), PAGE_SIZE, &map);
-    if (err)
-        return err;
-    err = host_map_fd(map, denied_bytes(size), HOST_R | HOST_W, source->rights_fd, 0, true);
-    if (!err)
-        memset((uint8_t *)map + (gpa >> PAGE_BITS), denied_bits(prot), len >> PAGE_BITS);
-    host_release(map, denied_bytes(size));
-    return err;
-}
-
 int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
 {
     if (gpa % PAGE_SIZE || len % PAGE_SIZE || !inside(ram, gpa, len))
         return -EINVAL;
     uint64_t first = gpa >> PAGE_BITS, end = (gpa + len) >> PAGE_BITS;
     struct change change = {first, end, (uint8_t) ~(RAM_DENIED_READ | RAM_DENIED_WRITE),
-                            denied_bits(prot)};
+                            ram_denied_bits(prot)};
     ram->access_changes++;
     int err = 0;
     if (!(prot & HOST_R) && (range_denied(ram, gpa, len) & RAM_DENIED_CODE))
@@ -474,7 +463,7 @@ static int restore_page(struct ram *ram, uint32_t page)
 
 static bool may_restore(const struct ram *ram, uint32_t page)
 {
-    return !(ram->denied[page] & (RAM_DENIED_READ | RAM_DENIED_WRITE));
+    return !(ram->denied[page] & (RAM_DENIED_READ | RAM_DENIED_WRITE | RAM_ARMED));
 }
 
 int ram_reset(struct ram *ram, const uint8_t *bits, uint32_t keep)

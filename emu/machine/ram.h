@@ -48,6 +48,7 @@ enum ram_denied {
     RAM_WATCH_READ = 16,
     RAM_WATCHED = RAM_WATCH_WRITE | RAM_WATCH_READ,
     RAM_ARMED = 32,
+    RAM_SOURCE_CODE = 64, /* denies nothing: marked since the RAM was made, still the source's */
 };
 struct ram_view {
     uint8_t *base;
@@ -74,16 +75,20 @@ void ram_destroy(struct ram *ram);
  * What RAM is copied from, on write: a descriptor with `size` bytes, the same
  * bytes in this process's memory, and one bit for each page that is not all zero.
  */
+struct ram_marks;
 struct ram_source {
     int fd;
     const uint8_t *bytes;
     const uint8_t *filled;
-    int rights_fd; /* -1, or what ram_source_set_access noted */
+    struct ram_marks *marks; /* NULL: RAM begins with all rights and no code marks */
 };
-/* RAM from this source of `size` bytes will begin with these rights; before any is made. The
- * caller closes rights_fd. */
-MUST_CHECK int ram_source_set_access(struct ram_source *source, uint64_t size, gpa_t gpa,
-                                     uint64_t len, unsigned prot);
+/* For a source of `size` bytes: RAM from it begins with what is noted here, and code marks that one
+ * of them gets are noted for those made later. -ENOMEM. */
+MUST_CHECK int ram_marks_create(uint64_t size, struct ram_marks **out);
+void ram_marks_destroy(struct ram_marks *marks);
+/* RAM from the source will begin with these rights; before any is made. -EINVAL. */
+MUST_CHECK int ram_marks_set_access(struct ram_marks *marks, gpa_t gpa, uint64_t len,
+                                    unsigned prot);
 static inline bool ram_source_filled(const struct ram_source *source, uint32_t page)
 {
     return source->filled[page >> 3] >> (page & 7) & 1;
@@ -135,6 +140,9 @@ MUST_CHECK int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len);
  */
 MUST_CHECK int ram_mark_code(struct ram *ram, gpa_t page, bool code);
 bool ram_is_code(const struct ram *ram, gpa_t page);
+/* The bytes of a page that is marked: in place, or the source's, so that nothing is mapped into the
+ * window only to be compared. NULL: it cannot be read. */
+const void *ram_code_bytes(const struct ram *ram, gpa_t page);
 void ram_on_code_write(struct ram *ram, ram_code_write_fn fn, void *opaque);
 
 /*

@@ -2,8 +2,7 @@
 /*
  * The console. A write is taken whole: what the host does not take at once is
  * written from the guest's memory when the host is ready again, while the VM
- * stands still in the middle of its OUT. So no byte is buffered here. A VM that is
- * over its rate stands still in the same way, until the rate lets it go on.
+ * stands still in the middle of its OUT. So no byte is buffered here.
  */
 #include "denali/vm_private.h"
 
@@ -16,8 +15,7 @@ struct console {
     _Atomic bool writing; /* both also read by the driver's watcher */
     _Atomic uint32_t stream;
     uint32_t gpa, len, done;
-    struct bucket bytes_per_s;
-    uint64_t bytes, writes, slowed;
+    uint64_t bytes, writes;
 };
 
 static struct console *self(const struct vdev *dev)
@@ -43,26 +41,16 @@ static int32_t error_of(int64_t err)
 }
 
 /* What is written before the driver is asked again whether the VM's time is up. */
-#define PART (uint32_t) MIB
-/* The same where there is a rate. */
-#define LIMITED_PART 4096u
+#define PART MIB
 
 /* Bytes that went out, -EFAULT, or the host's error. */
 static int64_t write_part(struct console *c)
 {
-    uint32_t most = c->bytes_per_s.per_s ? LIMITED_PART : PART;
-    uint32_t len = c->len - c->done < most ? c->len - c->done : most;
+    uint32_t len = c->len - c->done < PART ? c->len - c->done : (uint32_t)PART;
     const void *from = ram_span(c->dev.vm->ram, (uint64_t)c->gpa + c->done, len);
     if (!from)
         return -EFAULT;
     return outside_write(c->dev.vm, c->stream, from, len);
-}
-
-static enum vdev_status block(struct console *c, uint64_t until_ns)
-{
-    c->dev.vm->blocked_until_ns = until_ns;
-    c->slowed += until_ns && until_ns != CLOCK_NEVER;
-    return VDEV_BLOCK;
 }
 
 static enum vdev_status go_on(struct vdev *dev)
@@ -70,17 +58,13 @@ static enum vdev_status go_on(struct vdev *dev)
     struct console *c = self(dev);
     for (uint32_t begin = c->done; c->done < c->len;) {
         if (c->done - begin >= PART)
-            return block(c, 0);
-        uint64_t free_ns = bucket_free_at(&c->bytes_per_s);
-        if (free_ns > clock_now_ns(dev->vm->clock))
-            return block(c, free_ns);
+            return VDEV_BLOCK;
         int64_t n = write_part(c);
         if (n == -EAGAIN)
-            return block(c, CLOCK_NEVER);
+            return VDEV_BLOCK;
         if (n < 0)
             return finish(c, error_of(n));
         c->done += (uint32_t)n;
-        bucket_take(&c->bytes_per_s, (uint64_t)n, clock_now_ns(dev->vm->clock));
     }
     return finish(c, c->len);
 }
@@ -126,11 +110,8 @@ static void console_ready(struct vdev *dev, short revents)
 static void console_print(const struct vdev *dev, void *out, bool json)
 {
     const struct console *c = self(dev);
-    fprintf(out,
-            json ? "\"writes\":%llu,\"bytes\":%llu,\"slowed\":%llu"
-                 : "%llu writes, %llu bytes, %llu slowed",
-            (unsigned long long)c->writes, (unsigned long long)c->bytes,
-            (unsigned long long)c->slowed);
+    fprintf(out, json ? "\"writes\":%llu,\"bytes\":%llu" : "%llu writes, %llu bytes",
+            (unsigned long long)c->writes, (unsigned long long)c->bytes);
 }
 
 static void console_destroy(struct vdev *dev)
@@ -155,11 +136,6 @@ static const struct vdev_ops console_ops = {
     .destroy = console_destroy,
     .state = &console_state,
 };
-
-void vdev_console_limit(struct vdev *dev, uint64_t bytes_per_s)
-{
-    self(dev)->bytes_per_s = bucket_of(bytes_per_s, BUCKET_BURST_NS);
-}
 
 int vdev_console_create(struct vm *vm, struct denali_device *entry, struct vdev **out)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The program: finds the verb and runs it. */
 #include "emu/cli/cli.h"
+#include "emu/cli/host_verbs.h"
+
+#include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct cli_verb *const cli_verbs[] = {&cli_run,  &cli_replay,  &cli_bench,
-                                            &cli_help, &cli_version, NULL};
+const struct cli_verb *const cli_verbs[] = {
+    &cli_run,   &cli_replay,
+#if HAVE_HOST
+    HOST_VERBS,
+#endif
+    &cli_bench, &cli_help,   &cli_version, NULL,
+};
 
 const struct cli_verb *cli_find_verb(const char *name)
 {

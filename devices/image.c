@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Raw images, and overlays over them. An overlay file is
+ *
+ *      0      magic (8 bytes), version, cluster size (4 each), size of the base (8)
+ *      4096   a bit for each cluster: it is here, not in the base
+ *      data   the clusters, each at its place (the file is sparse)
+ *
+ * all little-endian. A cluster's bit is written after its data, so that a crash
+ * loses at most what was being written. Nothing in an overlay is trusted: its size
+ * must be that of its base, and the bitmap can only choose between two files.
+ */
+#include "devices/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CLUSTER 4096u
+#define HEAD 4096u
+#define VERSION 1u
+static const char magic[8] = "DENALICW";
+
+struct image {
+    int base, overlay; /* overlay -1: none */
+    bool readonly;
+    uint64_t bytes, data; /* `data`: where clusters begin in the overlay */
+    uint8_t *here;        /* the overlay's bitmap */
+};
+
+static int read_all(int fd, uint64_t at, uint8_t *out, size_t len)
+{
+    while (len) {
+        ssize_t n = pread(fd, out, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0) { /* somebody cut the file, or the hole at its end */
+            memset(out, 0, len);
+            return 0;
+        }
+        at += (uint64_t)n;
+        out += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_all(int fd, uint64_t at, const uint8_t *data, size_t len)
+{
+    while (len) {
+        ssize_t n = pwrite(fd, data, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        at += (uint64_t)n;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static bool is_here(const struct image *image, uint64_t cluster)
+{
+    return image->here[cluster >> 3] >> (cluster & 7) & 1;
+}
+
+/* Bytes from `at` on in one cluster. */
+static size_t piece(uint64_t at, size_t len)
+{
+    size_t room = CLUSTER - at % CLUSTER;
+    return len < room ? len : room;
+}
+
+static int read_overlaid(struct image *image, uint64_t at, uint8_t *out, size_t len)
+{
+    int err = 0;
+    while (!err && len) {
+        size_t n = piece(at, len);
+        bool here = is_here(image, at / CLUSTER);
+        err = here ? read_all(image->overlay, image->data + at, out, n)
+                   : read_all(image->base, at, out, n);
+        at += n;
+        out += n;
+        len -= n;
+    }
+    return err;
+}
+
+int image_read(struct image *image, uint64_t at, void *out, size_t len)
+{
+    uint8_t *to = out;
+    uint64_t left = at < image->bytes ? image->bytes - at : 0;
+    size_t inside = len < left ? len : (size_t)left;
+    memset(to + inside, 0, len - inside);
+    if (image->overlay >= 0)
+        return read_overlaid(image, at, to, inside);
+    return read_all(image->base, at, to, inside);
+}
+
+/* The whole cluster goes to the overlay, then its bit. */
+static int copy_up(struct image *image, uint64_t cluster)
+{
+    uint8_t data[CLUSTER];
+    uint64_t at = cluster * CLUSTER;
+    int err = image_read(image, at, data, CLUSTER);
+    if (!err)
+        err = write_all(image->overlay, image->data + at, data, CLUSTER);
+    if (err)
+        return err;
+    uint8_t byte = (uint8_t)(image->here[cluster >> 3] | 1u << (cluster & 7));
+    err = write_all(image->overlay, HEAD + (cluster >> 3), &byte, 1);
+    if (!err)
+        image->here[cluster >> 3] = byte;
+    return err;
+}
+
+static int write_overlaid(struct image *image, uint64_t at, const uint8_t *data, size_t len)
+{
+    int err = 0;
+    while (!err && len) {
+        size_t n = piece(at, len);
+        if (!is_here(image, at / CLUSTER))
+            err = copy_up(image, at / CLUSTER);
+        if (!err)
+            err = write_all(image->overlay, image->data + at, data, n);
+        at += n;
+        data += n;
+        len -= n;
+    }
+    return err;
+}
+
+int image_write(struct image *image, uint64_t at, const void *data, size_t len)
+{
+    if (image->readonly)
+        return -EROFS;
+    if (at > image->bytes || len > image->bytes - at)
+        return -EIO;
+    if (image->overlay >= 0)
+        return write_overlaid(image, at, data, len);
+    return write_all(image->base, at, data, len);
+}
+
+int image_flush(struct image *image)
+{
+    if (image->readonly)
+        return 0;
+    return fdatasync(image->overlay >= 0 ? image->overlay : image->base) ? -errno : 0;
+}
+
+uint64_t image_bytes(const struct image *image)
+{
+    return image->bytes;
+}
+
+bool image_is_readonly(const struct image *image)
+{
+    return image->readonly;
+}
+
+/* A file system without locks is no reason to refuse. */
+static int lock(int fd, bool writes, const char *path, struct why *why)
+{
+    struct flock fl = {.l_type = (short)(writes ? F_WRLCK : F_RDLCK), .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &fl) == 0 || (errno != EAGAIN && errno != EACCES))
+        return 0;
+    return why_fail(why, -EBUSY, "image %s is in use by another program", path);
+}
+
+static int open_base(struct image *image, const char *path, bool writes, struct why *why)
+{
+    struct stat st;
+    image->base = open(path, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+    if (image->base < 0)
+        return why_fail(why, -errno, "cannot open image %s: %s%s", path, strerror(errno),
+                        (errno == EACCES || errno == EROFS) && writes
+                            ? " (to read only: add ,ro or ,snapshot)"
+                            : "");
+    if (fstat(image->base, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+        return why_fail(why, -EINVAL, "image %s is neither a file nor a block device", path);
+    off_t end = lseek(image->base, 0, SEEK_END);
+    if (end <= 0)
+        return why_fail(why, -EINVAL, "image %s is empty", path);
+    image->bytes = (uint64_t)end;
+    return lock(image->base, writes, path, why);
+}
+
+static uint64_t bitmap_bytes(const struct image *image)
+{
+    return ((image->bytes + CLUSTER - 1) / CLUSTER + 7) / 8;
+}
+
+static void put_little(uint8_t *to, unsigned bytes, uint64_t v)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        to[i] = (uint8_t)(v >> (8 * i));
+}
+
+static void make_head(const struct image *image, uint8_t head[24])
+{
+    memcpy(head, magic, 8);
+    put_little(head + 8, 4, VERSION);
+    put_little(head + 12, 4, CLUSTER);
+    put_little(head + 16, 8, image->bytes);
+}
+
+/* A new overlay, or one that is for this base. */
+static int start_overlay(struct image *image, const char *path, struct why *why)
+{
+    uint8_t want[24], found[24];
+    uint64_t bits = bitmap_bytes(image);
+    image->data = (HEAD + bits + CLUSTER - 1) / CLUSTER * CLUSTER;
+    image->here = calloc(1, bits);
+    if (!image->here)
+        return why_fail(why, -ENOMEM, "no memory for an overlay of %s", path);
+    make_head(image, want);
+    off_t end = lseek(image->overlay, 0, SEEK_END);
+    int err = end < 0 ? -errno : 0;
+    if (!err && end == 0)
+        return write_all(image->overlay, 0, want, sizeof(want));
+    if (!err)
+        err = read_all(image->overlay, 0, found, sizeof(found));
+    if (!err && memcmp(want, found, 16))
+        return why_fail(why, -EINVAL, "%s is not an overlay of an image", path);
+    if (!err && memcmp(want, found, sizeof(want)))
+        return why_fail(why, -EINVAL, "the overlay %s belongs to an image of another size", path);
+    if (!err)
+        err = read_all(image->overlay, HEAD, image->here, bits);
+    return err ? why_fail(why, err, "cannot read the overlay %s: %s", path, strerror(-err)) : 0;
+}
+
+static int open_overlay(struct image *image, const char *path, struct why *why)
+{
+    image->overlay = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (image->overlay < 0)
+        return why_fail(why, -errno, "cannot open the overlay %s: %s", path, strerror(errno));
+    int err = lock(image->overlay, true, path, why);
+    return err ? err : start_overlay(image, path, why);
+}
+
+static int open_forgotten(struct image *image, struct why *why)
+{
+    const char *tmp = getenv("TMPDIR");
+    image->overlay = open(tmp && *tmp ? tmp : "/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (image->overlay < 0)
+        return why_fail(why, -errno, "cannot make a temporary file: %s", strerror(errno));
+    return start_overlay(image, "(temporary)", why);
+}
+
+static int open_spec(struct image *image, char *path, bool readonly, struct why *why)
+{
+    char *cow = strstr(path, ",cow="), *comma = strrchr(path, ',');
+    bool snapshot = comma && !strcmp(comma, ",snapshot"), ro = comma && !strcmp(comma, ",ro");
+    if (cow)
+        *cow = 0;
+    else if (snapshot || ro)
+        *comma = 0;
+    image->readonly = readonly || ro;
+    int err = open_base(image, path, !image->readonly && !cow && !snapshot, why);
+    if (err || image->readonly)
+        return err;
+    if (cow)
+        return open_overlay(image, cow + 5, why);
+    return snapshot ? open_forgotten(image, why) : 0;
+}
+
+int image_open(const char *spec, bool readonly, struct image **out, struct why *why)
+{
+    struct image *image = calloc(1, sizeof(*image));
+    char *path = strdup(spec);
+    int err = image && path ? 0 : why_fail(why, -ENOMEM, "no memory for an image");
+    if (!err) {
+        image->base = image->overlay = -1;
+        err = open_spec(image, path, readonly, why);
+    }
+    free(path);
+    if (err) {
+        image_close(image);
+        return err;
+    }
+    *out = image;
+    return 0;
+}
+
+void image_close(struct image *image)
+{
+    if (!image)
+        return;
+    if (image->base >= 0)
+        close(image->base);
+    if (image->overlay >= 0)
+        close(image->overlay);
+    free(image->here);
+    free(image);
+}

@@ -31,7 +31,7 @@ struct stdio {
     bool polls[3];   /* whether it can be not ready at all */
     bool in_tty, out_tty, ended, changed;
     struct termios found, wanted;
-    struct tty_guard *guard; /* from the first change on */
+    struct tty_guard *guard; /* from the start: later there may be no processes to be had */
 };
 
 static struct stdio *self(const struct console_backend *console)
@@ -140,8 +140,6 @@ static int stdio_set_mode(struct console_backend *console, unsigned mode)
     if (!s->in_tty)
         return -ENOTTY;
     s->wanted = settings_for(&s->found, mode);
-    if (!s->guard && tty_guard_start(&s->found, &s->guard))
-        s->guard = NULL; /* it works without one, as long as we do */
     s->changed = true;
     return tcsetattr(0, TCSANOW, &s->wanted) ? -errno : 0;
 }
@@ -219,6 +217,8 @@ int console_stdio_create(struct console_backend **out)
         look_at(s, fd);
     s->out_tty = s->chunk[1] == CHUNK_TTY;
     s->in_tty = tcgetattr(0, &s->found) == 0;
+    if (s->in_tty && tty_guard_start(&s->found, &s->guard))
+        s->guard = NULL; /* it works without one, as long as we do */
     *out = &s->base;
     return 0;
 }

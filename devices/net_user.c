@@ -159,8 +159,8 @@ static void user_reap(pid_t pid)
     uint64_t limit = host_monotonic_ns() + USER_END_NS;
     while (waitpid(pid, NULL, WNOHANG) == 0) {
         if (host_monotonic_ns() > limit) {
-            kill(pid, SIGKILL);
-            waitpid(pid, NULL, 0);
+            if (!kill(pid, SIGKILL)) /* a sandboxed process may not; then it is init's */
+                waitpid(pid, NULL, 0);
             return;
         }
         usleep(200);

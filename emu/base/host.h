@@ -47,6 +47,9 @@ struct host_run {
 };
 MUST_CHECK int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigned room,
                               uint64_t *looked);
+/* Opens what it reads from: before a sandbox, which must let this ioctl through. */
+void host_pages_prepare(void);
+#define HOST_PAGES_IOCTL 0xc0606610u
 
 /* Monotonic and wall clocks, nanoseconds. */
 uint64_t host_monotonic_ns(void);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct scan_arg {
     uint64_t inverted, all_of, any_of, returned;
 };
 #define SCAN _IOWR('f', 16, struct scan_arg)
+_Static_assert(SCAN == HOST_PAGES_IOCTL, "the header says the same");
 #define SCAN_FILE (1u << 2)
 #define SCAN_PRESENT (1u << 3)
 #define SCAN_SWAPPED (1u << 4)
@@ -93,17 +95,39 @@ static int read_entries(int fd, uintptr_t addr, uint64_t len, struct host_run *o
     return (int)n;
 }
 
+/* The file is opened once: a sandboxed process could not do it later. A child of fork has memory of
+ * its own, hence the process's number beside the descriptor. */
+static _Atomic uint64_t opened;
+
+static int map_of_process(void)
+{
+    uint64_t self = (uint64_t)(uint32_t)getpid() << 32, seen = atomic_load(&opened);
+    if ((seen & ~(uint64_t)UINT32_MAX) == self)
+        return (int)(uint32_t)seen;
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (atomic_compare_exchange_strong(&opened, &seen, self | (uint32_t)fd))
+        return fd;
+    close(fd); /* another thread was first */
+    return (int)(uint32_t)seen;
+}
+
 int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigned room,
                    uint64_t *looked)
 {
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int fd = map_of_process();
     if (fd < 0)
-        return errno == ENOENT || errno == EACCES ? -ENOTSUP : -errno;
+        return fd == -ENOENT || fd == -EACCES || fd == -EPERM ? -ENOTSUP : fd;
     int n = scan(fd, (uintptr_t)addr, len, out, room, looked);
     if (n == -ENOTTY || n == -EINVAL)
         n = read_entries(fd, (uintptr_t)addr, len, out, room, looked);
-    close(fd);
     return n;
+}
+
+void host_pages_prepare(void)
+{
+    (void)map_of_process();
 }
 #else
 int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigned room,
@@ -111,5 +135,9 @@ int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigne
 {
     (void)addr, (void)len, (void)out, (void)room, (void)looked;
     return -ENOTSUP;
+}
+
+void host_pages_prepare(void)
+{
 }
 #endif

@@ -11,6 +11,7 @@
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
 #include "emu/cli/run_resources.h"
+#include "emu/cli/run_sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -164,6 +165,7 @@ static void finish_record(struct run *run)
 
 static int run_guest(struct run *run)
 {
+    (void)run_sandbox_enter(); /* the guest has been given everything; not all hosts can do this */
     run->result = solo_run(run->solo, run->vm);
     give_terminal_back(run);
     finish_record(run);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The filter is a straight line of comparisons; calls that pass whatever their
+ * arguments are cost nothing on kernels that remember them (5.11 and later).
+ */
+#include "emu/base/host_sandbox.h"
+
+#if defined(__linux__) && defined(__x86_64__)
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The sanitizers map terabytes and look at themselves. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* Landlock's first version knows these 13 rights of files. */
+#define RIGHTS_ALL ((1u << 13) - 1)
+
+static bool files_give_up(const char *readable)
+{
+    struct landlock_ruleset_attr rules = {.handled_access_fs = RIGHTS_ALL};
+    struct landlock_path_beneath_attr keep = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
+                                              .parent_fd = -1};
+    long fd = syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
+    if (fd < 0)
+        return false;
+    if (readable)
+        keep.parent_fd = open(readable, O_PATH | O_CLOEXEC);
+    if (keep.parent_fd >= 0) {
+        syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &keep, 0);
+        close(keep.parent_fd);
+    }
+    bool ok = syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+    close((int)fd);
+    return ok;
+}
+
+#define ARCH_AT ((uint32_t)offsetof(struct seccomp_data, arch))
+#define NUMBER_AT ((uint32_t)offsetof(struct seccomp_data, nr))
+#define ARGUMENT_AT(n) ((uint32_t)(offsetof(struct seccomp_data, args) + 8u * (n)))
+#define ROW_MAX 6u
+
+static unsigned put(struct sock_filter *code, unsigned at, uint16_t op, uint32_t k, uint8_t yes,
+                    uint8_t no)
+{
+    code[at] = (struct sock_filter){op, yes, no, k};
+    return at + 1;
+}
+
+/* One row: returns ALLOW, or goes on behind itself with the number loaded. */
+static unsigned put_call(struct sock_filter *code, unsigned n, const struct host_sandbox_call *call)
+{
+    bool absent = call->test == HOST_SANDBOX_ABSENT;
+    if (call->test == HOST_SANDBOX_ANY || absent) {
+        uint32_t answer = absent ? SECCOMP_RET_ERRNO | ENOSYS : SECCOMP_RET_ALLOW;
+        n = put(code, n, BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, 1);
+        return put(code, n, BPF_RET | BPF_K, answer, 0, 0);
+    }
+    bool is = call->test == HOST_SANDBOX_IS;
+    n = put(code, n, BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, 5);
+    n = put(code, n, BPF_LD | BPF_W | BPF_ABS, ARGUMENT_AT(call->argument), 0, 0);
+    n = put(code, n, BPF_ALU | BPF_AND | BPF_K, call->mask, 0, 0);
+    n = put(code, n, BPF_JMP | BPF_JEQ | BPF_K, call->value, is ? 0 : 1, is ? 1 : 0);
+    n = put(code, n, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+    return put(code, n, BPF_LD | BPF_W | BPF_ABS, NUMBER_AT, 0, 0);
+}
+
+static bool calls_give_up(const struct host_sandbox *s)
+{
+    struct sock_filter code[HOST_SANDBOX_MAX_CALLS * ROW_MAX + 8];
+    unsigned n = 0;
+    BUG_ON(s->calls > HOST_SANDBOX_MAX_CALLS, "a list of system calls that is too long");
+    n = put(code, n, BPF_LD | BPF_W | BPF_ABS, ARCH_AT, 0, 0);
+    n = put(code, n, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+    n = put(code, n, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+    n = put(code, n, BPF_LD | BPF_W | BPF_ABS, NUMBER_AT, 0, 0);
+    for (unsigned i = 0; i < s->calls; i++)
+        n = put_call(code, n, &s->call[i]);
+    n = put(code, n, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
+    struct sock_fprog program = {(unsigned short)n, code};
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+}
+
+static bool rights_give_up(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
+    return syscall(SYS_capset, &head, none) == 0;
+}
+
+bool host_sandbox_enter(const struct host_sandbox *sandbox)
+{
+    if (SANITIZED)
+        return false;
+    bool ok = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    if (!sandbox->keep_rights)
+        ok = rights_give_up() && ok;
+    ok = files_give_up(sandbox->readable) && ok;
+    return calls_give_up(sandbox) && ok;
+}
+
+#else
+
+bool host_sandbox_enter(const struct host_sandbox *sandbox)
+{
+    (void)sandbox;
+    return false;
+}
+
+#endif

@@ -265,9 +265,9 @@ void fragments_input(struct netstack *ns, struct ip_in *in);
 void ip_deliver(struct netstack *ns, struct ip_in *in);
 
 /* loop.c */
-int loop_send(struct netstack *ns, size_t len); /* the packet in ns->frame: 0 or -EAGAIN */
-void loop_run(struct netstack *ns);
-void loop_clear(struct netstack *ns);
+int loopback_send(struct netstack *ns, size_t len); /* the packet in ns->frame: 0 or -EAGAIN */
+void loopback_run(struct netstack *ns);
+void loopback_clear(struct netstack *ns);
 
 /* icmp.c */
 void icmp_input(struct netstack *ns, const struct ip_in *in);

@@ -73,7 +73,7 @@ static int ip_emit(struct netstack *ns, const struct ip_out *out, size_t len, ui
     };
     head->checksum = wire_fold(wire_sum(head, sizeof *head, 0));
     if (ip_is_local(ns, out->dst))
-        return loop_send(ns, IP_LEN + len);
+        return loopback_send(ns, IP_LEN + len);
     uint32_t hop = ip_hop(ns, out->dst);
     if (!hop)
         return -ENETUNREACH;

@@ -9,7 +9,7 @@
     256 /* packets a poll takes in: two programs that answer each other do not end                 \
          */
 
-int loop_send(struct netstack *ns, size_t len)
+int loopback_send(struct netstack *ns, size_t len)
 {
     if (ns->loop_count == LOOP_MAX)
         return -EAGAIN;
@@ -25,7 +25,7 @@ int loop_send(struct netstack *ns, size_t len)
     return 0;
 }
 
-static struct chunk *loop_take(struct netstack *ns)
+static struct chunk *loopback_take(struct netstack *ns)
 {
     struct chunk *packet = ns->loop_first;
     if (!packet)
@@ -37,10 +37,10 @@ static struct chunk *loop_take(struct netstack *ns)
     return packet;
 }
 
-void loop_run(struct netstack *ns)
+void loopback_run(struct netstack *ns)
 {
     struct chunk *packet;
-    for (unsigned n = 0; n < LOOP_ROUND && (packet = loop_take(ns)); n++) {
+    for (unsigned n = 0; n < LOOP_ROUND && (packet = loopback_take(ns)); n++) {
         ip_input(ns, packet->data, packet->number, true);
         pool_free(&ns->pool, packet);
         if (!ns->loop_first)
@@ -48,9 +48,9 @@ void loop_run(struct netstack *ns)
     }
 }
 
-void loop_clear(struct netstack *ns)
+void loopback_clear(struct netstack *ns)
 {
     struct chunk *packet;
-    while ((packet = loop_take(ns)))
+    while ((packet = loopback_take(ns)))
         pool_free(&ns->pool, packet);
 }

@@ -157,7 +157,7 @@ void netstack_fini(struct netstack *ns)
 {
     arp_forget(ns);
     fragments_clear(ns);
-    loop_clear(ns);
+    loopback_clear(ns);
     tcp_fini(ns);
     pool_trim(&ns->pool);
 }
@@ -204,7 +204,7 @@ void netstack_poll(struct netstack *ns)
     while ((timer = timers_take(&ns->timers, ns->now)))
         timer->fire(timer);
     tcp_run_output(ns);
-    loop_run(ns);
+    loopback_run(ns);
     tcp_reap(ns);
 }
 

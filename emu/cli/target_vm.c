@@ -137,9 +137,9 @@ static void describe_caught(struct target_vm *t, struct target_stop *stop)
         stop->kind = TARGET_STOP_FAULT;
         stop->fault = cpu->fault;
         stop->has_fault = true;
+        stop->fatal = vm_fault_is_fatal(t->vm);
         snprintf(stop->text, sizeof(stop->text), "%s%s", cpu_vector_name(cpu->fault.vector),
-                 vm_fault_is_fatal(t->vm) ? "; the guest has no handler, and ends if it goes on"
-                                          : "");
+                 stop->fatal ? "; the guest has no handler, and ends if it goes on" : "");
         break;
     case VM_EVENT_INTERRUPT:
         stop->kind = TARGET_STOP_INTERRUPT;

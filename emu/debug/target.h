@@ -56,6 +56,7 @@ struct target_stop {
     struct cpu_watch_hit hit;
     struct cpu_fault fault;
     bool has_fault;
+    bool fatal; /* of FAULT: the guest has no handler for it, and ends if it goes on */
     uint32_t number;
     bool write;
     int status;

@@ -147,6 +147,19 @@ size_t symbols_module_count(const struct symbols_module *m)
     return m->entries;
 }
 
+bool symbols_code_range(const struct symbols *s, unsigned n, uint32_t *low, uint32_t *high)
+{
+    for (unsigned i = 0; i < s->modules; n -= s->module[i++]->codes) {
+        const struct symbols_module *m = s->module[i];
+        if (n >= m->codes)
+            continue;
+        *low = m->code[n].low + m->bias;
+        *high = m->code[n].high + m->bias;
+        return true;
+    }
+    return false;
+}
+
 struct symbols_module *symbols_module_at(const struct symbols *s, uint32_t address)
 {
     for (unsigned i = 0; i < s->modules; i++) {
@@ -181,10 +194,9 @@ static void tell(const struct symbols_module *m, const struct symbols_entry *e,
                                    .function = e->type == STT_FUNC};
 }
 
-/* A label without a size reaches as far as its module. */
 static bool holds(const struct symbols_entry *e, uint32_t address)
 {
-    return e->section != SHN_ABS && (!e->size || address - e->address < e->size);
+    return e->section != SHN_ABS && address - e->address < e->reach;
 }
 
 bool symbols_at(const struct symbols *s, uint32_t address, struct symbols_symbol *out)

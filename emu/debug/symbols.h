@@ -39,6 +39,8 @@ const char *symbols_module_path(const struct symbols_module *module);
 /* The lowest address that its segments take, the one behind the highest, and its bias. */
 void symbols_module_range(const struct symbols_module *module, uint32_t *low, uint32_t *high,
                           uint32_t *bias);
+/* The n-th executable segment of all modules, in the machine's addresses. */
+bool symbols_code_range(const struct symbols *symbols, unsigned n, uint32_t *low, uint32_t *high);
 size_t symbols_module_count(const struct symbols_module *module); /* of its symbols */
 bool symbols_module_has_lines(const struct symbols_module *module);
 

@@ -55,6 +55,8 @@ static void find_extent(struct symbols_module *m, const Elf32_Ehdr *h)
             m->low = ph.p_vaddr;
         if (ph.p_vaddr + ph.p_memsz > m->high)
             m->high = ph.p_vaddr + ph.p_memsz;
+        if ((ph.p_flags & PF_X) && ph.p_memsz && m->codes < SYMBOLS_MAX_CODE)
+            m->code[m->codes++] = (struct symbols_code){ph.p_vaddr, ph.p_vaddr + ph.p_memsz};
     }
     if (m->low > m->high)
         m->low = m->high = 0;
@@ -80,6 +82,19 @@ static bool is_wanted(const Elf32_Sym *s)
            s->st_shndx != SHN_UNDEF && s->st_name;
 }
 
+/* A label has no size: it reaches to the end of its section. */
+static uint32_t reach_of(const struct symbols_module *m, const Elf32_Sym *s)
+{
+    Elf32_Ehdr header;
+    Elf32_Shdr section;
+    memcpy(&header, m->bytes, sizeof(header));
+    if (s->st_size || s->st_shndx >= SHN_LORESERVE ||
+        !section_header(m, &header, s->st_shndx, &section) ||
+        s->st_value - section.sh_addr >= section.sh_size)
+        return s->st_size;
+    return section.sh_addr + section.sh_size - s->st_value;
+}
+
 static bool take(const struct symbols_module *m, const Elf32_Sym *s, const Elf32_Shdr *names,
                  struct symbols_entry *out)
 {
@@ -90,6 +105,7 @@ static bool take(const struct symbols_module *m, const Elf32_Sym *s, const Elf32
         return false;
     *out = (struct symbols_entry){.address = s->st_value,
                                   .size = s->st_size,
+                                  .reach = reach_of(m, s),
                                   .name = (uint32_t)(names->sh_offset + s->st_name),
                                   .section = s->st_shndx,
                                   .type = ELF32_ST_TYPE(s->st_info),

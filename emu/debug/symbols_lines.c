@@ -188,8 +188,12 @@ unsigned symbols_line_addresses(const struct symbols *symbols, const char *file,
 static bool is_optimized(Dwarf_Die *unit)
 {
     Dwarf_Attribute attr;
-    const char *producer = dwarf_formstring(dwarf_attr(unit, DW_AT_producer, &attr));
-    return producer && strstr(producer, " -O") && !strstr(producer, " -O0");
+    const char *at = dwarf_formstring(dwarf_attr(unit, DW_AT_producer, &attr));
+    bool optimized = false;
+    /* The last -O counts. */
+    while (at && (at = strstr(at, " -O")))
+        optimized = *(at += 3) != '0';
+    return optimized;
 }
 
 uint32_t symbols_after_prologue(const struct symbols *s, uint32_t address)

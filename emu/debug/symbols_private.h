@@ -22,15 +22,22 @@ struct symbols_unit_range {
 
 struct symbols_entry {
     uint32_t address, size, name; /* offset in the file of the NUL-ended name */
+    uint32_t reach;               /* how far it may be taken for: its size, or its section's end */
     uint16_t section;
     uint8_t type, binding;
 };
+
+#define SYMBOLS_MAX_CODE 8u
 
 struct symbols_module {
     char *path;
     uint8_t *bytes; /* the file, and a NUL behind it */
     size_t len;
     uint32_t bias, low, high; /* low, high: without bias */
+    struct symbols_code {
+        uint32_t low, high;
+    } code[SYMBOLS_MAX_CODE]; /* executable segments */
+    unsigned codes;
     struct symbols_entry *entry;
     size_t entries; /* by address */
     bool dwarf_tried;

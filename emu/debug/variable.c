@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Variables of the program as a frame's function sees them. libdw finds the
+ * scopes around an address; here each variable's location is worked out for the
+ * frame. Scopes nested deeper than any compiler's are refused before libdw,
+ * which recurses, walks them.
+ */
+#include "emu/debug/frame.h"
+#include "emu/debug/location.h"
+#include "emu/debug/type_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if HAVE_LIBDW
+
+#define MAX_SCOPES 128
+#define MAX_NAMES 512u /* of one scope */
+
+struct scopes {
+    Dwarf_Die *die; /* innermost first */
+    int count;
+    Dwarf_Die *function; /* among them; NULL: none */
+};
+
+static bool find_scopes(struct symbols_module *m, const struct frame *f, struct scopes *out)
+{
+    Dwarf_Die unit;
+    *out = (struct scopes){0};
+    if (!m || !symbols_unit_at(m, f->where - m->bias, &unit))
+        return false;
+    out->count = dwarf_getscopes(&unit, f->where - m->bias, &out->die);
+    if (out->count <= 0)
+        return false;
+    for (int i = 0; i < out->count && !out->function; i++)
+        if (dwarf_tag(&out->die[i]) == DW_TAG_subprogram)
+            out->function = &out->die[i];
+    return true;
+}
+
+static void lose(struct value *v)
+{
+    v->place = VALUE_LOST;
+}
+
+static void take_register(const struct location_context *c, uint64_t n, struct value *out)
+{
+    const struct frame *f = c->frame;
+    if (n >= 8 || !(f->known >> n & 1)) {
+        lose(out);
+        return;
+    }
+    out->place = f->how == FRAME_FIRST ? VALUE_REGISTER : VALUE_BYTES;
+    out->reg = (uint8_t)n;
+    memcpy(out->bytes, &f->gpr[n], 4);
+}
+
+static void take_location(const struct location_context *c, const struct location *at,
+                          struct value *out)
+{
+    uint32_t number = (uint32_t)at->number;
+    switch (at->kind) {
+    case LOCATION_MEMORY:
+        out->place = VALUE_MEMORY;
+        out->address = number;
+        break;
+    case LOCATION_REGISTER:
+        take_register(c, at->number, out);
+        break;
+    case LOCATION_VALUE:
+        out->place = VALUE_BYTES;
+        memcpy(out->bytes, &number, 4);
+        break;
+    case LOCATION_BYTES:
+        out->place = VALUE_BYTES;
+        memcpy(out->bytes, at->bytes, at->number);
+        break;
+    default:
+        lose(out);
+    }
+}
+
+/* A variable in pieces becomes bytes. */
+static bool take_pieces(struct location_context *c, const Dwarf_Op *ops, size_t count,
+                        struct value *out)
+{
+    struct value whole = {.type = out->type, .place = VALUE_BYTES};
+    uint64_t filled = 0, piece;
+    for (size_t at = 0; at < count;) {
+        struct location where;
+        struct value part = {.type = out->type};
+        if (!location_evaluate(c, ops, count, &at, &where, &piece) || !piece ||
+            piece > VALUE_ROOM - filled)
+            return false;
+        take_location(c, &where, &part);
+        if (value_read(c->source->target, &part, whole.bytes + filled, (uint32_t)piece, NULL))
+            return false;
+        filled += piece;
+    }
+    *out = whole;
+    return true;
+}
+
+static bool take_constant(Dwarf_Die *die, struct value *out)
+{
+    Dwarf_Attribute attr;
+    Dwarf_Sword n;
+    Dwarf_Block block;
+    if (!dwarf_attr_integrate(die, DW_AT_const_value, &attr))
+        return false;
+    out->place = VALUE_BYTES;
+    if (!dwarf_formsdata(&attr, &n)) {
+        memcpy(out->bytes, &n, sizeof(n));
+        return true;
+    }
+    if (dwarf_formblock(&attr, &block) || block.length > VALUE_ROOM)
+        return false;
+    memcpy(out->bytes, block.data, block.length);
+    return true;
+}
+
+static void take_variable(struct location_context *c, Dwarf_Die *die, struct value *out)
+{
+    Dwarf_Attribute attr;
+    Dwarf_Op *ops;
+    size_t count, at = 0;
+    struct location where;
+    uint64_t piece;
+    *out = (struct value){.type = type_of(c->module, die), .place = VALUE_LOST};
+    if (take_constant(die, out))
+        return;
+    if (!dwarf_attr_integrate(die, DW_AT_location, &attr) ||
+        dwarf_getlocation_addr(&attr, c->frame->where - c->module->bias, &ops, &count, 1) != 1 ||
+        !count || !location_evaluate(c, ops, count, &at, &where, &piece)) {
+        lose(out);
+        return;
+    }
+    if (!piece)
+        take_location(c, &where, out);
+    else if (!take_pieces(c, ops, count, out))
+        lose(out);
+}
+
+static bool is_variable(Dwarf_Die *die)
+{
+    int tag = dwarf_tag(die);
+    return tag == DW_TAG_variable || tag == DW_TAG_formal_parameter;
+}
+
+/* The variable of that name among a scope's own. */
+static bool find_in(Dwarf_Die *scope, const char *name, Dwarf_Die *out)
+{
+    if (dwarf_child(scope, out))
+        return false;
+    do {
+        const char *own = is_variable(out) ? dwarf_diename(out) : NULL;
+        if (own && !strcmp(own, name) && !dwarf_hasattr(out, DW_AT_declaration))
+            return true;
+    } while (dwarf_siblingof(out, out) == 0);
+    return false;
+}
+
+static bool find_anywhere(const struct frame_source *s, const struct frame *f, const char *name,
+                          struct value *out)
+{
+    for (unsigned i = 0; i < s->symbols->modules; i++) {
+        struct symbols_module *m = s->symbols->module[i];
+        struct location_context c = {.source = s, .frame = f, .module = m, .depth = 4};
+        Dwarf_CU *at = NULL;
+        Dwarf_Die unit, die;
+        if (!symbols_dwarf(m))
+            continue;
+        while (symbols_next_unit(m, &at, &unit)) {
+            if (find_in(&unit, name, &die)) {
+                take_variable(&c, &die, out);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool frame_find_variable(const struct frame_source *s, const struct frame *f, const char *name,
+                         struct value *out)
+{
+    struct symbols_module *m = symbols_module_at(s->symbols, f->where);
+    struct scopes scopes;
+    Dwarf_Die die;
+    bool found = false;
+    if (find_scopes(m, f, &scopes)) {
+        struct location_context c = {s, f, m, scopes.function, 4};
+        for (int i = 0; i < scopes.count && !found; i++) {
+            found = find_in(&scopes.die[i], name, &die);
+            if (found)
+                take_variable(&c, &die, out);
+        }
+        free(scopes.die);
+    }
+    return found || find_anywhere(s, f, name, out);
+}
+
+static bool each_in(struct location_context *c, Dwarf_Die *scope, int tag, frame_variable_fn fn,
+                    void *opaque)
+{
+    Dwarf_Die die;
+    struct value v;
+    if (dwarf_child(scope, &die))
+        return true;
+    for (unsigned i = 0; i < MAX_NAMES; i++) {
+        const char *name = dwarf_tag(&die) == tag ? dwarf_diename(&die) : NULL;
+        if (name && !dwarf_hasattr(&die, DW_AT_declaration)) {
+            take_variable(c, &die, &v);
+            if (!fn(opaque, name, &v))
+                return false;
+        }
+        if (dwarf_siblingof(&die, &die))
+            break;
+    }
+    return true;
+}
+
+void frame_each_variable(const struct frame_source *s, const struct frame *f, bool parameters,
+                         frame_variable_fn fn, void *opaque)
+{
+    struct symbols_module *m = symbols_module_at(s->symbols, f->where);
+    struct scopes scopes;
+    int tag = parameters ? DW_TAG_formal_parameter : DW_TAG_variable;
+    if (!find_scopes(m, f, &scopes))
+        return;
+    struct location_context c = {s, f, m, scopes.function, 4};
+    for (int i = 0; i < scopes.count && i < MAX_SCOPES && scopes.function; i++) {
+        bool is_function = &scopes.die[i] == scopes.function;
+        /* Parameters are the function's own; those of inlined ones are variables of theirs. */
+        if (parameters && !is_function)
+            continue;
+        if (!each_in(&c, &scopes.die[i], tag, fn, opaque) || is_function)
+            break;
+    }
+    free(scopes.die);
+}
+
+bool frame_result_type(const struct frame_source *s, const struct frame *f, struct type *out)
+{
+    struct symbols_module *m = symbols_module_at(s->symbols, f->where);
+    struct scopes scopes;
+    if (!find_scopes(m, f, &scopes))
+        return false;
+    *out = scopes.function ? type_of(m, scopes.function) : (struct type){.kind = TYPE_VOID};
+    free(scopes.die);
+    return type_kind(out) != TYPE_VOID;
+}
+
+bool frame_inlined(const struct frame_source *s, const struct frame *f, unsigned n,
+                   struct frame_inlined *out)
+{
+    struct symbols_module *m = symbols_module_at(s->symbols, f->where);
+    struct scopes scopes;
+    bool found = false;
+    if (!find_scopes(m, f, &scopes))
+        return false;
+    for (int i = 0; i < scopes.count && &scopes.die[i] != scopes.function && !found; i++) {
+        Dwarf_Die *die = &scopes.die[i];
+        Dwarf_Attribute attr;
+        Dwarf_Word line = 0;
+        if (dwarf_tag(die) != DW_TAG_inlined_subroutine || n--)
+            continue;
+        if (dwarf_attr(die, DW_AT_call_line, &attr))
+            dwarf_formudata(&attr, &line);
+        *out = (struct frame_inlined){.name = dwarf_diename(die), .call_line = (int)line};
+        found = out->name != NULL;
+    }
+    free(scopes.die);
+    return found;
+}
+
+#else
+
+bool frame_find_variable(const struct frame_source *s, const struct frame *f, const char *name,
+                         struct value *out)
+{
+    (void)s, (void)f, (void)name, (void)out;
+    return false;
+}
+
+void frame_each_variable(const struct frame_source *s, const struct frame *f, bool parameters,
+                         frame_variable_fn fn, void *opaque)
+{
+    (void)s, (void)f, (void)parameters, (void)fn, (void)opaque;
+}
+
+bool frame_inlined(const struct frame_source *s, const struct frame *f, unsigned n,
+                   struct frame_inlined *out)
+{
+    (void)s, (void)f, (void)n, (void)out;
+    return false;
+}
+
+bool frame_result_type(const struct frame_source *s, const struct frame *f, struct type *out)
+{
+    (void)s, (void)f, (void)out;
+    return false;
+}
+
+#endif

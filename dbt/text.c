@@ -12,7 +12,8 @@ size_t text_instruction(unsigned bits, const uint8_t *code, size_t len, uint64_t
 {
     csh handle;
     cs_insn *insn;
-    if (cs_open(CS_ARCH_X86, bits == 64 ? CS_MODE_64 : CS_MODE_32, &handle) != CS_ERR_OK)
+    cs_mode mode = bits == 64 ? CS_MODE_64 : bits == 16 ? CS_MODE_16 : CS_MODE_32;
+    if (cs_open(CS_ARCH_X86, mode, &handle) != CS_ERR_OK)
         return 0;
     size_t size = 0, count = cs_disasm(handle, code, len, at, 1, &insn);
     if (count) {

@@ -7,8 +7,8 @@
 
 #include "emu/base/base.h"
 
-/* The first instruction of `code` at address `at`, `bits` 32 or 64, as "mov eax, 1". Its length; 0
- * where it is none, or this program was built without a disassembler. */
+/* The first instruction of `code` at address `at`, `bits` 16, 32 or 64, as "mov eax, 1". Its
+ * length; 0 where it is none, or this program was built without a disassembler. */
 size_t text_instruction(unsigned bits, const uint8_t *code, size_t len, uint64_t at, char *text,
                         size_t room);
 

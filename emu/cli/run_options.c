@@ -15,6 +15,7 @@ struct option {
     char letter;      /* 0: none */
     bool has_value;
     int (*take)(struct run_options *o, const char *value, struct why *why);
+    const char *optional; /* what has no value takes the next word if that begins so */
 };
 
 static uint64_t unit_of(const char *suffix)
@@ -180,6 +181,24 @@ static int take_env(struct run_options *o, const char *value, struct why *why)
     return 0;
 }
 
+static int take_commands(struct run_options *o, const char *value, struct why *why)
+{
+    (void)why;
+    o->commands = value;
+    return 0;
+}
+
+static int take_monitor(struct run_options *o, const char *value, struct why *why)
+{
+    o->monitor = true;
+    if (!value)
+        return 0;
+    if (strncmp(value, "unix:", 5) || !value[5])
+        return why_fail(why, -EINVAL, "--monitor %s: say --monitor, or --monitor unix:PATH", value);
+    o->monitor_socket = value + 5;
+    return 0;
+}
+
 #define FLAG(function, member)                                                                     \
     static int function(struct run_options *o, const char *value, struct why *why)                 \
     {                                                                                              \
@@ -192,19 +211,32 @@ FLAG(take_verify, verify)
 FLAG(take_stats, stats)
 FLAG(take_json, json)
 FLAG(take_quiet, quiet)
+FLAG(take_batch, batch)
 FLAG(take_help, help)
 
 static const struct option options[] = {
-    {"memory", 'm', true, take_memory},   {"root", 0, true, take_root},
-    {"cwd", 0, true, take_cwd},           {"disk", 0, true, take_disk},
-    {"publish", 'p', true, take_publish}, {"net", 0, true, take_net},
-    {"pcap", 0, true, take_pcap},         {"engine", 0, true, take_engine},
-    {"timeout", 0, true, take_timeout},   {"record", 0, true, take_record},
-    {"until", 0, true, take_until},       {"live-from", 0, true, take_live_from},
-    {"env", 'e', true, take_env},         {"deterministic", 0, false, take_deterministic},
-    {"verify", 0, false, take_verify},    {"stats", 0, false, take_stats},
-    {"json", 0, false, take_json},        {"quiet", 'q', false, take_quiet},
-    {"help", 'h', false, take_help},
+    {"memory", 'm', true, take_memory, NULL},
+    {"root", 0, true, take_root, NULL},
+    {"cwd", 0, true, take_cwd, NULL},
+    {"disk", 0, true, take_disk, NULL},
+    {"publish", 'p', true, take_publish, NULL},
+    {"net", 0, true, take_net, NULL},
+    {"pcap", 0, true, take_pcap, NULL},
+    {"engine", 0, true, take_engine, NULL},
+    {"timeout", 0, true, take_timeout, NULL},
+    {"record", 0, true, take_record, NULL},
+    {"until", 0, true, take_until, NULL},
+    {"live-from", 0, true, take_live_from, NULL},
+    {"commands", 0, true, take_commands, NULL},
+    {"batch", 0, false, take_batch, NULL},
+    {"monitor", 0, false, take_monitor, "unix:"},
+    {"env", 'e', true, take_env, NULL},
+    {"deterministic", 0, false, take_deterministic, NULL},
+    {"verify", 0, false, take_verify, NULL},
+    {"stats", 0, false, take_stats, NULL},
+    {"json", 0, false, take_json, NULL},
+    {"quiet", 'q', false, take_quiet, NULL},
+    {"help", 'h', false, take_help, NULL},
 };
 
 /* Finds the option of a word and, if it is joined to it (--x=V, -xV), its value. */
@@ -234,7 +266,10 @@ static int take_option(char **argv, int *i, struct run_options *out, struct why 
     const struct option *opt = find_option(word, &value);
     if (!opt)
         return why_fail(why, -EINVAL, "there is no option %s; see denali help run", word);
-    if (!opt->has_value && value)
+    if (opt->optional && !value && argv[*i + 1] &&
+        !strncmp(argv[*i + 1], opt->optional, strlen(opt->optional)))
+        value = argv[++*i];
+    if (!opt->has_value && !opt->optional && value)
         return why_fail(why, -EINVAL, "%s: this option takes no value", word);
     if (opt->has_value && !value)
         value = argv[++*i];

@@ -30,7 +30,10 @@ struct run_options {
     const char *record;        /* a folder; NULL: not said */
     uint64_t until, live_from; /* of replays, instructions; UINT64_MAX: not said */
     uint64_t timeout_ns;
-    bool replay; /* the verb's */
+    bool replay;                           /* the verb's */
+    const char *commands, *monitor_socket; /* NULL: not said */
+    bool monitor, batch;
+    bool counts; /* the engine counts instructions, whatever else is said */
     bool deterministic, verify, stats, json, quiet, help;
     const char **env; /* K=V or K, as given; freed by run_options_fini */
     unsigned envs;

@@ -43,4 +43,7 @@
 
 #define ILWACO_STATUS_MAX 119
 
+/* Where a position-independent program lies: debuggers add this to its addresses. */
+#define ILWACO_PIE_BASE 0x00500000u
+
 #endif

@@ -4,12 +4,13 @@
  * the file's size and the program's part of memory before it is used.
  */
 #include "guests/ilwaco/exec.h"
+#include "guests/ilwaco/boot_params.h"
 #include "guests/ilwaco/elf.h"
 #include "guests/ilwaco/fs/vfs.h"
 #include "guests/ilwaco/memory.h"
 
 #define PHDRS_MAX 128u
-#define PIE_BASE 0x00500000u
+#define PIE_BASE ILWACO_PIE_BASE
 #define BRK_GAP 0x1000u
 #define BRK_SHARE 8 /* of memory, kept free for brk before mmap's part begins */
 

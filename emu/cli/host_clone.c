@@ -160,6 +160,6 @@ const struct cli_verb cli_clone = {
             "      --name NAME     of the clone; of several, NAME-1, NAME-2, ... (default: the\n"
             "                      snapshot's, with numbers)\n"
             "      --group NAME    (default: the origin's, or the snapshot's name)\n"
-            "      --restart no|on-failure|always\n" STATUS_HELP,
+            "      --restart no|on-failure|always (default: the origin's)\n" STATUS_HELP,
     .run = run_clone,
 };

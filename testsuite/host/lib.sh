@@ -30,7 +30,7 @@ host_end() {
 # Every process that was started for this test's state folder.
 processes() {
     for p in /proc/[0-9]*; do
-        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -e "--state $TMPDIR/state" && echo "${p#/proc/}"
+        { tr "\0" " " <"$p/cmdline"; } 2>/dev/null | grep -q -e "--state $TMPDIR/state" && echo "${p#/proc/}"
     done
 }
 no_process_left() { [ -z "$(processes)" ]; }

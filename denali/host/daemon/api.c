@@ -155,6 +155,11 @@ const char *call_query(const struct call *call, const char *name)
     return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+const char *call_header(const struct call *call, const char *name)
+{
+    return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+}
+
 /* Consoles. */
 
 void api_console_ended(struct api *api, unsigned worker, uint64_t token)

@@ -71,8 +71,9 @@ void call_wait(struct call *call, uint64_t wait_ns,
 void call_wait_for_end(struct call *call, struct fleet_vm *vm);
 void call_forget_ask(struct call *call);
 
-/* The value of a query parameter, or NULL. */
+/* The value of a query parameter, of a header, or NULL. */
 const char *call_query(const struct call *call, const char *name);
+const char *call_header(const struct call *call, const char *name);
 
 /* A worker says that a console's end has come, or it died (token 0: all of its). */
 void api_console_ended(struct api *api, unsigned worker, uint64_t token);

@@ -144,7 +144,10 @@ static void do_logs(struct route *r, struct fleet_vm *vm)
 
 static void do_console(struct route *r, struct fleet_vm *vm)
 {
-    if (r->call->supervisor)
+    const char *upgrade = call_header(r->call, "Upgrade");
+    if (!upgrade || strcmp(upgrade, "denali-console"))
+        call_fail(r->call, 426, "no_upgrade", "a console wants \"Upgrade: denali-console\"");
+    else if (r->call->supervisor)
         call_fail(r->call, 403, "forbidden", "consoles are the operator's; there are input, logs");
     else if (vm->life != VM_RUNNING && vm->life != VM_STOPPING)
         call_fail(r->call, 409, "wrong_state", "VM %s is %s", vm->name, fleet_life_name(vm->life));

@@ -79,10 +79,13 @@ void vms_ended(struct daemon *d, struct fleet_vm *vm, const char *reason, int st
     vm->life = VM_FINISHED;
     vm->ended_ms = vms_wall_ms();
     fleet_set_timer(&d->fleet, &vm->kill_ns, 0);
-    fleet_set_end(vm, reason, status, message);
+    if (d->quit && vm->wanted)
+        fleet_set_end(vm, "host-ended", 125, "the host was ended while it ran");
+    else
+        fleet_set_end(vm, reason, status, message);
     bool again = wants_restart(vm);
     vm->wanted = again;
-    if (again)
+    if (again && !d->quit) /* else the next daemon does */
         plan_restart(d, vm);
     if (!vm->removing && fleet_note(&d->fleet, vm))
         daemon_log("VM %s has ended, but the journal could not be written", vm->name);
@@ -186,7 +189,8 @@ void vms_adopt(struct daemon *d, struct worker *worker, const json_t *list)
     daemon_log("%u VMs go on in worker %u", adopted, worker->index);
 }
 
-/* Everybody who lives on has been found: the others that ran did not survive. */
+/* Everybody who lives on has been found: the others that ran did not survive, and those that policy
+ * wants begin. */
 void vms_all_adopted(struct daemon *d)
 {
     struct fleet_vm *next;
@@ -197,7 +201,9 @@ void vms_all_adopted(struct daemon *d)
     for (struct fleet_vm *vm = d->fleet.all.next; vm != &d->fleet.all; vm = next) {
         next = vm->next;
         if (vm->life == VM_RUNNING && vm->worker < 0)
-            vms_ended(d, vm, "host-restarted", 125, "the host was restarted while it ran");
+            vms_ended(d, vm, "host-died", 125, "the host was killed while it ran");
+        else if (vm->life == VM_FINISHED && !vm->restart_ns && vm->end && wants_restart(vm))
+            plan_restart(d, vm);
     }
 }
 

@@ -23,6 +23,7 @@
 #ifndef DENALI_POOL_H
 #define DENALI_POOL_H
 
+#include "denali/quota.h"
 #include "denali/sched.h"
 #include "denali/snapshot.h"
 #include "denali/switch.h"
@@ -114,7 +115,7 @@ struct pool_vm_config {
     /* NULL: the origin's. Copied; each must be among the origin's, by name. */
     const struct vm_resource *disk;
     unsigned disks;
-    unsigned weight, cap; /* as pool_set_share; 0: SCHED_WEIGHT, no cap */
+    const struct quota *quota; /* copied; NULL: none */
 };
 
 /* The VM runs as soon as it has something to do. -ENOMEM, -EEXIST (the address). */
@@ -133,9 +134,9 @@ void pool_post(struct pool_vm *vm, uint32_t irq);
 void pool_poke(struct pool_vm *vm);
 /* The person asks (enum denali_signal). */
 void pool_signal(struct pool_vm *vm, uint32_t signals);
-/* Its share of the processors: weight against the others' (1 to SCHED_MAX_WEIGHT), and at most so
- * many percent of one processor (0: no cap). What the policy makes of it is in sched.h. */
-void pool_set_share(struct pool_vm *vm, unsigned weight, unsigned cap);
+/* Its quota is another one from now on; rates of its disks and console from when it gets a window
+ * next. -ENOMEM: of its disks, console and processors all is as it was. */
+MUST_CHECK int pool_set_quota(struct pool_vm *vm, const struct quota *quota);
 /* It ends soon with VM_END_KILLED, whatever it does; nothing happens to one that has ended. */
 void pool_kill(struct pool_vm *vm);
 /* From the next slice on it does not run; what arrives is kept for it. */

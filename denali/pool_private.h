@@ -44,6 +44,7 @@ struct pool_extra {
     struct vm_resource disk[DENALI_MAX_DEVICES];
     unsigned disks;
     struct pool_request *request;
+    uint64_t disk_blocks_per_s, console_bytes_per_s;
     uint32_t signals;
     uint32_t text_len;
     char text[DENALI_IDENTITY_MAX];

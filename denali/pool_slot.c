@@ -145,6 +145,8 @@ int slot_bind(struct slot *slot, struct pool_vm *vm, bool first)
     const struct pool_extra *extra = vm->extra;
     bool own = extra && extra->disks, others = slot->others;
     slot->others = own;
+    vm_set_rates(slot->vm, extra ? extra->disk_blocks_per_s : 0,
+                 extra ? extra->console_bytes_per_s : 0);
     int err = vm_set_console(slot->vm, extra ? extra->console : NULL, first);
     if (err || (!own && !others))
         return err;

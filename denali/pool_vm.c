@@ -18,9 +18,14 @@ static void frames_arrived(struct lan_port *port)
 
 /* Adding. */
 
+static bool has_rates(const struct quota *q)
+{
+    return q->disk_blocks_per_s || q->console_bytes_per_s;
+}
+
 static bool wants_extra(const struct pool_vm_config *c)
 {
-    return c->console || c->disk || c->text;
+    return c->console || c->disk || c->text || (c->quota && has_rates(c->quota));
 }
 
 /* Inside or outside the lock, by whoever alone knows the VM. */
@@ -43,6 +48,10 @@ static int fill_extra(struct pool_vm *vm, const struct pool_vm_config *c)
         memcpy(extra->text, c->text, c->text_len);
         extra->text_len = c->text_len;
     }
+    if (c->quota) {
+        extra->disk_blocks_per_s = c->quota->disk_blocks_per_s;
+        extra->console_bytes_per_s = c->quota->console_bytes_per_s;
+    }
     extra->disks = c->disk ? c->disks : 0;
     if (extra->disks)
         memcpy(extra->disk, c->disk, extra->disks * sizeof(extra->disk[0]));
@@ -62,8 +71,8 @@ static struct pool_vm *make(struct pool *pool, const struct pool_vm_config *c, i
     vm->user = c->user;
     vm->state = POOL_PARKED;
     vm->timer_index = POOL_NO_TIMER;
-    vm->node.weight = (uint16_t)c->weight;
-    vm->node.cap = (uint16_t)c->cap;
+    vm->node.weight = c->quota ? (uint16_t)c->quota->weight : 0;
+    vm->node.cap = c->quota ? (uint16_t)c->quota->cap : 0;
     *err = wants_extra(c) ? fill_extra(vm, c) : 0;
     return vm;
 }
@@ -114,6 +123,14 @@ void pool_vm_free(struct pool_vm *vm)
     free(vm);
 }
 
+static int shape(struct pool_vm *vm, const struct quota *q)
+{
+    const struct wire_config *to = quota_wire(&q->to_lan), *from = quota_wire(&q->from_lan);
+    if (!vm->port.lan || (!to && !from && !vm->port.shape))
+        return 0;
+    return lan_port_shape(&vm->port, to, from);
+}
+
 int pool_add(struct pool *pool, const struct pool_vm_config *config, struct pool_vm **out)
 {
     int err;
@@ -123,6 +140,8 @@ int pool_add(struct pool *pool, const struct pool_vm_config *config, struct pool
         err = lan_port_add(config->lan, &vm->port, config->ip, config->lan_flags, frames_arrived);
         if (err)
             vm->port.lan = NULL;
+        else if (config->quota)
+            err = shape(vm, config->quota);
     }
     if (!err) {
         host_lock_enter(&pool->lock);
@@ -184,13 +203,24 @@ struct lan_port *pool_vm_port(struct pool_vm *vm)
     return vm->port.lan ? &vm->port : NULL;
 }
 
-void pool_set_share(struct pool_vm *vm, unsigned weight, unsigned cap)
+int pool_set_quota(struct pool_vm *vm, const struct quota *q)
 {
-    BUG_ON(weight < 1 || weight > SCHED_MAX_WEIGHT || cap > UINT16_MAX, "a share is in range");
+    int err = shape(vm, q);
+    if (err)
+        return err;
     host_lock_enter(&vm->pool->lock);
-    vm->node.weight = (uint16_t)weight;
-    vm->node.cap = (uint16_t)cap;
+    if (has_rates(q) && !get_extra(vm))
+        err = -ENOMEM;
+    if (!err) {
+        vm->node.weight = (uint16_t)q->weight;
+        vm->node.cap = (uint16_t)q->cap;
+    }
+    if (!err && vm->extra) {
+        vm->extra->disk_blocks_per_s = q->disk_blocks_per_s;
+        vm->extra->console_bytes_per_s = q->console_bytes_per_s;
+    }
     host_lock_leave(&vm->pool->lock);
+    return err;
 }
 
 void pool_signal(struct pool_vm *vm, uint32_t signals)

@@ -147,7 +147,7 @@ static void settle(struct pool_worker *w, struct pool_vm *vm, enum vm_slice slic
 
 static uint64_t wait_of(struct vm *vm, enum vm_slice slice)
 {
-    return slice == VM_IDLE ? vm_wait_ns(vm) : slice == VM_BLOCKED ? HOST_FOREVER : 0;
+    return slice == VM_IDLE ? vm_wait_ns(vm) : slice == VM_BLOCKED ? vm_unblocked_in_ns(vm) : 0;
 }
 
 /* What has come for a VM since it ran last: a frame is one, whatever else has a bit is one. */

@@ -16,6 +16,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* What a turn costs beside the time that the node had: who takes a thousand short ones pays too. */
+#define TURN_NS 2000u
+
 struct fair {
     struct sched sched;
     struct sched_node *ready; /* by virtual_ns */
@@ -142,7 +145,8 @@ static void fair_ran(struct sched *sched, struct sched_node *node, uint64_t ran_
 {
     struct fair *f = self(sched);
     node->ran_ns += ran_ns;
-    node->virtual_ns += ran_ns * SCHED_WEIGHT / (node->weight ? node->weight : SCHED_WEIGHT);
+    node->virtual_ns +=
+        (ran_ns + TURN_NS) * SCHED_WEIGHT / (node->weight ? node->weight : SCHED_WEIGHT);
     if (!node->cap)
         return;
     uint64_t oldest = now_ns > f->quantum_ns ? now_ns - f->quantum_ns : 0;

@@ -4,7 +4,9 @@
  * A frame is copied once, into the queue of the port that it is for.
  *
  * Memory: a port's queue is bounded, and so is what one sender has in all queues
- * together, so neither one slow receiver nor one eager sender fills the host.
+ * together, so neither one slow receiver nor one eager sender fills the host. A full
+ * queue takes a frame of somebody who has few there instead of the last one of whoever
+ * has most: who floods a port does not keep others away from it.
  */
 #include "denali/switch_private.h"
 
@@ -97,16 +99,84 @@ static void append(struct lan_port *to, struct lan_frame *frame)
         to->arrived(to);
 }
 
+/* Senders in a queue, by a table of as many places as frames, open addressing. */
+#define TALLY (2 * SWITCH_QUEUE_MAX)
+struct tally {
+    const struct lan_account *of[TALLY];
+    uint16_t frames[TALLY];
+};
+
+static uint16_t *tally_at(struct tally *t, const struct lan_account *account)
+{
+    size_t i = ((uintptr_t)account >> 4) % TALLY;
+    while (t->of[i] && t->of[i] != account)
+        i = (i + 1) % TALLY;
+    t->of[i] = account;
+    return &t->frames[i];
+}
+
+/* Who has most frames in the queue, if that is more than one more than `account` has. */
+static const struct lan_account *who_has_most(const struct lan_port *to,
+                                              const struct lan_account *account)
+{
+    struct tally t;
+    const struct lan_account *who = NULL;
+    uint16_t most = 0;
+    memset(&t, 0, sizeof(t));
+    for (const struct lan_frame *f = to->first; f; f = f->next) {
+        uint16_t n = ++*tally_at(&t, f->account);
+        if (n > most) {
+            most = n;
+            who = f->account;
+        }
+    }
+    return most > *tally_at(&t, account) + 1 ? who : NULL;
+}
+
+/* Takes the last frame of `account` out of the queue. */
+static void push_out(struct lan_port *to, const struct lan_account *account)
+{
+    struct lan_frame *before = NULL, *prev = NULL, *victim;
+    for (struct lan_frame *f = to->first; f; prev = f, f = f->next) {
+        if (f->account == account)
+            before = prev;
+    }
+    victim = before ? before->next : to->first;
+    if (before)
+        before->next = victim->next;
+    else
+        to->first = victim->next;
+    if (to->last == victim)
+        to->last = before;
+    __atomic_store_n(&to->queued, to->queued - 1, __ATOMIC_SEQ_CST);
+    free_frame(victim);
+}
+
+/* Inside the stripe: whether a frame of `from` fits, perhaps instead of another's. */
+static bool make_place(struct lan_lane *lane, struct lan_port *from, struct lan_port *to)
+{
+    uint32_t most = to->flags & LAN_UPLINK ? SWITCH_UPLINK_QUEUE_MAX : SWITCH_QUEUE_MAX;
+    if (to->queued < most)
+        return true;
+    to->counters.dropped++;
+    const struct lan_account *account = account_of(from), *other = NULL;
+    if (account && !(to->flags & LAN_UPLINK))
+        other = who_has_most(to, account);
+    if (!other)
+        return false;
+    push_out(to, other);
+    lane->counters.dropped++;
+    return true;
+}
+
 void lan_enqueue(struct lan_lane *lane, struct lan_port *from, struct lan_port *to,
                  const void *bytes, size_t len)
 {
-    uint32_t most = to->flags & LAN_UPLINK ? SWITCH_UPLINK_QUEUE_MAX : SWITCH_QUEUE_MAX;
-    struct lan_frame *frame = to->queued < most ? make_frame(from, bytes, len) : NULL;
+    struct lan_frame *frame = make_place(lane, from, to) ? make_frame(from, bytes, len) : NULL;
     if (frame) {
         append(to, frame);
         return;
     }
-    to->counters.dropped += to->queued >= most;
     from->counters.refused++;
     lane->counters.dropped++;
 }

@@ -62,6 +62,10 @@ MUST_CHECK int vdev_disk_create(struct vm *vm, const struct vm_resource *resourc
 /* No request is in flight. What the disk's entry in the device table says of it goes to `entry`. */
 void vdev_disk_set(struct vdev *dev, struct disk *disk, struct denali_device *entry);
 
+/* Rates; 0: none. */
+void vdev_disk_limit(struct vdev *dev, uint64_t blocks_per_s);
+void vdev_console_limit(struct vdev *dev, uint64_t bytes_per_s);
+
 /* Guest registers of a port instruction. */
 uint32_t vdev_reg(const struct vdev *dev, enum isa_reg reg);
 void vdev_result(struct vdev *dev, int64_t value);

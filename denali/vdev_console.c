@@ -2,7 +2,8 @@
 /*
  * The console. A write is taken whole: what the host does not take at once is
  * written from the guest's memory when the host is ready again, while the VM
- * stands still in the middle of its OUT. So no byte is buffered here.
+ * stands still in the middle of its OUT. So no byte is buffered here. A VM that is
+ * over its rate stands still in the same way, until the rate lets it go on.
  */
 #include "denali/vm_private.h"
 
@@ -15,7 +16,8 @@ struct console {
     _Atomic bool writing; /* both also read by the driver's watcher */
     _Atomic uint32_t stream;
     uint32_t gpa, len, done;
-    uint64_t bytes, writes;
+    struct bucket bytes_per_s;
+    uint64_t bytes, writes, slowed;
 };
 
 static struct console *self(const struct vdev *dev)
@@ -41,16 +43,26 @@ static int32_t error_of(int64_t err)
 }
 
 /* What is written before the driver is asked again whether the VM's time is up. */
-#define PART MIB
+#define PART (uint32_t) MIB
+/* The same where there is a rate. */
+#define LIMITED_PART 4096u
 
 /* Bytes that went out, -EFAULT, or the host's error. */
 static int64_t write_part(struct console *c)
 {
-    uint32_t len = c->len - c->done < PART ? c->len - c->done : (uint32_t)PART;
+    uint32_t most = c->bytes_per_s.per_s ? LIMITED_PART : PART;
+    uint32_t len = c->len - c->done < most ? c->len - c->done : most;
     const void *from = ram_span(c->dev.vm->ram, (uint64_t)c->gpa + c->done, len);
     if (!from)
         return -EFAULT;
     return outside_write(c->dev.vm, c->stream, from, len);
+}
+
+static enum vdev_status block(struct console *c, uint64_t until_ns)
+{
+    c->dev.vm->blocked_until_ns = until_ns;
+    c->slowed += until_ns && until_ns != CLOCK_NEVER;
+    return VDEV_BLOCK;
 }
 
 static enum vdev_status go_on(struct vdev *dev)
@@ -58,13 +70,17 @@ static enum vdev_status go_on(struct vdev *dev)
     struct console *c = self(dev);
     for (uint32_t begin = c->done; c->done < c->len;) {
         if (c->done - begin >= PART)
-            return VDEV_BLOCK;
+            return block(c, 0);
+        uint64_t free_ns = bucket_free_at(&c->bytes_per_s);
+        if (free_ns > clock_now_ns(dev->vm->clock))
+            return block(c, free_ns);
         int64_t n = write_part(c);
         if (n == -EAGAIN)
-            return VDEV_BLOCK;
+            return block(c, CLOCK_NEVER);
         if (n < 0)
             return finish(c, error_of(n));
         c->done += (uint32_t)n;
+        bucket_take(&c->bytes_per_s, (uint64_t)n, clock_now_ns(dev->vm->clock));
     }
     return finish(c, c->len);
 }
@@ -110,8 +126,11 @@ static void console_ready(struct vdev *dev, short revents)
 static void console_print(const struct vdev *dev, void *out, bool json)
 {
     const struct console *c = self(dev);
-    fprintf(out, json ? "\"writes\":%llu,\"bytes\":%llu" : "%llu writes, %llu bytes",
-            (unsigned long long)c->writes, (unsigned long long)c->bytes);
+    fprintf(out,
+            json ? "\"writes\":%llu,\"bytes\":%llu,\"slowed\":%llu"
+                 : "%llu writes, %llu bytes, %llu slowed",
+            (unsigned long long)c->writes, (unsigned long long)c->bytes,
+            (unsigned long long)c->slowed);
 }
 
 static void console_destroy(struct vdev *dev)
@@ -136,6 +155,11 @@ static const struct vdev_ops console_ops = {
     .destroy = console_destroy,
     .state = &console_state,
 };
+
+void vdev_console_limit(struct vdev *dev, uint64_t bytes_per_s)
+{
+    self(dev)->bytes_per_s = bucket_of(bytes_per_s, BUCKET_BURST_NS);
+}
 
 int vdev_console_create(struct vm *vm, struct denali_device *entry, struct vdev **out)
 {

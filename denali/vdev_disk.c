@@ -32,7 +32,11 @@ struct disk_dev {
     struct host_lock lock;
     struct disk_job *finished;
     unsigned in_flight;
-    uint64_t read, written, flushes, refused, jobs, cached;
+    struct io_queue queue;
+    struct bucket blocks_per_s;
+    struct disk_job *held, *held_last; /* over the rate, by when they may begin */
+    struct clock_event *release;       /* of the first of them */
+    uint64_t read, written, flushes, refused, jobs, cached, slowed;
 };
 
 /* A request as taken from the guest, and where its status goes. */
@@ -47,7 +51,7 @@ struct disk_job {
     struct disk_job *next;
     struct disk_dev *disk;
     uint32_t op;
-    uint64_t block;
+    uint64_t block, due_ns;
     unsigned count;
     int result; /* negative errno */
     uint8_t *data;
@@ -245,12 +249,59 @@ static void end_run(struct disk_dev *d, const struct request *q, unsigned n, int
         end_request(d, &q[i], status);
 }
 
+static void start_job(struct disk_dev *d, struct disk_job *job)
+{
+    struct io_pool *pool = d->dev.vm->pool;
+    d->jobs++;
+    if (!pool || io_pool_submit(pool, &d->queue, &job->job))
+        run_here(d, job);
+}
+
+static void arm_release(struct disk_dev *d, uint64_t when_ns)
+{
+    struct vm *vm = d->dev.vm;
+    clock_event_arm(d->release, when_ns);
+    if (when_ns < vm->next_event_ns) {
+        vm->next_event_ns = when_ns;
+        vm_rearm(vm);
+    }
+}
+
+static void hold(struct disk_dev *d, struct disk_job *job, uint64_t due_ns)
+{
+    job->due_ns = due_ns;
+    job->next = NULL;
+    d->slowed++;
+    if (d->held)
+        d->held_last->next = job;
+    else
+        arm_release(d, due_ns);
+    if (!d->held)
+        d->held = job;
+    d->held_last = job;
+}
+
+/* An event of the VM's clock. */
+static void release_held(void *opaque, uint64_t now_ns)
+{
+    struct disk_dev *d = opaque;
+    struct disk_job *job;
+    while ((job = d->held) && job->due_ns <= now_ns) {
+        d->held = job->next;
+        start_job(d, job);
+    }
+    if (d->held)
+        arm_release(d, d->held->due_ns);
+}
+
 /* A run of valid requests with one operation and blocks in a row. */
 static void start_run(struct disk_dev *d, const struct request *q, unsigned n)
 {
     struct io_pool *pool = d->dev.vm->pool;
+    uint64_t now = clock_now_ns(d->dev.vm->clock);
+    uint64_t due = bucket_take(&d->blocks_per_s, n, now);
     count(d, q->r.op, n);
-    if (q->r.op == DENALI_DISK_READ) {
+    if (q->r.op == DENALI_DISK_READ && due <= now) {
         int err = read_now(d, q, n, pool != NULL);
         if (err != -EAGAIN) {
             d->cached += n;
@@ -263,10 +314,11 @@ static void start_run(struct disk_dev *d, const struct request *q, unsigned n)
         end_run(d, q, n, DENALI_IO);
         return;
     }
-    d->jobs++;
     d->in_flight += n;
-    if (!pool || io_pool_submit(pool, &job->job))
-        run_here(d, job);
+    if (due <= now)
+        start_job(d, job);
+    else
+        hold(d, job, due);
 }
 
 /* How many requests from the first on make one run. */
@@ -329,17 +381,25 @@ static void disk_print(const struct vdev *dev, void *out, bool json)
     fprintf(
         out,
         json ? "\"read\":%llu,\"written\":%llu,\"flushes\":%llu,\"refused\":%llu,\"cached\":%llu,"
-               "\"jobs\":%llu"
+               "\"jobs\":%llu,\"slowed\":%llu"
              : "%llu blocks read, %llu written, %llu flushes, %llu refused; %llu from the host's "
-               "cache, %llu jobs",
+               "cache, %llu jobs, %llu slowed",
         (unsigned long long)d->read, (unsigned long long)d->written, (unsigned long long)d->flushes,
-        (unsigned long long)d->refused, (unsigned long long)d->cached, (unsigned long long)d->jobs);
+        (unsigned long long)d->refused, (unsigned long long)d->cached, (unsigned long long)d->jobs,
+        (unsigned long long)d->slowed);
 }
 
 /* Jobs in flight hold this device: they are waited for, and what they read is dropped. */
 static void disk_destroy(struct vdev *dev)
 {
     struct disk_dev *d = self(dev);
+    struct disk_job *held;
+    while ((held = d->held)) {
+        d->held = held->next;
+        d->in_flight -= held->count;
+        free_job(held);
+    }
+    clock_event_destroy(d->release);
     host_lock_enter(&d->lock);
     while (d->in_flight) {
         while (!d->finished)
@@ -385,15 +445,25 @@ void vdev_disk_set(struct vdev *dev, struct disk *disk, struct denali_device *en
     tell(d, disk_bytes(disk), entry);
 }
 
+void vdev_disk_limit(struct vdev *dev, uint64_t blocks_per_s)
+{
+    self(dev)->blocks_per_s = bucket_of(blocks_per_s, BUCKET_BURST_NS);
+}
+
 int vdev_disk_create(struct vm *vm, const struct vm_resource *resource, struct denali_device *entry,
                      struct vdev **out)
 {
     struct disk_dev *d = calloc(1, sizeof(*d));
-    (void)vm;
     if (!d)
         return -ENOMEM;
     int err = host_lock_init(&d->lock);
     if (err) {
+        free(d);
+        return err;
+    }
+    err = clock_event_create(vm->clock, "disk", 1, release_held, d, &d->release);
+    if (err) {
+        host_lock_fini(&d->lock);
         free(d);
         return err;
     }

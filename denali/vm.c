@@ -243,6 +243,21 @@ uint64_t vm_wait_ns(struct vm *vm)
     return until(vm, when);
 }
 
+uint64_t vm_unblocked_in_ns(const struct vm *vm)
+{
+    return until(vm, vm->blocked_until_ns);
+}
+
+void vm_set_rates(struct vm *vm, uint64_t disk_blocks_per_s, uint64_t console_bytes_per_s)
+{
+    for (unsigned i = 0; i < vm->devices; i++) {
+        if (vm->device[i]->ops->kind == DENALI_DEV_DISK)
+            vdev_disk_limit(vm->device[i], disk_blocks_per_s);
+        if (vm->device[i]->ops->kind == DENALI_DEV_CONSOLE)
+            vdev_console_limit(vm->device[i], console_bytes_per_s);
+    }
+}
+
 void vm_slept(struct vm *vm, uint64_t ns)
 {
     if (vm->counted && vm->idle)

@@ -202,6 +202,11 @@ MUST_CHECK int vm_set_console(struct vm *vm, struct console_backend *console, bo
 MUST_CHECK int vm_set_disks(struct vm *vm, const struct vm_resource *resource, unsigned resources,
                             bool first);
 
+/* Rates of its disks (each) and its console, from now on; 0: none. */
+void vm_set_rates(struct vm *vm, uint64_t disk_blocks_per_s, uint64_t console_bytes_per_s);
+/* After VM_BLOCKED: ns until it may go on; HOST_FOREVER: when its console's reader lets it. */
+uint64_t vm_unblocked_in_ns(const struct vm *vm);
+
 /* Whether a disk request is in flight: vm_state_save would fail. */
 bool vm_is_busy(const struct vm *vm);
 

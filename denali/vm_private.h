@@ -7,6 +7,7 @@
 #include "denali/snapshot.h"
 #include "denali/vdev.h"
 #include "denali/vm.h"
+#include "emu/base/bucket.h"
 #include "emu/machine/clock.h"
 
 #include <stdatomic.h>
@@ -74,6 +75,7 @@ struct vm {
     uint32_t regs_addr;   /* of the register page */
     struct cpu_flat flat; /* its words */
     struct vdev *blocked; /* the console, in the middle of a write */
+    uint64_t blocked_until_ns;
 
     unsigned devices;
     struct vdev *device[DENALI_MAX_DEVICES];

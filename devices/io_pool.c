@@ -12,20 +12,46 @@
 
 struct io_pool {
     struct host_lock lock;
-    struct io_job *first, **last;
+    struct io_queue *first, *last; /* those that have jobs */
     unsigned queued, idle, threads, max_threads;
     bool ending;
     struct host_thread thread[];
 };
 
+static void append_queue(struct io_pool *pool, struct io_queue *queue)
+{
+    queue->next = NULL;
+    if (pool->first)
+        pool->last->next = queue;
+    else
+        pool->first = queue;
+    pool->last = queue;
+}
+
+/* The next queue's first job; what is left of the queue goes behind the others. */
 static struct io_job *take(struct io_pool *pool)
 {
-    struct io_job *job = pool->first;
-    pool->first = job->next;
-    if (!pool->first)
-        pool->last = &pool->first;
+    struct io_queue *queue = pool->first;
+    struct io_job *job = queue->first;
+    pool->first = queue->next;
+    queue->first = job->next;
+    if (queue->first)
+        append_queue(pool, queue);
     pool->queued--;
     return job;
+}
+
+static void append_job(struct io_pool *pool, struct io_queue *queue, struct io_job *job)
+{
+    job->next = NULL;
+    if (queue->first)
+        queue->last->next = job;
+    else
+        append_queue(pool, queue);
+    if (!queue->first)
+        queue->first = job;
+    queue->last = job;
+    pool->queued++;
 }
 
 static void work(void *opaque)
@@ -58,7 +84,6 @@ int io_pool_create(unsigned max_threads, struct io_pool **out)
         free(pool);
         return err;
     }
-    pool->last = &pool->first;
     pool->max_threads = max_threads;
     *out = pool;
     return 0;
@@ -89,15 +114,12 @@ static int make_thread(struct io_pool *pool)
     return pool->threads ? 0 : err;
 }
 
-int io_pool_submit(struct io_pool *pool, struct io_job *job)
+int io_pool_submit(struct io_pool *pool, struct io_queue *queue, struct io_job *job)
 {
     host_lock_enter(&pool->lock);
     int err = make_thread(pool);
     if (!err) {
-        job->next = NULL;
-        *pool->last = job;
-        pool->last = &job->next;
-        pool->queued++;
+        append_job(pool, queue, job);
         host_lock_wake(&pool->lock);
     }
     host_lock_leave(&pool->lock);

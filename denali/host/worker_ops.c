@@ -66,7 +66,7 @@ static void begin_job(struct worker *w, json_t *message,
     struct job *job = calloc(1, sizeof(*job));
     if (job) {
         *job = (struct job){{.run = run_job}, w, json_incref(message), run};
-        if (!io_pool_submit(w->jobs, &job->io))
+        if (!io_pool_submit(w->jobs, &w->job_queue, &job->io))
             return;
         json_decref(message);
         free(job);

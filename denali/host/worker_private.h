@@ -68,6 +68,7 @@ struct worker {
     struct worker_config config;
     struct engine *engine;
     struct io_pool *disks, *jobs;
+    struct io_queue job_queue; /* of `jobs` */
     struct pool *pool;
     struct link link;
     bool connected, quit;

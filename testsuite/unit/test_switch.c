@@ -241,6 +241,42 @@ START_TEST(what_one_sender_holds_is_bounded)
 }
 END_TEST
 
+/* Whoever floods a port that does not keep up: others still reach it. */
+START_TEST(a_full_queue_is_shared)
+{
+    static struct lan_port port[4];
+    struct lan_counters counters;
+    uint8_t frame[60], mac[6], src[6];
+    unsigned from[5] = {0};
+    lan_port_mac(&b, mac);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_int_eq(lan_port_add(lan, &port[i], IP(1000 + i), 0, bell), 0);
+    for (unsigned i = 0; i < 1000; i++)
+        send_to(&a, mac, IP(1));
+    for (unsigned k = 0; k < 200; k++) {
+        for (unsigned i = 0; i < 3; i++)
+            send_to(&port[i], mac, IP(1000 + i));
+        send_to(&a, mac, IP(1));
+    }
+    send_to(&port[3], mac, IP(1003));
+    while (lan_receive(&b, frame, sizeof(frame))) {
+        for (unsigned i = 0; i < 5; i++) {
+            lan_port_mac(i < 4 ? &port[i] : &a, src);
+            from[i] += !memcmp(frame + 6, src, 6);
+        }
+    }
+    ck_assert_uint_eq(from[3], 1);
+    for (unsigned i = 0; i < 5; i++)
+        ck_assert(i == 3 || (from[i] >= 30 && from[i] <= 34));
+    lan_count(lan, &counters);
+    ck_assert_uint_eq(counters.dropped, 1801 - SWITCH_QUEUE_MAX);
+    send_to(&a, mac, IP(1)); /* the queue is in order */
+    ck_assert_uint_eq(drain(&b), 1);
+    for (unsigned i = 0; i < 4; i++)
+        lan_port_remove(&port[i]);
+}
+END_TEST
+
 START_TEST(floods_are_rationed)
 {
     static struct lan_port port[2000];
@@ -523,6 +559,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, no_other_protocols);
     tcase_add_test(tc, what_one_sender_holds_is_bounded);
+    tcase_add_test(tc, a_full_queue_is_shared);
     tcase_add_test(tc, floods_are_rationed);
     tcase_add_test(tc, uplinks_do_not_lead_to_uplinks);
     tcase_add_test(tc, numbers_come_back);

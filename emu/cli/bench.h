@@ -16,10 +16,14 @@ struct bench_options {
     bool json;
     double alpha;     /* zipf */
     unsigned seconds; /* zipf */
+    const char *svg;  /* where the picture goes; NULL: none */
+    bool sync_interrupts;
 };
 
 /* 0; 1: an answer was missing or wrong; a negative errno and `why`. Prints the result. */
 MUST_CHECK int bench_alive(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_zipf(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_switch(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_create(const struct bench_options *options, struct why *why);
 
 #endif

@@ -70,6 +70,8 @@ static const char *parse(int argc, char **argv, struct bench_options *o)
             o->json = true;
         else if (!strcmp(argv[i], "--httpd") && i + 1 < argc)
             o->httpd = argv[++i];
+        else if (!strcmp(argv[i], "--svg") && i + 1 < argc)
+            o->svg = argv[++i];
         else if (!strcmp(argv[i], "--alpha") && i + 1 < argc && take_alpha(argv[i + 1], o))
             i++;
         else if (i + 1 < argc && take_number(argv[i], argv[i + 1], o))
@@ -99,6 +101,8 @@ static const struct experiment {
 } experiments[] = {
     {"alive", bench_alive},
     {"zipf", bench_zipf},
+    {"switch", bench_switch},
+    {"create", bench_create},
 };
 
 static const struct experiment *find_experiment(const char *name)

@@ -24,12 +24,20 @@
 
 void worker_post(struct worker *w, json_t *message)
 {
+    worker_post_fd(w, message, -1);
+}
+
+void worker_post_fd(struct worker *w, json_t *message, int fd)
+{
     struct outgoing *out = message ? calloc(1, sizeof(*out)) : NULL;
     if (!out) {
         json_decref(message);
+        if (fd >= 0)
+            close(fd);
         return;
     }
     out->message = message;
+    out->fd = fd;
     host_lock_enter(&w->lock);
     if (w->last)
         w->last->next = out;
@@ -58,8 +66,10 @@ static void send_outbox(struct worker *w)
         struct outgoing *next = out->next;
         if (!w->connected)
             json_decref(out->message);
-        else if (link_send(&w->link, out->message, -1) == -EPIPE)
+        else if (link_send(&w->link, out->message, out->fd) == -EPIPE)
             disconnect(w);
+        if (out->fd >= 0)
+            close(out->fd);
         free(out);
         out = next;
     }

@@ -112,6 +112,7 @@ static void add_all(struct worker *w, const json_t *message, struct origin *orig
                                      .run = number(item, "run"),
                                      .name = name ? name : "denali",
                                      .ip = (uint32_t)number(item, "ip"),
+                                     .api_ip = (uint32_t)number(item, "api_ip"),
                                      .tty = !tty || json_is_true(tty),
                                      .spec = spec};
         if (worker_add(w, origin, network, &wish, &why))
@@ -119,9 +120,27 @@ static void add_all(struct worker *w, const json_t *message, struct origin *orig
     }
 }
 
+/* A VM with the capability is told where the API is; a new reference. */
+static json_t *spec_with_api(const json_t *message)
+{
+    json_t *spec = json_object_get(message, "spec");
+    uint32_t ip = (uint32_t)number(json_array_get(json_object_get(message, "vms"), 0), "api_ip");
+    char text[40];
+    if (!ip)
+        return json_incref(spec);
+    spec = json_copy(spec);
+    json_t *env =
+        json_object_get(spec, "env") ? json_copy(json_object_get(spec, "env")) : json_array();
+    snprintf(text, sizeof(text), "DENALI_API=%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
+             ip & 255);
+    json_array_append_new(env, json_string(text));
+    json_object_set_new(spec, "env", env);
+    return spec;
+}
+
 static void run_start(struct worker *w, const json_t *message)
 {
-    const json_t *spec = json_object_get(message, "spec");
+    json_t *spec = spec_with_api(message);
     struct origin *origin = NULL;
     struct network *network = NULL;
     struct why why = {""};
@@ -141,6 +160,7 @@ static void run_start(struct worker *w, const json_t *message)
     } else {
         answer(w, message, json_pack("{s:b, s:o}", "ok", 1, "failed", failed));
     }
+    json_decref(spec);
 }
 
 /* Keeps the VM from being removed while a job looks at it. */

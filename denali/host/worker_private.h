@@ -37,6 +37,8 @@ struct network {
     unsigned users;
 };
 
+struct api_port;
+
 struct hosted {
     struct hosted *next; /* in its bucket */
     struct worker *worker;
@@ -44,6 +46,7 @@ struct hosted {
     char *name;
     struct origin *origin;
     struct network *network; /* NULL: none */
+    struct api_port *api;    /* NULL: it has no capability */
     uint32_t published;      /* its address, if ports of the host lead there */
     struct hub *hub;
     struct pool_vm *vm;
@@ -62,6 +65,7 @@ struct hosted {
 struct outgoing {
     struct outgoing *next;
     json_t *message;
+    int fd; /* goes with it, and is closed; or -1 */
 };
 
 struct worker {
@@ -88,6 +92,7 @@ struct worker {
 
 /* From any thread: sent by the loop, if there is a daemon. Takes it over. */
 void worker_post(struct worker *w, json_t *message);
+void worker_post_fd(struct worker *w, json_t *message, int fd); /* takes both over */
 
 /* worker_ops.c */
 void worker_take(struct worker *w, json_t *message, int fd); /* takes both over */
@@ -98,7 +103,8 @@ struct hosted *worker_find(struct worker *w, uint64_t id); /* inside the lock */
 struct vm_wish {
     uint64_t id, run;
     const char *name;
-    uint32_t ip; /* 0: that of a VM alone behind its NAT */
+    uint32_t ip;     /* 0: that of a VM alone behind its NAT */
+    uint32_t api_ip; /* where it finds the API; 0: nowhere */
     bool tty;
     const json_t *spec;
 };
@@ -121,5 +127,10 @@ MUST_CHECK int network_publish(struct network *network, const json_t *spec, uint
 void network_withdraw(struct network *network, uint32_t ip);
 /* Tells the daemon of NATs that died. */
 void networks_watch(struct worker *w);
+
+/* worker_api.c: the API at wish->api_ip, for the VM at wish->ip alone. */
+MUST_CHECK int api_port_create(struct worker *w, struct network *network,
+                               const struct vm_wish *wish, struct api_port **out, struct why *why);
+void api_port_destroy(struct api_port *port); /* NULL is harmless */
 
 #endif

@@ -309,6 +309,8 @@ static int plug_and_start(struct worker *w, struct hosted *h, const struct vm_wi
 {
     uint32_t ip = wish->ip || !h->network ? wish->ip : ALONE_IP;
     int err = publish_ports(h, wish, ip, why);
+    if (!err && wish->api_ip && h->network)
+        err = api_port_create(w, h->network, wish, &h->api, why);
     if (!err && (err = start_vm(w, h, ip)))
         why_fail(why, err, err == -EEXIST ? "its address is taken" : "cannot make the VM: %s",
                  strerror(-err));
@@ -354,6 +356,7 @@ void worker_remove(struct worker *w, struct hosted *h)
     /* `ended` was called, but the pool may still be at it. */
     BUG_ON(h->vm && (!pool_wait(h->vm, HOST_FOREVER) || pool_remove(h->vm)),
            "a VM that has ended has not");
+    api_port_destroy(h->api);
     if (h->published)
         network_withdraw(h->network, h->published);
     if (h->network)

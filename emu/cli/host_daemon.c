@@ -2,6 +2,7 @@
 /* denali host: becomes the daemon, which is a program of its own; or, for the daemon, a worker. */
 #include "config.h"
 #include "emu/cli/cli.h"
+#include "emu/cli/host_bridge.h"
 #include "emu/cli/host_verbs.h"
 #include "emu/cli/host_wiring.h"
 
@@ -53,6 +54,19 @@ static int run_worker(int argc, char **argv)
     return CLI_OK;
 }
 
+/* A worker's own words. */
+static int run_bridge(int argc, char **argv)
+{
+    struct why why = {""};
+    uint8_t mac[6];
+    if (argc != 4 || sscanf(argv[3], "%2hhx%2hhx%2hhx%2hhx%2hhx%2hhx", &mac[0], &mac[1], &mac[2],
+                            &mac[3], &mac[4], &mac[5]) != 6)
+        return cli_complain(CLI_FAILED, "--bridge is the worker's own option");
+    if (host_bridge((uint32_t)strtoul(argv[2], NULL, 10), mac, &why))
+        return cli_complain(CLI_FAILED, "%s", why.text);
+    return CLI_OK;
+}
+
 static int daemon_program(char *path, size_t room)
 {
     static const char name[] = "/denali-host";
@@ -71,6 +85,8 @@ static int run_host(int argc, char **argv)
     char path[PATH_MAX];
     if (argc > 1 && !strcmp(argv[1], "--worker"))
         return run_worker(argc, argv);
+    if (argc > 1 && !strcmp(argv[1], "--bridge"))
+        return run_bridge(argc, argv);
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
         fputs(cli_host.help, stdout);
         return CLI_OK;

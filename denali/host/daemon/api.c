@@ -96,8 +96,24 @@ void call_bytes(struct call *call, char *bytes, size_t len)
     settle(call);
 }
 
+/* What names the host's files and processes is not for VMs. */
+static void hide_host(json_t *object)
+{
+    static const char *const members[] = {"spec", "disks", "worker"};
+    size_t i;
+    json_t *item;
+    for (i = 0; i < ARRAY_LEN(members); i++)
+        json_object_del(object, members[i]);
+    json_array_foreach(json_object_get(object, "vms"), i, item)
+    {
+        hide_host(item);
+    }
+}
+
 void call_answer(struct call *call, unsigned status, json_t *object)
 {
+    if (call->supervisor)
+        hide_host(object);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     if (text) {

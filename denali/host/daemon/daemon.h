@@ -52,6 +52,7 @@ struct fleet_vm {
     json_t *spec;
     struct group *group; /* NULL: its own */
     uint32_t ip;         /* in the group's LAN, host byte order; 0: none */
+    uint32_t api_ip;     /* where this supervisor finds the API; 0: it is none */
     enum vm_life life;
     bool wanted;    /* somebody wants it to run */
     bool removing;  /* goes when it has ended */
@@ -129,6 +130,8 @@ struct group *fleet_group(struct fleet *fleet, const char *name);
  * -EADDRINUSE, -EINVAL: not in the group's subnet, -ENOSPC. */
 MUST_CHECK int fleet_join(struct fleet *fleet, struct fleet_vm *vm, struct group *group,
                           uint32_t ip);
+/* One more address of the group's, for the API of a VM that is in it. -ENOSPC. */
+MUST_CHECK int fleet_join_api(struct fleet *fleet, struct fleet_vm *vm);
 /* Writes what must survive of the VM, or that it is gone; safe on disk after fleet_sync. */
 MUST_CHECK int fleet_note(struct fleet *fleet, const struct fleet_vm *vm);
 MUST_CHECK int fleet_note_gone(struct fleet *fleet, uint64_t id);
@@ -175,7 +178,8 @@ void vms_ended(struct daemon *d, struct fleet_vm *vm, const char *reason, int st
 void vms_worker_died(struct daemon *d, struct worker *worker, const char *how);
 void vms_adopt(struct daemon *d, struct worker *worker, const json_t *list);
 void vms_all_adopted(struct daemon *d);
-void vms_event(struct daemon *d, struct worker *worker, const json_t *event);
+/* Takes `fd` (or -1) over. */
+void vms_event(struct daemon *d, struct worker *worker, const json_t *event, int fd);
 void vms_tick(struct daemon *d, uint64_t now_ns);
 uint64_t vms_next_ns(const struct daemon *d);
 

@@ -219,6 +219,16 @@ int fleet_join(struct fleet *fleet, struct fleet_vm *vm, struct group *group, ui
     return 0;
 }
 
+int fleet_join_api(struct fleet *fleet, struct fleet_vm *vm)
+{
+    struct group *group = vm->group;
+    (void)fleet;
+    if (group->next_host >= HOSTS_END)
+        return -ENOSPC;
+    vm->api_ip = 10u << 24 | group->subnet << 16 | group->next_host++;
+    return 0;
+}
+
 /* The journal. */
 
 int fleet_note(struct fleet *fleet, const struct fleet_vm *vm)
@@ -294,6 +304,9 @@ static void read_vm(struct fleet *fleet, const json_t *line)
     if (group && !vm->group && find_group(fleet, group))
         take_place(vm, find_group(fleet, group),
                    (uint32_t)json_integer_value(json_object_get(line, "ip")));
+    vm->api_ip = (uint32_t)json_integer_value(json_object_get(line, "api_ip"));
+    if (vm->group && (vm->api_ip & 0xffff) >= vm->group->next_host)
+        vm->group->next_host = (vm->api_ip & 0xffff) + 1;
 }
 
 static void read_line(void *opaque, json_t *line)

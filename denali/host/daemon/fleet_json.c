@@ -40,6 +40,7 @@ json_t *fleet_line(const struct fleet_vm *vm)
     if (o && vm->group) {
         json_object_set_new(o, "group", json_string(vm->group->name));
         json_object_set_new(o, "ip", json_integer(vm->ip));
+        json_object_set_new(o, "api_ip", json_integer(vm->api_ip));
     }
     return o ? json_pack("{s:o}", "vm", o) : NULL;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which request is whose. A path is /v1 and up to three more words; docs/HOST.md
- * lists them all. A VM with the supervisor's capability may ask the same, but for
- * what would make it the host's master: files of the host and VMs that hold the
- * capability.
+ * lists them all. A VM with the supervisor's capability may ask the same of the
+ * VMs of its group, and of the snapshots of these; the rest of the host does not
+ * exist for it: no files, no consoles, no other VMs with the capability.
  */
 #include "denali/host/daemon/vms.h"
 
@@ -71,6 +71,23 @@ static bool body_number(struct route *r, const char *name, json_int_t max, json_
     return false;
 }
 
+/* A supervisor's own group; NULL: the operator asks, or that VM is gone. */
+static struct group *own_group(const struct route *r)
+{
+    struct fleet_vm *vm = fleet_by_id(&r->d->fleet, r->call->supervisor);
+    return vm ? vm->group : NULL;
+}
+
+static bool may_see(const struct route *r, const struct fleet_vm *vm)
+{
+    if (vm->life == VM_CREATING)
+        return false;
+    if (!r->call->supervisor)
+        return true;
+    bool other = vm->api_ip && vm->id != r->call->supervisor;
+    return vm->group && vm->group == own_group(r) && !other;
+}
+
 /* /v1/vms */
 
 static void list_vms(struct route *r)
@@ -78,7 +95,7 @@ static void list_vms(struct route *r)
     const char *group = call_query(r->call, "group");
     json_t *list = json_array();
     for (struct fleet_vm *vm = r->d->fleet.all.next; vm != &r->d->fleet.all; vm = vm->next) {
-        if (vm->life != VM_CREATING && (!group || (vm->group && !strcmp(vm->group->name, group))))
+        if (may_see(r, vm) && (!group || (vm->group && !strcmp(vm->group->name, group))))
             json_array_append_new(list, fleet_describe(vm));
     }
     call_answer(r->call, 200, json_pack("{s:o}", "vms", list));
@@ -187,7 +204,7 @@ static void one_vm(struct route *r)
 {
     struct fleet_vm *vm = fleet_find(&r->d->fleet, r->word[1]);
     const char *force = call_query(r->call, "force");
-    if (!vm || vm->life == VM_CREATING)
+    if (!vm || !may_see(r, vm))
         call_fail(r->call, 404, "not_found", "there is no VM %.64s", r->word[1]);
     else if (r->words == 3)
         vm_verb(r, vm);
@@ -213,9 +230,27 @@ static void route_vms(struct route *r)
         no_method(r, "GET or POST");
 }
 
+/* Snapshots are of a group by the VM that they were taken of; clones stay in it. False: the call is
+ * answered. */
+static bool may_use_snapshots(struct route *r)
+{
+    struct group *group = own_group(r);
+    if (!r->call->supervisor)
+        return true;
+    if (r->words != 3 || !group || !snapshots_is_of(r->d, r->word[1], group->name)) {
+        call_fail(r->call, r->words == 3 ? 404 : 403, r->words == 3 ? "not_found" : "forbidden",
+                  "a supervisor VM clones snapshots of its own group's VMs");
+        return false;
+    }
+    json_object_set_new(r->body, "group", json_string(group->name));
+    return true;
+}
+
 static void route_snapshots(struct route *r)
 {
     bool clone = r->words == 3 && !strcmp(r->word[2], "clone");
+    if (!may_use_snapshots(r))
+        return;
     if (r->words > 3 || (r->words == 3 && !clone))
         no_path(r);
     else if (clone && !is_method(r, "POST"))
@@ -236,6 +271,8 @@ static void route_stats(struct route *r)
 {
     if (r->words > 1)
         no_path(r);
+    else if (r->call->supervisor)
+        call_fail(r->call, 403, "forbidden", "a supervisor VM asks for one VM's figures");
     else if (is_method(r, "GET"))
         vms_all_stats(r->d, r->call);
     else
@@ -245,6 +282,11 @@ static void route_stats(struct route *r)
 static void route_host(struct route *r)
 {
     json_t *workers = json_array();
+    if (r->call->supervisor) {
+        json_decref(workers);
+        call_fail(r->call, 403, "forbidden", "the host is the operator's");
+        return;
+    }
     if (r->words > 1 || !is_method(r, "GET")) {
         json_decref(workers);
         if (r->words > 1)

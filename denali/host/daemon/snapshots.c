@@ -127,6 +127,15 @@ static json_t *load_or_fail(struct daemon *d, struct call *call, const char *nam
     return o;
 }
 
+bool snapshots_is_of(struct daemon *d, const char *name, const char *group)
+{
+    json_t *o = load(d, name);
+    const char *of = spec_text(json_object_get(o, "spec"), "group");
+    bool is = of && !strcmp(of, group);
+    json_decref(o);
+    return is;
+}
+
 void snapshots_list(struct daemon *d, struct call *call)
 {
     char *path = vms_path(d, "snapshots", ".", "");

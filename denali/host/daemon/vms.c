@@ -142,11 +142,29 @@ static void take_end(struct daemon *d, struct worker *worker, const json_t *even
         daemon_log("worker %u is not told to forget a VM", worker->index);
 }
 
-void vms_event(struct daemon *d, struct worker *worker, const json_t *event)
+/* A supervisor VM has connected. */
+static void take_api(struct daemon *d, const struct worker *worker, const struct fleet_vm *vm,
+                     int fd)
+{
+    if (vm && vm->api_ip && vm->worker == (int)worker->index) {
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        api_add(d->api, fd, vm->id);
+    } else {
+        close(fd);
+    }
+}
+
+void vms_event(struct daemon *d, struct worker *worker, const json_t *event, int fd)
 {
     const char *what = spec_text(event, "event");
     uint64_t id = (uint64_t)json_integer_value(json_object_get(event, "vm"));
     struct fleet_vm *vm = fleet_by_id(&d->fleet, id);
+    if (what && !strcmp(what, "api") && fd >= 0) {
+        take_api(d, worker, vm, fd);
+        return;
+    }
+    if (fd >= 0)
+        close(fd);
     if (!what)
         return;
     if (!strcmp(what, "ended"))

@@ -43,6 +43,7 @@ void vms_set_running(struct daemon *d, struct fleet_vm *vm);
 
 /* snapshots.c */
 void snapshots_take(struct daemon *d, struct call *call, struct fleet_vm *vm, const char *name);
+bool snapshots_is_of(struct daemon *d, const char *name, const char *group);
 void snapshots_list(struct daemon *d, struct call *call);
 void snapshots_show(struct daemon *d, struct call *call, const char *name);
 void snapshots_remove(struct daemon *d, struct call *call, const char *name);

@@ -23,8 +23,9 @@ static void start_expired(struct daemon *d, struct call *call)
 
 json_t *vms_start_item(const struct fleet_vm *vm)
 {
-    return json_pack("{s:I, s:I, s:s, s:I}", "id", (json_int_t)vm->id, "run", (json_int_t)vm->run,
-                     "name", vm->name, "ip", (json_int_t)vm->ip);
+    return json_pack("{s:I, s:I, s:s, s:I, s:I}", "id", (json_int_t)vm->id, "run",
+                     (json_int_t)vm->run, "name", vm->name, "ip", (json_int_t)vm->ip, "api_ip",
+                     (json_int_t)vm->api_ip);
 }
 
 struct ask *vms_send_start(struct daemon *d, struct worker *worker, const json_t *spec,
@@ -179,18 +180,21 @@ static bool join_group(struct daemon *d, struct call *call, struct fleet_vm *vm)
 {
     const char *name = spec_text(vm->spec, "group");
     uint32_t ip;
-    if (!name && !json_object_get(vm->spec, "ip"))
+    bool supervisor = spec_flag(vm->spec, "supervisor");
+    if (!name && !json_object_get(vm->spec, "ip") && !supervisor)
         return true;
     struct group *group = name ? fleet_group(&d->fleet, name) : NULL;
     if (!group) {
         call_fail(call, name ? 507 : 400, "bad_group", "%s",
                   name ? "no subnet is left for one more group"
-                       : "\"ip\" is for VMs of a group: say \"group\", too");
+                       : "an address, or a supervisor, is of a group: say \"group\", too");
         return false;
     }
     int err = parse_ip(vm->spec, &ip);
     if (!err)
         err = fleet_join(&d->fleet, vm, group, ip);
+    if (!err && supervisor)
+        err = fleet_join_api(&d->fleet, vm);
     if (err)
         call_fail(call, err == -EADDRINUSE ? 409 : 400, "bad_address",
                   err == -EADDRINUSE ? "another VM of the group has the address %s"

@@ -271,7 +271,7 @@ void workers_reap(struct daemon *d)
     }
 }
 
-static void heard(struct daemon *d, struct worker *w, const json_t *message)
+static void heard(struct daemon *d, struct worker *w, const json_t *message, int fd)
 {
     uint64_t now = host_monotonic_ns();
     if (now - w->heard_ns > STALLED_NS)
@@ -280,7 +280,9 @@ static void heard(struct daemon *d, struct worker *w, const json_t *message)
     if (json_object_get(message, "seq"))
         ask_answered(d, w, message);
     else
-        vms_event(d, w, message);
+        vms_event(d, w, message, fd);
+    if (json_object_get(message, "seq") && fd >= 0)
+        close(fd);
 }
 
 static void receive(struct daemon *d, struct worker *w)
@@ -288,9 +290,7 @@ static void receive(struct daemon *d, struct worker *w)
     json_t *message;
     int fd, err;
     while (!(err = link_receive(&w->link, &message, &fd))) {
-        if (fd >= 0)
-            close(fd);
-        heard(d, w, message);
+        heard(d, w, message, fd);
         json_decref(message);
         if (w->life == WORKER_DOWN)
             return;

@@ -128,12 +128,19 @@ static void do_discard(struct vm *vm)
     result(vm, err);
 }
 
+/* A counted VM's delivery is a step of its own, which comes next. */
+static void deliver(struct vm *vm)
+{
+    if (!vm->counted)
+        vm_gather(vm);
+}
+
 void vm_hypercall(struct vm *vm)
 {
     static void (*const functions[])(struct vm *) = {
         [DENALI_FN_IDLE] = do_idle,       [DENALI_FN_TERMINATE] = do_terminate,
-        [DENALI_FN_RESUME] = vm_gather,   [DENALI_FN_TRAPRET] = vm_gather,
-        [DENALI_FN_POLL] = vm_gather,     [DENALI_FN_UNKNOWN] = do_unknown,
+        [DENALI_FN_RESUME] = deliver,     [DENALI_FN_TRAPRET] = deliver,
+        [DENALI_FN_POLL] = deliver,       [DENALI_FN_UNKNOWN] = do_unknown,
         [DENALI_FN_PROTECT] = do_protect, [DENALI_FN_DISCARD] = do_discard,
     };
     uint32_t fn = vm->cpu->exit.hypercall;

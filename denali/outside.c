@@ -142,6 +142,8 @@ static void apply(struct vm *vm, const struct tape_event *e)
     case TAPE_END:
         o->over = true;
         return;
+    case TAPE_MARK:
+        return;
     default:
         differ(vm, e, e, ": unknown");
         return;
@@ -222,6 +224,8 @@ int64_t outside_write(struct vm *vm, unsigned stream, const void *data, size_t l
     }
     e.a = b ? b->ops->write(b, stream, data, len) : (int64_t)len;
     note(vm, &e);
+    if (vm->outside.shown_icount != UINT64_MAX)
+        vm->outside.shown_icount = now(vm);
     return e.a;
 }
 
@@ -583,12 +587,20 @@ void outside_go_live(struct vm *vm, bool record)
         tape_cut(o->tape);
     o->mode = record ? OUTSIDE_RECORD : OUTSIDE_LIVE;
     o->over = false;
+    if (o->shown_icount != UINT64_MAX)
+        o->shown_icount = now(vm);
     outside_rebase(vm);
 }
 
 void outside_note_check(struct vm *vm, uint64_t sum)
 {
     struct tape_event e = {.kind = TAPE_CHECK, .sum = sum};
+    note(vm, &e);
+}
+
+void outside_note_mark(struct vm *vm)
+{
+    struct tape_event e = {.kind = TAPE_MARK};
     note(vm, &e);
 }
 

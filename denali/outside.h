@@ -90,5 +90,7 @@ void outside_start_checks(struct vm *vm);
 /* A mark on the tape; replaying, it is compared. */
 void outside_note_check(struct vm *vm, uint64_t sum);
 void outside_note_end(struct vm *vm);
+/* The tape is complete up to here. */
+void outside_note_mark(struct vm *vm);
 
 #endif

@@ -33,6 +33,7 @@ enum tape_kind {
     TAPE_GATHER = 19, /* what has arrived is delivered */
     TAPE_CHECK = 20,  /* sum: of the whole state */
     TAPE_END = 21,    /* a: enum vm_end_reason, or 0: the recorder was stopped */
+    TAPE_MARK = 22,   /* nothing came between the event before and this */
     TAPE_KINDS
 };
 

@@ -38,6 +38,14 @@ static void enter_handler(struct cpu *cpu, uint32_t entry, uint32_t stack)
     cpu->eflags &= ~(EFLAGS_DF | EFLAGS_TF);
 }
 
+/* It counts as an instruction: see vm_run. */
+static void count_delivery(struct vm *vm)
+{
+    vm->cpu->icount++;
+    if (vm->counted)
+        vm_time_count(vm);
+}
+
 static void upcall(struct vm *vm, uint32_t pending, uint32_t entry)
 {
     volatile struct denali_regs *regs = vm_regs_write(vm);
@@ -49,7 +57,7 @@ static void upcall(struct vm *vm, uint32_t pending, uint32_t entry)
     regs->pending = pending & ~batch;
     regs->intr_enabled = 0;
     enter_handler(vm->cpu, entry, regs->upcall_stack);
-    vm->cpu->icount++; /* see vm_run */
+    count_delivery(vm);
     vm->counters.upcalls++;
 }
 
@@ -161,7 +169,7 @@ void vm_fault(struct vm *vm)
     regs->fault_address = cpu->fault.vector == CPU_PF ? cpu->fault.address : 0;
     regs->intr_enabled = 0;
     enter_handler(cpu, entry, regs->fault_stack);
-    cpu->icount++; /* see vm_run */
+    count_delivery(vm);
     vm->counters.faults++;
 }
 
@@ -169,6 +177,7 @@ static void raise_at_exit(struct vm *vm, uint8_t vector, bool has_error)
 {
     struct cpu *cpu = vm->cpu;
     cpu->eip -= cpu->exit.length;
+    cpu->icount--; /* the engine took it for done */
     cpu->fault = (struct cpu_fault){.vector = vector, .has_error = has_error};
     vm_fault(vm);
 }

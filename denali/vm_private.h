@@ -26,6 +26,7 @@ struct vm_time {
     uint64_t anchor_ns, anchor_icount, rate;
 };
 #define TIME_RATE_ONE ((uint64_t)1 << 32)
+#define TIME_MAX_NS ((uint64_t)1 << 62) /* a counted VM sleeps no longer */
 
 #define VM_UNKNOWN_MAX 64
 #define VM_UNKNOWN_NAME 32
@@ -66,6 +67,7 @@ struct vm {
     uint32_t raised, raised_signals;
     uint32_t window[2]; /* columns and rows, as last heard; 0 */
     bool stopping;      /* this slice ends after what the engine came back for */
+    bool trap_due;      /* a single-step trap comes first */
     bool due;           /* something happened after which what is pending is delivered */
     struct outside outside;
     _Atomic uint64_t next_event_ns; /* of the clock; read by the driver's watcher too */
@@ -130,6 +132,8 @@ void vm_raise_ud(struct vm *vm);
 
 /* vm_state.c: as vm_state_save, without what engines may differ in. */
 void vm_state_strict(struct vm *vm, uint8_t *out);
+/* The processor's part of what vm_state_save wrote. */
+MUST_CHECK int vm_state_read_cpu(const uint8_t *in, size_t len, struct cpu *out);
 
 /* vm_sum.c: sets the bits of all pages that may hold anything but zeroes. */
 MUST_CHECK int vm_find_pages(struct vm *vm, uint8_t *bits);

@@ -5,6 +5,8 @@
  */
 #include "denali/vm_private.h"
 
+#include "emu/cpu/debug.h"
+
 #define CONTINUE ((enum vm_slice) - 1)
 
 static void do_port(struct vm *vm)
@@ -33,10 +35,7 @@ static void trap_after(struct vm *vm)
     struct cpu *cpu = vm->cpu;
     bool traps = cpu->exit.trap && (cpu->eflags & CPU_EFLAGS_TF);
     cpu->exit.trap = 0;
-    if (!traps || vm->idle || vm->blocked || vm->end.reason != VM_END_NONE)
-        return;
-    cpu->fault = (struct cpu_fault){.vector = CPU_DB};
-    vm_fault(vm);
+    vm->trap_due = traps && !vm->idle && !vm->blocked && vm->end.reason == VM_END_NONE;
 }
 
 static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
@@ -62,6 +61,8 @@ static enum vm_slice act_on(struct vm *vm, enum engine_exit exit)
     case ENGINE_EXIT_BREAKPOINT:
         return VM_BREAKPOINT;
     case ENGINE_EXIT_WATCHPOINT:
+        vm->trap_due = vm->cpu->debug->now.trap;
+        vm->cpu->debug->now.trap = false;
         return VM_WATCHPOINT;
     case ENGINE_EXIT_DIVERGED:
         vm_end_with(vm, VM_END_DIVERGED);
@@ -130,7 +131,7 @@ static bool skip_idle(struct vm *vm)
         return false;
     vm_poll(vm, &poll);
     uint64_t ns = vm_wait_ns(vm);
-    if (poll.count || ns == UINT64_MAX)
+    if (poll.count || ns >= TIME_MAX_NS || clock_now_ns(vm->clock) >= TIME_MAX_NS)
         return false;
     outside_skip(vm, ns);
     return true;
@@ -237,11 +238,22 @@ static enum vm_slice act_on_held(struct vm *vm)
     return act_on(vm, exit);
 }
 
+/* A step of its own. */
+static enum vm_slice deliver_trap(struct vm *vm)
+{
+    vm->trap_due = false;
+    vm->cpu->fault = (struct cpu_fault){.vector = CPU_DB};
+    enum vm_slice slice = catch_exit(vm, ENGINE_EXIT_FAULT);
+    return slice == CONTINUE ? act_on(vm, ENGINE_EXIT_FAULT) : slice;
+}
+
 static enum vm_slice run_once(struct vm *vm, uint64_t end)
 {
     uint64_t upcalls = vm->counters.upcalls;
     if (vm->held != ENGINE_EXIT_BUDGET)
         return act_on_held(vm);
+    if (vm->trap_due)
+        return deliver_trap(vm);
     enum vm_slice slice = vm->counted ? prepare_counted(vm) : prepare(vm);
     if (slice == CONTINUE && vm->counters.upcalls != upcalls)
         slice = catch_event(vm, VM_EVENT_INTERRUPT);
@@ -258,6 +270,10 @@ static enum vm_slice run_once(struct vm *vm, uint64_t end)
     }
     vm->stopping = false;
     enum engine_exit exit = run_engine(vm, budget);
+    if (exit == ENGINE_EXIT_FAULT && vm->cpu->icount >= end) {
+        vm->trap_due = true; /* of the last instruction, which is done: no other fault is then */
+        return CONTINUE;
+    }
     slice = catch_exit(vm, exit);
     if (slice == CONTINUE)
         slice = act_on(vm, exit);

@@ -18,7 +18,7 @@
 struct saved {
     uint64_t mem_bytes, guest_ns, idle_until_ns;
     uint32_t arrived, arrived_signals, protect_edges;
-    uint8_t idle, deterministic, counted, due, started;
+    uint8_t idle, deterministic, counted, due, started, trap_due;
     uint8_t blocked; /* 1 + the device's index */
     /* Counted VMs: how time follows from here. */
     uint64_t anchor_ns, anchor_icount, rate, base_ns;
@@ -36,6 +36,7 @@ static const struct state_field saved_fields[] = {
     STATE_U(struct saved, counted),
     STATE_U(struct saved, due),
     STATE_U(struct saved, started),
+    STATE_U(struct saved, trap_due),
     STATE_U(struct saved, blocked),
     STATE_U(struct saved, anchor_ns),
     STATE_U(struct saved, anchor_icount),
@@ -133,6 +134,7 @@ static struct saved gather_saved(const struct vm *vm)
                           .deterministic = vm->deterministic,
                           .counted = vm->counted,
                           .due = vm->due,
+                          .trap_due = vm->trap_due,
                           .blocked = blocked_index(vm)};
     if (vm->counted) {
         saved.started = vm->time.started;
@@ -180,7 +182,7 @@ static int take_counted_time(struct vm *vm, const struct saved *s)
 {
     struct vm_time *t = &vm->time;
     uint64_t insns = vm->cpu->icount - s->anchor_icount;
-    if (!s->rate || s->rate >> 40 || s->guest_ns >> 62 || s->anchor_ns > s->guest_ns ||
+    if (!s->rate || s->rate >> 40 || s->guest_ns >> 63 || s->anchor_ns > s->guest_ns ||
         s->base_ns > s->guest_ns || vm->cpu->icount < s->anchor_icount ||
         (uint64_t)((unsigned __int128)insns * s->rate / TIME_RATE_ONE) > s->guest_ns)
         return -EINVAL;
@@ -209,6 +211,7 @@ static int take_saved(struct vm *vm, const struct saved *s, uint64_t now_ns)
     vm->idle = s->idle;
     vm->idle_until_ns = s->idle_until_ns;
     vm->due = s->due;
+    vm->trap_due = s->trap_due;
     vm->held = ENGINE_EXIT_BUDGET;
     vm->raised = vm->counted ? s->arrived : 0;
     vm->raised_signals = vm->counted ? s->arrived_signals : 0;
@@ -254,6 +257,14 @@ int vm_state_load(struct vm *vm, const uint8_t *in, size_t len, uint64_t now_ns)
             dev->ops->loaded(dev);
     }
     return err || r.left ? -EINVAL : 0;
+}
+
+int vm_state_read_cpu(const uint8_t *in, size_t len, struct cpu *out)
+{
+    struct reader r = {in, len};
+    struct saved saved;
+    int err = get(&r, &saved_list, &saved);
+    return err ? err : get(&r, &cpu_state_list, out);
 }
 
 static struct vdev *first_nic(struct vm *vm, unsigned *index)

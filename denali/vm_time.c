@@ -75,7 +75,7 @@ void vm_time_jump(struct vm *vm, uint64_t ns, uint64_t rate)
 {
     struct vm_time *t = &vm->time;
     uint64_t now = clock_now_ns(vm->clock);
-    clock_advance_ns(vm->clock, ns < CLOCK_NEVER - 1 - now ? ns : 0);
+    clock_advance_ns(vm->clock, ns < TIME_MAX_NS && now < TIME_MAX_NS ? ns : 0);
     t->anchor_ns = clock_now_ns(vm->clock);
     t->anchor_icount = vm->cpu->icount;
     t->rate = rate;

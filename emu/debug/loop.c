@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -227,6 +228,12 @@ void loop_unwatch_fd(struct loop *loop, int fd)
 
 /* Resuming and stopping. */
 
+static struct target_stop stop_of(struct target *target, enum target_stop_kind kind)
+{
+    return (struct target_stop){
+        .kind = kind, .eip = target_eip(target), .icount = target_cpu(target)->icount};
+}
+
 bool loop_is_running(const struct loop *loop)
 {
     for (unsigned i = 0; i < loop->targets; i++)
@@ -245,13 +252,32 @@ void loop_resume(struct loop *loop, struct target *target, uint64_t steps)
     loop->idle[target->id - 1] = false;
     target->run = steps ? TARGET_STEPS : TARGET_RUNS;
     target->steps = steps;
+    target->range_begin = target->range_end = 0;
     target->resumed = true;
+}
+
+void loop_set_range(struct target *target, uint32_t begin, uint32_t end)
+{
+    target->range_begin = begin;
+    target->range_end = end;
 }
 
 void loop_resume_all(struct loop *loop)
 {
     for (unsigned i = 0; i < loop->targets; i++)
         loop_resume(loop, loop->target[i], 0);
+}
+
+void loop_kill(struct loop *loop, struct target *target)
+{
+    (void)loop;
+    if (target->ended)
+        return;
+    target->ops->kill(target);
+    target->ended = true;
+    target->run = TARGET_HALTED;
+    target->stop = stop_of(target, TARGET_STOP_DIED);
+    snprintf(target->stop.text, sizeof(target->stop.text), "killed");
 }
 
 void loop_interrupt(struct loop *loop)
@@ -268,15 +294,30 @@ void loop_quit(struct loop *loop)
     loop->quit = true;
 }
 
-/* All stand; the fronts hear of `target`. */
-static void stop_all(struct loop *loop, struct target *target)
+/* All stand; `target` has told why, if it is one. */
+static void halt_all(struct loop *loop, const struct target *target)
 {
     for (unsigned i = 0; i < loop->targets; i++) {
         struct target *t = loop->target[i];
-        if (t->run != TARGET_HALTED && t->ops->pause)
-            t->ops->pause(t, true);
+        if (t->run == TARGET_HALTED)
+            continue;
         t->run = TARGET_HALTED;
+        if (t->ops->pause)
+            t->ops->pause(t, true);
+        if (t != target)
+            t->stop = stop_of(t, TARGET_STOP_ASKED);
     }
+}
+
+void loop_halt(struct loop *loop)
+{
+    halt_all(loop, NULL);
+}
+
+/* All stand; the fronts hear of `target`. */
+static void stop_all(struct loop *loop, struct target *target)
+{
+    halt_all(loop, target);
     struct loop_front *next;
     for (struct loop_front *front = loop->fronts; front; front = next) {
         next = front->next;
@@ -286,8 +327,7 @@ static void stop_all(struct loop *loop, struct target *target)
 
 static void stop_for(struct loop *loop, struct target *target, enum target_stop_kind kind)
 {
-    target->stop = (struct target_stop){
-        .kind = kind, .eip = target_eip(target), .icount = target_cpu(target)->icount};
+    target->stop = stop_of(target, kind);
     stop_all(loop, target);
 }
 
@@ -331,6 +371,17 @@ static void on_end(struct loop *loop, struct target *target, const struct target
     stop_all(loop, target);
 }
 
+static void on_stepped(struct loop *loop, struct target *target)
+{
+    uint32_t eip = target_eip(target);
+    target->steps = eip >= target->range_begin && eip < target->range_end;
+    if (!target->steps)
+        stop_for(loop, target, TARGET_STOP_STEP);
+}
+
+/* Steps in a range are cheap to take and dear to poll between. */
+#define STEPS_PER_TURN 500u
+
 static void take_turn(struct loop *loop, unsigned n)
 {
     struct target *target = loop->target[n];
@@ -351,14 +402,19 @@ static void take_turn(struct loop *loop, unsigned n)
     else if (slice == TARGET_STOPPED)
         on_stop(loop, target, &stop);
     if (steps && !target->steps && target->run == TARGET_STEPS)
-        stop_for(loop, target, TARGET_STOP_STEP);
+        on_stepped(loop, target);
 }
 
 static void take_turns(struct loop *loop)
 {
-    for (unsigned n = 0; n < loop->targets; n++)
-        if (loop->target[n]->run != TARGET_HALTED && !loop->idle[n])
+    for (unsigned n = 0; n < loop->targets; n++) {
+        unsigned most = STEPS_PER_TURN;
+        while (loop->target[n]->run != TARGET_HALTED && !loop->idle[n] && most--) {
             take_turn(loop, n);
+            if (loop->target[n]->run != TARGET_STEPS)
+                break;
+        }
+    }
 }
 
 /* Polling. */
@@ -478,7 +534,6 @@ static void go_round(struct loop *loop)
     announce(loop);
     take_turns(loop);
     take_interrupt(loop);
-    loop_poll(loop, HOST_FOREVER);
 }
 
 static bool anything_to_do(const struct loop *loop)
@@ -494,20 +549,21 @@ static bool anything_to_do(const struct loop *loop)
     return false;
 }
 
-int loop_run(struct loop *loop)
+int loop_serve(struct loop *loop)
 {
     loop->quit = false;
-    while (anything_to_do(loop))
+    while (anything_to_do(loop)) {
         go_round(loop);
+        if (anything_to_do(loop))
+            loop_poll(loop, HOST_FOREVER);
+    }
     return 0;
 }
 
 int loop_run_until_stop(struct loop *loop)
 {
     while (loop_is_running(loop) && !loop->quit && !loop_is_over(loop)) {
-        announce(loop);
-        take_turns(loop);
-        take_interrupt(loop);
+        go_round(loop);
         if (loop_is_running(loop))
             loop_poll(loop, HOST_FOREVER);
     }

@@ -5,7 +5,7 @@
  * stops, all stand still, and the front ends are told.
  *
  *     loop_create, loop_add_target..., loop_add_front...
- *     loop_run            until loop_quit, or all targets have ended and nobody is attached
+ *     loop_serve          until loop_quit, or all targets have ended and nobody is attached
  *
  * A front end resumes targets from its callbacks (a descriptor became ready, a
  * stop was told); the loop runs them when the callback has returned.
@@ -58,13 +58,20 @@ void loop_unwatch_fd(struct loop *loop, int fd);
  * are. `steps`: instructions, 0 for no limit.
  */
 void loop_resume(struct loop *loop, struct target *target, uint64_t steps);
+/* After loop_resume with steps: when they are done, it steps on while eip is in [begin, end). */
+void loop_set_range(struct target *target, uint32_t begin, uint32_t end);
+/* All stand, and nobody is told; not from another thread. target->stop of those that ran says
+ * TARGET_STOP_ASKED. */
+void loop_halt(struct loop *loop);
 /* Stops all: each running one is told as TARGET_STOP_ASKED, by one stop for the first of them. Any
  * thread, signal handlers. */
 void loop_interrupt(struct loop *loop);
+/* Ends it: it counts as ended from here on. */
+void loop_kill(struct loop *loop, struct target *target);
 bool loop_is_running(const struct loop *loop);
 
 /* Runs; 0, or a negative errno of the host. */
-MUST_CHECK int loop_run(struct loop *loop);
+MUST_CHECK int loop_serve(struct loop *loop);
 /* Runs until no target runs: for a front end that reads its commands by itself. Descriptors are
  * served meanwhile. */
 MUST_CHECK int loop_run_until_stop(struct loop *loop);
@@ -72,7 +79,7 @@ MUST_CHECK int loop_run_until_stop(struct loop *loop);
 void loop_poll(struct loop *loop, uint64_t wait_ns);
 void loop_quit(struct loop *loop);
 void loop_resume_all(struct loop *loop);
-/* loop_run ends when host_monotonic_ns() has come so far; HOST_FOREVER. */
+/* loop_serve ends when host_monotonic_ns() has come so far; HOST_FOREVER. */
 void loop_set_deadline(struct loop *loop, uint64_t deadline_ns);
 bool loop_is_over(const struct loop *loop); /* the deadline has passed */
 

@@ -172,7 +172,8 @@ struct target {
 
     /* The loop's. */
     enum target_run run;
-    uint64_t steps; /* left, while it steps */
+    uint64_t steps;                  /* left, while it steps */
+    uint32_t range_begin, range_end; /* steps go on while eip is in there; see loop_set_range */
     bool ended, resumed;
     void *breakpoints; /* emu/debug/breakpoint.h's */
 };

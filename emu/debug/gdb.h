@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gdb's remote protocol over a socket, for all targets of a loop at once (each
+ * is a process of gdb's). While nobody is connected it costs nothing and the
+ * targets run as they did; who connects finds them stopped; who leaves lets
+ * them go on, without his breakpoints.
+ *
+ * What arrives is untrusted: nothing that a client sends can do more than what
+ * the debugger may do to its targets. Files are served only if they are among
+ * the targets' (target.h).
+ */
+#ifndef DENALI_DEBUG_GDB_H
+#define DENALI_DEBUG_GDB_H
+
+#include "emu/debug/loop.h"
+
+#include <stdio.h>
+
+struct gdb;
+
+struct gdb_config {
+    const char *listen; /* [ADDR:]PORT, PORT 0 for any that is free; ADDR is 127.0.0.1 if not said.
+                           NULL: only gdb_adopt */
+    /* gdb's `monitor LINE`, about that target; NULL: there are no commands. 0, or a negative errno
+     * and `why`. */
+    int (*command)(void *opaque, struct target *target, const char *line, FILE *out,
+                   struct why *why);
+    void *command_opaque;
+};
+
+MUST_CHECK int gdb_create(struct loop *loop, const struct gdb_config *config, struct gdb **out,
+                          struct why *why);
+/* Targets go on as when a client leaves. NULL is harmless. */
+void gdb_destroy(struct gdb *gdb);
+
+/* "127.0.0.1:1234", as `target remote` takes it. */
+const char *gdb_address(const struct gdb *gdb);
+bool gdb_is_attached(const struct gdb *gdb);
+/* A client is connected by this socket, which is gdb's from now on. -EBUSY: there is one already.
+ */
+MUST_CHECK int gdb_adopt(struct gdb *gdb, int fd);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* What the rooms of gdb's protocol share. */
+#ifndef DENALI_DEBUG_GDB_PRIVATE_H
+#define DENALI_DEBUG_GDB_PRIVATE_H
+
+#include "emu/debug/gdb.h"
+
+#define GDB_PACKET_MAX 0x10000u /* characters between $ and # */
+#define GDB_FILES 8u
+
+/* gdb's own numbers of signals. */
+enum gdb_signal {
+    GDB_SIGINT = 2,
+    GDB_SIGILL = 4,
+    GDB_SIGTRAP = 5,
+    GDB_SIGFPE = 8,
+    GDB_SIGKILL = 9,
+    GDB_SIGBUS = 10,
+    GDB_SIGSEGV = 11,
+};
+
+/* What is inserted for gdb, so that it can be taken out when it leaves. */
+struct gdb_point {
+    struct target *target;
+    uint8_t type; /* of the Z packet */
+    uint32_t addr, len;
+};
+
+/* A packet under construction. What does not fit is left out, and `full` says so. */
+struct gdb_reply {
+    char text[GDB_PACKET_MAX];
+    uint32_t len;
+    bool full;
+};
+
+enum gdb_parse { GDB_OUTSIDE, GDB_BODY, GDB_SUM_HIGH, GDB_SUM_LOW };
+
+struct gdb {
+    struct loop *loop;
+    struct gdb_config config;
+    struct loop_front front;
+    int listen_fd, fd; /* -1: none */
+    char address[80];
+
+    /* Arriving. */
+    enum gdb_parse parse;
+    char in[GDB_PACKET_MAX + 1]; /* NUL behind it */
+    uint32_t in_len;
+    uint8_t sum, sum_given;
+    bool escaped, too_long;
+
+    /* Leaving: bytes [sent, len) are to be written; the last packet is kept for another try. */
+    char *out;
+    size_t out_len, out_sent, out_room, last_at;
+    struct gdb_reply reply;
+
+    bool no_ack, multiprocess, swbreak, hwbreak;
+    bool waiting; /* gdb lets targets run and expects to hear of a stop */
+    struct target *general, *control;
+    struct gdb_point *point;
+    uint32_t points, points_room;
+    int file[GDB_FILES]; /* descriptors of vFile:open, -1: free */
+};
+
+/* gdb_packet.c: bytes to packets and back. */
+void gdb_receive(struct gdb *gdb, const char *bytes, size_t len); /* calls gdb_handle */
+void gdb_send(struct gdb *gdb);                                   /* gdb->reply, framed */
+bool gdb_flush(struct gdb *gdb); /* false: the connection is gone */
+void gdb_begin(struct gdb *gdb); /* an empty reply */
+void gdb_put(struct gdb *gdb, const char *text);
+void gdb_put_format(struct gdb *gdb, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void gdb_put_hex(struct gdb *gdb, const void *bytes, size_t len);
+void gdb_put_binary(struct gdb *gdb, const void *bytes, size_t len); /* as far as it fits */
+void gdb_put_error(struct gdb *gdb, int err);                        /* a negative errno */
+
+/* Numbers and bytes of a packet's text; *at moves behind what was read. False: none there. */
+bool gdb_take_hex(const char **at, uint64_t *out);
+bool gdb_take_char(const char **at, char c);
+bool gdb_take_bytes(const char **at, void *out, size_t len); /* two digits each */
+/* Hex digits up to the end or `stop`, as text; false: none, or no room. */
+bool gdb_take_text(const char **at, char *out, size_t room);
+
+/* gdb.c */
+/* The packet in gdb->in. */
+void gdb_handle(struct gdb *gdb);
+
+/*
+ * gdb_thread.c: thread-ids. A target is a process of its id with a thread of
+ * the same number. 0 and -1 (any, all) give NULL with *all set.
+ */
+bool gdb_take_thread(struct gdb *gdb, const char **at, struct target **out, bool *all);
+void gdb_put_thread(struct gdb *gdb, const struct target *target);
+/* A target that has not ended, this one if it may be. NULL: all have. */
+struct target *gdb_live(struct gdb *gdb, struct target *wish);
+
+/* gdb_run.c: running, stopping, breakpoints. */
+void gdb_handle_run(struct gdb *gdb, const char *packet);   /* vCont c s C S bs bc */
+void gdb_handle_point(struct gdb *gdb, const char *packet); /* Z z */
+void gdb_put_stop(struct gdb *gdb, struct target *target);
+void gdb_remove_points(struct gdb *gdb, struct target *target); /* NULL: of all */
+
+/* gdb_regs.c */
+void gdb_handle_register(struct gdb *gdb, const char *packet); /* g G p P */
+/* The description of a target's registers as gdb's XML; freed by the caller. NULL: no memory. */
+char *gdb_describe_registers(struct target *target);
+
+/* gdb_memory.c */
+void gdb_handle_memory(struct gdb *gdb, const char *packet); /* m M X */
+
+/* gdb_query.c: q, Q, v packets that are none of the others. */
+void gdb_handle_query(struct gdb *gdb, const char *packet);
+
+/* gdb_file.c */
+void gdb_handle_file(struct gdb *gdb, const char *packet); /* vFile:... */
+void gdb_close_files(struct gdb *gdb);
+
+#endif

@@ -71,7 +71,7 @@ uint64_t solo_time_left(const struct solo *solo)
     return solo->end_ns > now ? solo->end_ns - now : 0;
 }
 
-static uint32_t guest_signal(int number)
+uint32_t solo_guest_signal(int number)
 {
     switch (number) {
     case SIGINT:
@@ -80,8 +80,10 @@ static uint32_t guest_signal(int number)
         return DENALI_SIGNAL_QUIT;
     case SIGTERM:
         return DENALI_SIGNAL_TERMINATE;
-    default:
+    case SIGHUP:
         return DENALI_SIGNAL_HANGUP;
+    default:
+        return 0;
     }
 }
 
@@ -94,7 +96,7 @@ static bool give_signal(struct solo *solo, int number)
         return false;
     if (hears)
         solo->signal_ns = now;
-    vm_post_signal(solo->vm, guest_signal(number));
+    vm_post_signal(solo->vm, solo_guest_signal(number));
     return true;
 }
 

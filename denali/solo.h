@@ -36,4 +36,7 @@ void solo_destroy(struct solo *solo);
 enum solo_result solo_run(struct solo *solo, struct vm *vm);
 int solo_signal(const struct solo *solo);
 
+/* The enum denali_signal of a host's signal that a person sends; 0: a guest knows none like it. */
+uint32_t solo_guest_signal(int number);
+
 #endif

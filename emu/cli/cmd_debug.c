@@ -19,6 +19,7 @@ static int debug_run(int argc, char **argv)
         run_options_fini(&options);
         return cli_complain(CLI_FAILED, "%s", why.text);
     }
+    options.monitor = true;
     return run_debug(&options, true);
 }
 

@@ -8,6 +8,7 @@
 #include "denali/solo.h"
 #include "emu/base/host_thread.h"
 #include "emu/cli/cli.h"
+#include "emu/cli/run_debug.h"
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
 #include "emu/cli/run_resources.h"
@@ -189,6 +190,8 @@ static int run_run(int argc, char **argv)
         run_options_fini(&run.options);
         return CLI_OK;
     }
+    if (!err && (run.options.gdb || run.options.alsos))
+        return run_debug(&run.options, run.options.stands);
     if (!err)
         err = build(&run);
     if (!err)
@@ -228,6 +231,11 @@ const struct cli_verb cli_run = {
         "      --timeout SECONDS    ends the guest after that time\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
         "      --record DIR         keeps all that comes from outside, for denali replay DIR\n"
+        "      --gdb [ADDR:]PORT    lets gdb attach (target remote 127.0.0.1:PORT; default ADDR:\n"
+        "                           127.0.0.1; PORT 0: any). The guest runs as if it were not "
+        "there\n"
+        "  -S, --stop               the guest waits for gdb before its first instruction\n"
+        "      --also IMAGE         one more VM for the same gdb; any number of times\n"
         "      --stats [--json]     tells on stderr what the guest did\n"
         "\n"
         "Exit status: 0 to 119 the guest's own; 120 it died of a fault (report on stderr);\n"

@@ -9,38 +9,46 @@
 
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
+#include "denali/solo.h"
 #include "emu/cli/cli.h"
+#include "emu/cli/console_out.h"
+#include "emu/cli/debug_vm.h"
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
-#include "emu/cli/run_files.h"
-#include "emu/cli/run_resources.h"
-#include "emu/cli/target_vm.h"
+#include "emu/debug/gdb.h"
 #include "emu/debug/monitor.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 struct debug {
     struct run_options *options;
-    struct boot boot;
-    struct run_resources resources;
     struct console_backend *console;
     struct engine *engine;
-    struct run_files files;
-    struct target_vm *target;
-    struct vm *vm;
+    /* The image first, then those of --also, with options and an output of their own. */
+    struct debug_vm *vm[1 + RUN_MAX_ALSO];
+    struct run_options also[RUN_MAX_ALSO];
+    struct console_backend *also_console;
     struct loop *loop;
     struct session *session;
     struct monitor *monitor;
+    struct gdb *gdb;
     FILE *input; /* commands by standard input */
     int signals;
+    int signal; /* that ended a run without a monitor, or 0 */
     struct why why;
 };
+
+/* Whether a person reads and writes here. */
+static bool has_monitor(const struct debug *d)
+{
+    return d->options->monitor || d->options->commands;
+}
 
 /* Standard input is the commands': the guest gets /dev/null in its place. */
 static int take_input(struct debug *d)
@@ -56,43 +64,29 @@ static int take_input(struct debug *d)
     return err ? why_fail(&d->why, err, "cannot take standard input: %s", strerror(-err)) : 0;
 }
 
-static int make_vm(struct debug *d)
+/* The options of --also: those of the image, without its arguments, ports, disks and packets. */
+static struct run_options options_of_also(const struct run_options *o, unsigned n)
 {
-    struct vm_config config = {
-        .image = d->boot.image,
-        .engine = d->engine,
-        .mem_bytes = d->options->memory ? d->options->memory : d->boot.mem_bytes,
-        .args = (const char *const *)d->boot.args,
-        .env = (const char *const *)d->boot.env,
-        .console = d->console,
-        .resource = d->resources.list,
-        .resources = d->resources.count,
-        .pool = d->resources.pool,
-        .deterministic = d->options->deterministic,
-        .seed = {1, 2},
-        .hooks = &target_vm_hooks,
-        .hooks_opaque = d->target,
-    };
-    if (!d->options->deterministic && getrandom(config.seed, 16, GRND_NONBLOCK) != 16)
-        config.seed[0] = host_tsc();
-    return vm_create(&config, &d->vm, &d->why);
+    static char *no_args[] = {NULL};
+    struct run_options also = *o;
+    also.image = o->also[n];
+    also.args = no_args;
+    also.publishes = also.disks = 0;
+    also.pcap = NULL;
+    return also;
 }
 
-static int make_target(struct debug *d)
+static int make_vms(struct debug *d)
 {
-    int err = run_files_find(d->options, &d->boot, &d->files, &d->why);
-    if (!err)
-        err = target_vm_create("vm", &d->target, &d->why);
-    if (!err)
-        err = make_vm(d);
-    if (err)
-        return err;
-    target_vm_attach(d->target, d->vm);
-    struct target *t = target_vm_target(d->target);
-    t->name = d->files.name;
-    t->files = d->files.count;
-    memcpy(t->file, d->files.file, sizeof(d->files.file));
-    return 0;
+    const struct run_options *o = d->options;
+    int err = debug_vm_create(o, d->engine, d->console, &d->vm[0], &d->why);
+    if (!err && o->alsos && console_out_create(d->console, &d->also_console))
+        err = why_fail(&d->why, -ENOMEM, "no memory");
+    for (unsigned n = 0; !err && n < o->alsos; n++) {
+        d->also[n] = options_of_also(o, n);
+        err = debug_vm_create(&d->also[n], d->engine, d->also_console, &d->vm[1 + n], &d->why);
+    }
+    return err;
 }
 
 static void terminal(void *opaque, bool guest)
@@ -104,13 +98,20 @@ static void terminal(void *opaque, bool guest)
         d->console->ops->suspend(d->console);
 }
 
+static int add_targets(struct debug *d)
+{
+    int err = 0;
+    for (unsigned n = 0; !err && n < ARRAY_LEN(d->vm) && d->vm[n]; n++)
+        err = loop_add_target(d->loop, debug_vm_target(d->vm[n]));
+    return err;
+}
+
 static int make_session(struct debug *d)
 {
-    if (loop_create(&d->loop) || loop_add_target(d->loop, target_vm_target(d->target)) ||
-        session_create(d->loop, &d->session))
+    if (loop_create(&d->loop) || add_targets(d) || session_create(d->loop, &d->session))
         return why_fail(&d->why, -ENOMEM, "no memory for the debugger");
     d->session->hooks = (struct session_hooks){.terminal = terminal, .opaque = d};
-    session_select(d->session, target_vm_target(d->target));
+    session_select(d->session, debug_vm_target(d->vm[0]));
     if (d->options->timeout_ns)
         loop_set_deadline(d->loop, host_monotonic_ns() + d->options->timeout_ns);
     return 0;
@@ -130,68 +131,118 @@ static int make_monitor(struct debug *d, bool stands)
     return monitor_create(&config, &d->monitor, &d->why);
 }
 
+static int make_gdb(struct debug *d)
+{
+    const struct gdb_config config = {
+        .listen = d->options->gdb, .command = monitor_gdb_command, .command_opaque = d->session};
+    if (!d->options->gdb)
+        return 0;
+    int err = gdb_create(d->loop, &config, &d->gdb, &d->why);
+    if (!err)
+        fprintf(stderr, "denali: for gdb: target remote %s\n", gdb_address(d->gdb));
+    return err;
+}
+
+/* Without a monitor: the guest gets the person's signals, or they end the run. */
+static void on_signals(void *opaque, short revents)
+{
+    struct debug *d = opaque;
+    struct vm *vm = debug_vm_vm(d->vm[0]);
+    (void)revents;
+    for (int n; (n = host_signals_next(d->signals)) > 0;) {
+        uint32_t guest = solo_guest_signal(n);
+        if (n == SIGWINCH) {
+            vm_post(vm, DENALI_IRQ_CONSOLE);
+        } else if (guest && loop_is_running(d->loop) && vm_hears_signals(vm)) {
+            vm_post_signal(vm, guest);
+        } else if (guest) {
+            d->signal = n;
+            loop_quit(d->loop);
+        }
+    }
+}
+
+static int watch_signals(struct debug *d)
+{
+    return loop_watch_fd(d->loop, d->signals, POLLIN, on_signals, d);
+}
+
 /* Standard input before the console; signals before the first thread. */
 static int build(struct debug *d, bool stands)
 {
-    int err = take_input(d);
-    if (!err)
-        err = boot_plan(d->options, &d->boot, &d->why);
-    if (!err)
-        err = run_resources_open(d->options, &d->boot, &d->resources, &d->why);
+    int err = has_monitor(d) ? take_input(d) : 0;
     if (!err && console_stdio_create(&d->console))
         err = why_fail(&d->why, -ENOMEM, "no memory");
     if (!err)
         err = run_engine_create(d->options, &d->engine, &d->why);
     if (!err)
-        err = make_target(d);
+        err = make_vms(d);
     if (!err)
         err = make_session(d);
     if (!err)
-        err = make_monitor(d, stands);
-    return err;
+        err = has_monitor(d) ? make_monitor(d, stands) : watch_signals(d);
+    return err ? err : make_gdb(d);
 }
 
 static void unmake(struct debug *d)
 {
+    gdb_destroy(d->gdb);
     monitor_destroy(d->monitor);
     session_destroy(d->session);
     loop_destroy(d->loop);
-    vm_destroy(d->vm);
-    target_vm_destroy(d->target);
-    run_files_free(&d->files);
+    for (unsigned n = 0; n < ARRAY_LEN(d->vm); n++)
+        debug_vm_destroy(d->vm[n]);
     if (d->engine)
         d->engine->ops->destroy(d->engine);
+    if (d->also_console)
+        d->also_console->ops->destroy(d->also_console);
     if (d->console)
         d->console->ops->destroy(d->console);
-    run_resources_close(&d->resources);
-    boot_fini(&d->boot);
     if (d->input)
         fclose(d->input);
     run_options_fini(d->options);
 }
 
-static int run(struct debug *d)
+static int run_served(struct debug *d, bool stands)
 {
-    int err = monitor_run(d->monitor);
+    if (!stands)
+        loop_resume_all(d->loop);
+    return loop_serve(d->loop);
+}
+
+static int end_status(struct debug *d)
+{
+    struct vm *vm = debug_vm_vm(d->vm[0]);
+    if (!debug_vm_target(d->vm[0])->ended)
+        return CLI_OK;
+    if (vm_end(vm)->reason == VM_END_KILLED)
+        return cli_complain(128 + SIGKILL, "the guest was killed by the debugger");
+    return run_end_status(vm, d->engine);
+}
+
+static int run(struct debug *d, bool stands)
+{
+    int err = has_monitor(d) ? monitor_run(d->monitor) : run_served(d, stands);
     d->console->ops->suspend(d->console);
-    if (loop_is_over(d->loop) && !target_vm_target(d->target)->ended)
+    if (loop_is_over(d->loop) && !debug_vm_target(d->vm[0])->ended)
         return cli_complain(CLI_TIMEOUT, "the time given by --timeout is up");
-    if (err)
-        return CLI_FAILED;
-    return target_vm_target(d->target)->ended ? run_end_status(d->vm, d->engine) : CLI_OK;
+    int status = err ? CLI_FAILED : end_status(d);
+    if (d->options->stats)
+        vm_print_stats(debug_vm_vm(d->vm[0]), stderr, d->options->json);
+    return status;
 }
 
 int run_debug(struct run_options *options, bool stands)
 {
     struct debug d = {.options = options};
-    options->counts = true;
+    options->counts = options->counts || has_monitor(&d);
     d.signals = host_signals_open();
     int err = d.signals < 0
                   ? why_fail(&d.why, d.signals, "cannot take signals: %s", strerror(-d.signals))
                   : build(&d, stands);
     int status = err ? cli_complain(err == -ENOEXEC ? CLI_CANNOT_RUN : CLI_FAILED, "%s", d.why.text)
-                     : run(&d);
-    int number = d.monitor ? monitor_signal(d.monitor) : 0;
+                     : run(&d, stands);
+    int number = d.monitor ? monitor_signal(d.monitor) : d.signal;
     unmake(&d);
     if (number)
         host_signal_die(number);

@@ -199,6 +199,21 @@ static int take_monitor(struct run_options *o, const char *value, struct why *wh
     return 0;
 }
 
+static int take_gdb(struct run_options *o, const char *value, struct why *why)
+{
+    (void)why;
+    o->gdb = value;
+    return 0;
+}
+
+static int take_also(struct run_options *o, const char *value, struct why *why)
+{
+    if (o->alsos == RUN_MAX_ALSO)
+        return why_fail(why, -EINVAL, "--also: at most %d more images", RUN_MAX_ALSO);
+    o->also[o->alsos++] = value;
+    return 0;
+}
+
 #define FLAG(function, member)                                                                     \
     static int function(struct run_options *o, const char *value, struct why *why)                 \
     {                                                                                              \
@@ -212,6 +227,7 @@ FLAG(take_stats, stats)
 FLAG(take_json, json)
 FLAG(take_quiet, quiet)
 FLAG(take_batch, batch)
+FLAG(take_stands, stands)
 FLAG(take_help, help)
 
 static const struct option options[] = {
@@ -230,6 +246,9 @@ static const struct option options[] = {
     {"commands", 0, true, take_commands, NULL},
     {"batch", 0, false, take_batch, NULL},
     {"monitor", 0, false, take_monitor, "unix:"},
+    {"gdb", 0, true, take_gdb, NULL},
+    {"also", 0, true, take_also, NULL},
+    {"stop", 'S', false, take_stands, NULL},
     {"env", 'e', true, take_env, NULL},
     {"deterministic", 0, false, take_deterministic, NULL},
     {"verify", 0, false, take_verify, NULL},

@@ -8,6 +8,7 @@
 #include "emu/base/why.h"
 
 #define RUN_MAX_DISKS 14
+#define RUN_MAX_ALSO 15
 
 struct run_disk {
     char name[16];
@@ -33,6 +34,10 @@ struct run_options {
     bool replay;                           /* the verb's */
     const char *commands, *monitor_socket; /* NULL: not said */
     bool monitor, batch;
+    const char *gdb;                /* [ADDR:]PORT; NULL: not said */
+    const char *also[RUN_MAX_ALSO]; /* more images, for the debugger */
+    unsigned alsos;
+    bool stands; /* the guest waits for the debugger */
     bool counts; /* the engine counts instructions, whatever else is said */
     bool deterministic, verify, stats, json, quiet, help;
     const char **env; /* K=V or K, as given; freed by run_options_fini */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PC: its devices wired to a processor, and the loop that runs it.
+ *
+ * One thread makes, runs and destroys a machine. A second one, of the machine's own,
+ * only stops the processor when an event is due.
+ */
+#ifndef DENALI_PC_MACHINE_H
+#define DENALI_PC_MACHINE_H
+
+#include "devices/image.h"
+#include "devices/net.h"
+#include "devices/pc/board.h"
+#include "devices/serial.h"
+
+struct pc;
+struct cpu;
+struct engine;
+struct kernel_config;
+struct vga;
+struct i8042;
+
+enum { PC_SERIALS = 4, PC_DRIVES = 4 };
+
+struct pc_config {
+    uint64_t ram_bytes; /* whole pages; 1 MiB to PC_MAX_RAM */
+    const char *cpu;    /* model */
+    struct engine *engine;
+    bool isa;           /* the smallest machine: a PIC, a PIT and a 16550 */
+    bool deterministic; /* time counts instructions */
+    bool exit_port;
+    /* Files' contents; used while the machine is made. */
+    const uint8_t *bios, *vga_rom;
+    uint32_t bios_len, vga_rom_len;
+    const uint8_t *cmos;                /* 256 bytes, or NULL */
+    const struct kernel_config *kernel; /* started without firmware; outlives the machine */
+    const char *boot;                   /* letters of drives in turn: a, c, d, n; "" none said */
+    bool boot_menu;
+    /* Host ends; they outlive the machine. */
+    struct serial_backend *serial[PC_SERIALS], *debugcon;
+    struct image *drive[PC_DRIVES], *floppy[2];
+    bool is_cdrom[PC_DRIVES];
+    struct image *virtio_disk;
+    struct serial_backend *virtio_console;
+    struct net_backend *net; /* NULL: no card */
+    const char *nic;         /* "virtio", "ne2k" */
+    uint8_t mac[6];
+};
+
+#define PC_MAX_RAM (3 * GIB)
+
+MUST_CHECK int pc_create(const struct pc_config *config, struct pc **out, struct why *why);
+/* NULL is harmless. */
+void pc_destroy(struct pc *pc);
+
+enum pc_state {
+    PC_RUNNING,
+    PC_RESET, /* it was reset and runs on: tells who wants to know */
+    PC_OFF,
+    PC_EXIT,     /* by the exit port: pc_exit_status */
+    PC_SHUTDOWN, /* a triple fault */
+    PC_DIVERGED, /* lockstep: the engines differ */
+    PC_REJECTED, /* the verifier refused a translation */
+    PC_BREAKPOINT,
+    PC_WATCHPOINT,
+};
+
+/* Runs for at most `max_ns` (of the host's time, or of a deterministic machine's), asleep while the
+ * guest waits. */
+enum pc_state pc_run(struct pc *pc, uint64_t max_ns);
+
+uint32_t pc_exit_status(const struct pc *pc);
+uint64_t pc_now_ns(const struct pc *pc);
+/* The last POST code. */
+uint32_t pc_post_code(const struct pc *pc);
+/* Waits for ever: HLT with interrupts off. */
+bool pc_is_dead(const struct pc *pc);
+struct cpu *pc_cpu(const struct pc *pc);
+struct board *pc_board(struct pc *pc);
+struct bus *pc_bus(const struct pc *pc);
+struct vga *pc_vga(const struct pc *pc);     /* NULL: none */
+struct i8042 *pc_i8042(const struct pc *pc); /* NULL: none */
+void pc_cmos(const struct pc *pc, uint8_t out[256]);
+/* The power button. */
+void pc_press_power(struct pc *pc);
+void pc_reset(struct pc *pc);
+
+#endif

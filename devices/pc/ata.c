@@ -10,7 +10,7 @@
 
 static uint64_t sectors_of(const struct ide_drive *d)
 {
-    return d->image ? (image_bytes(d->image) + IDE_SECTOR - 1) / IDE_SECTOR : 0;
+    return d->image ? (medium_bytes(d->image) + IDE_SECTOR - 1) / IDE_SECTOR : 0;
 }
 
 /* The registers of a drive after a reset tell its kind. */
@@ -147,7 +147,7 @@ static void transfer(struct ide_drive *d, enum kind kind, bool lba48)
     bool multiple = kind == READ_MULTIPLE || kind == WRITE_MULTIPLE;
     bool writes = kind == WRITE_PIO || kind == WRITE_MULTIPLE || kind == WRITE_DMA;
     d->lba48 = lba48;
-    if ((multiple && !d->multiple) || (writes && image_is_readonly(d->image))) {
+    if ((multiple && !d->multiple) || (writes && medium_is_readonly(d->image))) {
         ide_abort(d, IDE_ABORTED);
         return;
     }
@@ -243,7 +243,7 @@ static void set_features(struct ide_drive *d)
 
 static void flush(struct ide_drive *d)
 {
-    if (d->image && image_flush(d->image))
+    if (d->image && medium_flush(d->image))
         ide_abort(d, IDE_ABORTED);
     else
         ide_finish(d);

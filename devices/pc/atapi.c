@@ -133,7 +133,7 @@ static void reply(struct ide_drive *d, uint32_t len, uint32_t wanted)
 
 static uint32_t disc_sectors(const struct ide_drive *d)
 {
-    uint64_t n = (image_bytes(d->image) + IDE_CD_SECTOR - 1) / IDE_CD_SECTOR;
+    uint64_t n = (medium_bytes(d->image) + IDE_CD_SECTOR - 1) / IDE_CD_SECTOR;
     return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 

@@ -79,7 +79,7 @@ void ide_abort(struct ide_drive *d, uint8_t error)
 static bool load_chunk(struct ide_drive *d)
 {
     uint32_t n = d->bytes < d->chunk ? (uint32_t)d->bytes : d->chunk;
-    if (image_read(d->image, d->position, d->buffer, n)) {
+    if (medium_read(d->image, d->position, d->buffer, n)) {
         ide_abort(d, IDE_BAD);
         return false;
     }
@@ -131,7 +131,7 @@ static void out_filled(struct ide_drive *d)
         atapi_packet(d);
         return;
     }
-    if (image_write(d->image, d->position, d->buffer, d->end)) {
+    if (medium_write(d->image, d->position, d->buffer, d->end)) {
         ide_abort(d, IDE_ABORTED);
         return;
     }
@@ -326,7 +326,7 @@ static bool move_piece(struct ide_drive *d, struct bus *bus, uint32_t address, u
         bus_write_bytes(bus, address, d->buffer + d->at, len);
     } else {
         bus_read_bytes(bus, address, d->buffer, len);
-        if (image_write(d->image, d->position, d->buffer, len))
+        if (medium_write(d->image, d->position, d->buffer, len))
             return false;
         d->position += len;
         d->bytes -= len;

@@ -3,12 +3,12 @@
 #ifndef DENALI_PC_IDE_H
 #define DENALI_PC_IDE_H
 
-#include "devices/image.h"
+#include "devices/medium.h"
 #include "devices/pc/pci.h"
 
 /* `image` NULL: a CD drive without a disc, or (not `cdrom`) no drive. Outlives the board. */
 struct ide_drive_config {
-    struct image *image;
+    struct medium *image;
     bool cdrom;
 };
 

@@ -26,7 +26,7 @@ struct ide_channel;
 
 struct ide_drive {
     struct ide_channel *channel;
-    struct image *image;
+    struct medium *image;
     uint8_t exists, cdrom;
     uint8_t error, features, status, device, multiple;
     uint8_t count[2], low[2], mid[2], high[2]; /* [1]: what was written before (48 bits) */

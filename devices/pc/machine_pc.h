@@ -8,7 +8,7 @@
 #ifndef DENALI_PC_MACHINE_H
 #define DENALI_PC_MACHINE_H
 
-#include "devices/image.h"
+#include "devices/medium.h"
 #include "devices/net.h"
 #include "devices/pc/board.h"
 #include "devices/serial.h"
@@ -38,9 +38,9 @@ struct pc_config {
     bool boot_menu;
     /* Host ends; they outlive the machine. */
     struct serial_backend *serial[PC_SERIALS], *debugcon;
-    struct image *drive[PC_DRIVES], *floppy[2];
+    struct medium *drive[PC_DRIVES], *floppy[2];
     bool is_cdrom[PC_DRIVES];
-    struct image *virtio_disk;
+    struct medium *virtio_disk;
     struct serial_backend *virtio_console;
     struct net_backend *net; /* NULL: no card */
     const char *nic;         /* "virtio", "ne2k" */

@@ -23,7 +23,8 @@ struct cli_verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb; the exit status */
 };
 
-extern const struct cli_verb cli_run, cli_debug, cli_replay, cli_bench, cli_help, cli_version;
+extern const struct cli_verb cli_run, cli_pc, cli_debug, cli_replay, cli_bench, cli_help,
+    cli_version;
 
 /* NULL-ended. */
 extern const struct cli_verb *const cli_verbs[];

@@ -10,7 +10,7 @@
  * loses at most what was being written. Nothing in an overlay is trusted: its size
  * must be that of its base, and the bitmap can only choose between two files.
  */
-#include "devices/image.h"
+#include "devices/medium.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #define VERSION 1u
 static const char magic[8] = "DENALICW";
 
-struct image {
+struct medium {
     int base, overlay; /* overlay -1: none */
     bool readonly;
     uint64_t bytes, data; /* `data`: where clusters begin in the overlay */
@@ -65,9 +65,9 @@ static int write_all(int fd, uint64_t at, const uint8_t *data, size_t len)
     return 0;
 }
 
-static bool is_here(const struct image *image, uint64_t cluster)
+static bool is_here(const struct medium *medium, uint64_t cluster)
 {
-    return image->here[cluster >> 3] >> (cluster & 7) & 1;
+    return medium->here[cluster >> 3] >> (cluster & 7) & 1;
 }
 
 /* Bytes from `at` on in one cluster. */
@@ -77,14 +77,14 @@ static size_t piece(uint64_t at, size_t len)
     return len < room ? len : room;
 }
 
-static int read_overlaid(struct image *image, uint64_t at, uint8_t *out, size_t len)
+static int read_overlaid(struct medium *medium, uint64_t at, uint8_t *out, size_t len)
 {
     int err = 0;
     while (!err && len) {
         size_t n = piece(at, len);
-        bool here = is_here(image, at / CLUSTER);
-        err = here ? read_all(image->overlay, image->data + at, out, n)
-                   : read_all(image->base, at, out, n);
+        bool here = is_here(medium, at / CLUSTER);
+        err = here ? read_all(medium->overlay, medium->data + at, out, n)
+                   : read_all(medium->base, at, out, n);
         at += n;
         out += n;
         len -= n;
@@ -92,43 +92,43 @@ static int read_overlaid(struct image *image, uint64_t at, uint8_t *out, size_t 
     return err;
 }
 
-int image_read(struct image *image, uint64_t at, void *out, size_t len)
+int medium_read(struct medium *medium, uint64_t at, void *out, size_t len)
 {
     uint8_t *to = out;
-    uint64_t left = at < image->bytes ? image->bytes - at : 0;
+    uint64_t left = at < medium->bytes ? medium->bytes - at : 0;
     size_t inside = len < left ? len : (size_t)left;
     memset(to + inside, 0, len - inside);
-    if (image->overlay >= 0)
-        return read_overlaid(image, at, to, inside);
-    return read_all(image->base, at, to, inside);
+    if (medium->overlay >= 0)
+        return read_overlaid(medium, at, to, inside);
+    return read_all(medium->base, at, to, inside);
 }
 
 /* The whole cluster goes to the overlay, then its bit. */
-static int copy_up(struct image *image, uint64_t cluster)
+static int copy_up(struct medium *medium, uint64_t cluster)
 {
     uint8_t data[CLUSTER];
     uint64_t at = cluster * CLUSTER;
-    int err = image_read(image, at, data, CLUSTER);
+    int err = medium_read(medium, at, data, CLUSTER);
     if (!err)
-        err = write_all(image->overlay, image->data + at, data, CLUSTER);
+        err = write_all(medium->overlay, medium->data + at, data, CLUSTER);
     if (err)
         return err;
-    uint8_t byte = (uint8_t)(image->here[cluster >> 3] | 1u << (cluster & 7));
-    err = write_all(image->overlay, HEAD + (cluster >> 3), &byte, 1);
+    uint8_t byte = (uint8_t)(medium->here[cluster >> 3] | 1u << (cluster & 7));
+    err = write_all(medium->overlay, HEAD + (cluster >> 3), &byte, 1);
     if (!err)
-        image->here[cluster >> 3] = byte;
+        medium->here[cluster >> 3] = byte;
     return err;
 }
 
-static int write_overlaid(struct image *image, uint64_t at, const uint8_t *data, size_t len)
+static int write_overlaid(struct medium *medium, uint64_t at, const uint8_t *data, size_t len)
 {
     int err = 0;
     while (!err && len) {
         size_t n = piece(at, len);
-        if (!is_here(image, at / CLUSTER))
-            err = copy_up(image, at / CLUSTER);
+        if (!is_here(medium, at / CLUSTER))
+            err = copy_up(medium, at / CLUSTER);
         if (!err)
-            err = write_all(image->overlay, image->data + at, data, n);
+            err = write_all(medium->overlay, medium->data + at, data, n);
         at += n;
         data += n;
         len -= n;
@@ -136,32 +136,32 @@ static int write_overlaid(struct image *image, uint64_t at, const uint8_t *data,
     return err;
 }
 
-int image_write(struct image *image, uint64_t at, const void *data, size_t len)
+int medium_write(struct medium *medium, uint64_t at, const void *data, size_t len)
 {
-    if (image->readonly)
+    if (medium->readonly)
         return -EROFS;
-    if (at > image->bytes || len > image->bytes - at)
+    if (at > medium->bytes || len > medium->bytes - at)
         return -EIO;
-    if (image->overlay >= 0)
-        return write_overlaid(image, at, data, len);
-    return write_all(image->base, at, data, len);
+    if (medium->overlay >= 0)
+        return write_overlaid(medium, at, data, len);
+    return write_all(medium->base, at, data, len);
 }
 
-int image_flush(struct image *image)
+int medium_flush(struct medium *medium)
 {
-    if (image->readonly)
+    if (medium->readonly)
         return 0;
-    return fdatasync(image->overlay >= 0 ? image->overlay : image->base) ? -errno : 0;
+    return fdatasync(medium->overlay >= 0 ? medium->overlay : medium->base) ? -errno : 0;
 }
 
-uint64_t image_bytes(const struct image *image)
+uint64_t medium_bytes(const struct medium *medium)
 {
-    return image->bytes;
+    return medium->bytes;
 }
 
-bool image_is_readonly(const struct image *image)
+bool medium_is_readonly(const struct medium *medium)
 {
-    return image->readonly;
+    return medium->readonly;
 }
 
 /* A file system without locks is no reason to refuse. */
@@ -173,27 +173,27 @@ static int lock(int fd, bool writes, const char *path, struct why *why)
     return why_fail(why, -EBUSY, "image %s is in use by another program", path);
 }
 
-static int open_base(struct image *image, const char *path, bool writes, struct why *why)
+static int open_base(struct medium *medium, const char *path, bool writes, struct why *why)
 {
     struct stat st;
-    image->base = open(path, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
-    if (image->base < 0)
+    medium->base = open(path, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+    if (medium->base < 0)
         return why_fail(why, -errno, "cannot open image %s: %s%s", path, strerror(errno),
                         (errno == EACCES || errno == EROFS) && writes
                             ? " (to read only: add ,ro or ,snapshot)"
                             : "");
-    if (fstat(image->base, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+    if (fstat(medium->base, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
         return why_fail(why, -EINVAL, "image %s is neither a file nor a block device", path);
-    off_t end = lseek(image->base, 0, SEEK_END);
+    off_t end = lseek(medium->base, 0, SEEK_END);
     if (end <= 0)
         return why_fail(why, -EINVAL, "image %s is empty", path);
-    image->bytes = (uint64_t)end;
-    return lock(image->base, writes, path, why);
+    medium->bytes = (uint64_t)end;
+    return lock(medium->base, writes, path, why);
 }
 
-static uint64_t bitmap_bytes(const struct image *image)
+static uint64_t bitmap_bytes(const struct medium *medium)
 {
-    return ((image->bytes + CLUSTER - 1) / CLUSTER + 7) / 8;
+    return ((medium->bytes + CLUSTER - 1) / CLUSTER + 7) / 8;
 }
 
 static void put_little(uint8_t *to, unsigned bytes, uint64_t v)
@@ -202,58 +202,58 @@ static void put_little(uint8_t *to, unsigned bytes, uint64_t v)
         to[i] = (uint8_t)(v >> (8 * i));
 }
 
-static void make_head(const struct image *image, uint8_t head[24])
+static void make_head(const struct medium *medium, uint8_t head[24])
 {
     memcpy(head, magic, 8);
     put_little(head + 8, 4, VERSION);
     put_little(head + 12, 4, CLUSTER);
-    put_little(head + 16, 8, image->bytes);
+    put_little(head + 16, 8, medium->bytes);
 }
 
 /* A new overlay, or one that is for this base. */
-static int start_overlay(struct image *image, const char *path, struct why *why)
+static int start_overlay(struct medium *medium, const char *path, struct why *why)
 {
     uint8_t want[24], found[24];
-    uint64_t bits = bitmap_bytes(image);
-    image->data = (HEAD + bits + CLUSTER - 1) / CLUSTER * CLUSTER;
-    image->here = calloc(1, bits);
-    if (!image->here)
+    uint64_t bits = bitmap_bytes(medium);
+    medium->data = (HEAD + bits + CLUSTER - 1) / CLUSTER * CLUSTER;
+    medium->here = calloc(1, bits);
+    if (!medium->here)
         return why_fail(why, -ENOMEM, "no memory for an overlay of %s", path);
-    make_head(image, want);
-    off_t end = lseek(image->overlay, 0, SEEK_END);
+    make_head(medium, want);
+    off_t end = lseek(medium->overlay, 0, SEEK_END);
     int err = end < 0 ? -errno : 0;
     if (!err && end == 0)
-        return write_all(image->overlay, 0, want, sizeof(want));
+        return write_all(medium->overlay, 0, want, sizeof(want));
     if (!err)
-        err = read_all(image->overlay, 0, found, sizeof(found));
+        err = read_all(medium->overlay, 0, found, sizeof(found));
     if (!err && memcmp(want, found, 16))
         return why_fail(why, -EINVAL, "%s is not an overlay of an image", path);
     if (!err && memcmp(want, found, sizeof(want)))
         return why_fail(why, -EINVAL, "the overlay %s belongs to an image of another size", path);
     if (!err)
-        err = read_all(image->overlay, HEAD, image->here, bits);
+        err = read_all(medium->overlay, HEAD, medium->here, bits);
     return err ? why_fail(why, err, "cannot read the overlay %s: %s", path, strerror(-err)) : 0;
 }
 
-static int open_overlay(struct image *image, const char *path, struct why *why)
+static int open_overlay(struct medium *medium, const char *path, struct why *why)
 {
-    image->overlay = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (image->overlay < 0)
+    medium->overlay = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (medium->overlay < 0)
         return why_fail(why, -errno, "cannot open the overlay %s: %s", path, strerror(errno));
-    int err = lock(image->overlay, true, path, why);
-    return err ? err : start_overlay(image, path, why);
+    int err = lock(medium->overlay, true, path, why);
+    return err ? err : start_overlay(medium, path, why);
 }
 
-static int open_forgotten(struct image *image, struct why *why)
+static int open_forgotten(struct medium *medium, struct why *why)
 {
     const char *tmp = getenv("TMPDIR");
-    image->overlay = open(tmp && *tmp ? tmp : "/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-    if (image->overlay < 0)
+    medium->overlay = open(tmp && *tmp ? tmp : "/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (medium->overlay < 0)
         return why_fail(why, -errno, "cannot make a temporary file: %s", strerror(errno));
-    return start_overlay(image, "(temporary)", why);
+    return start_overlay(medium, "(temporary)", why);
 }
 
-static int open_spec(struct image *image, char *path, bool readonly, struct why *why)
+static int open_spec(struct medium *medium, char *path, bool readonly, struct why *why)
 {
     char *cow = strstr(path, ",cow="), *comma = strrchr(path, ',');
     bool snapshot = comma && !strcmp(comma, ",snapshot"), ro = comma && !strcmp(comma, ",ro");
@@ -261,41 +261,41 @@ static int open_spec(struct image *image, char *path, bool readonly, struct why 
         *cow = 0;
     else if (snapshot || ro)
         *comma = 0;
-    image->readonly = readonly || ro;
-    int err = open_base(image, path, !image->readonly && !cow && !snapshot, why);
-    if (err || image->readonly)
+    medium->readonly = readonly || ro;
+    int err = open_base(medium, path, !medium->readonly && !cow && !snapshot, why);
+    if (err || medium->readonly)
         return err;
     if (cow)
-        return open_overlay(image, cow + 5, why);
-    return snapshot ? open_forgotten(image, why) : 0;
+        return open_overlay(medium, cow + 5, why);
+    return snapshot ? open_forgotten(medium, why) : 0;
 }
 
-int image_open(const char *spec, bool readonly, struct image **out, struct why *why)
+int medium_open(const char *spec, bool readonly, struct medium **out, struct why *why)
 {
-    struct image *image = calloc(1, sizeof(*image));
+    struct medium *medium = calloc(1, sizeof(*medium));
     char *path = strdup(spec);
-    int err = image && path ? 0 : why_fail(why, -ENOMEM, "no memory for an image");
+    int err = medium && path ? 0 : why_fail(why, -ENOMEM, "no memory for an image");
     if (!err) {
-        image->base = image->overlay = -1;
-        err = open_spec(image, path, readonly, why);
+        medium->base = medium->overlay = -1;
+        err = open_spec(medium, path, readonly, why);
     }
     free(path);
     if (err) {
-        image_close(image);
+        medium_close(medium);
         return err;
     }
-    *out = image;
+    *out = medium;
     return 0;
 }
 
-void image_close(struct image *image)
+void medium_close(struct medium *medium)
 {
-    if (!image)
+    if (!medium)
         return;
-    if (image->base >= 0)
-        close(image->base);
-    if (image->overlay >= 0)
-        close(image->overlay);
-    free(image->here);
-    free(image);
+    if (medium->base >= 0)
+        close(medium->base);
+    if (medium->overlay >= 0)
+        close(medium->overlay);
+    free(medium->here);
+    free(medium);
 }

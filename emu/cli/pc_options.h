@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What `denali pc` was asked to do. Strings are argv's own. */
+#ifndef DENALI_PC_OPTIONS_H
+#define DENALI_PC_OPTIONS_H
+
+#include "devices/net_backends.h"
+#include "emu/base/why.h"
+
+#define PC_MAX_STEPS 64u
+
+/* What a person would do at the screen, in turn. */
+struct pc_step {
+    enum { PC_STEP_WAIT, PC_STEP_TYPE } kind;
+    const char *text;
+};
+
+struct pc_options {
+    const char *memory, *machine, *cpu, *bios, *vgabios, *kernel, *initrd, *append, *cmos;
+    const char *hd[4], *cdrom, *fd[2], *virtio_disk, *virtio_console, *boot;
+    const char *display, *debugcon, *screenshot, *engine, *net, *nic, *pcap, *timeout, *at;
+    const char *serial[4];
+    unsigned serials;
+    struct net_publish publish[NET_MAX_PUBLISH];
+    unsigned publishes;
+    struct pc_step step[PC_MAX_STEPS];
+    unsigned steps;
+    bool boot_menu, exit_port, screen_text, deterministic, no_reboot, verify, help;
+    /* Worked out from the above. */
+    uint64_t ram_bytes, timeout_ns, at_ns; /* 0: not said */
+};
+
+/* From the words after the verb. 0, or -EINVAL and `why`. */
+MUST_CHECK int pc_options_parse(int argc, char **argv, struct pc_options *out, struct why *why);
+
+#endif

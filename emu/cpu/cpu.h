@@ -123,7 +123,8 @@ struct cpu_pc {
     const struct cpu_model *model;
     struct mmu *mmu;
     const uint64_t *tlb[MMU_KINDS]; /* of the current privilege: addends by linear page */
-    uint64_t code_frame;            /* the interpreter's: host page of the running block */
+    uint64_t code_frame;            /* the interpreter's: host page of the running block, */
+    uint64_t found_frame;           /* and of the one just looked up */
     uint32_t a20_mask;              /* of physical addresses */
     uint32_t align_mask;            /* all ones while #AC is armed */
     uint32_t pending_debug;         /* DR6 bits of the #DB that follows the instruction */
@@ -132,11 +133,15 @@ struct cpu_pc {
     uint8_t halted;                 /* HLT waits for an interrupt */
     uint8_t shutdown;               /* a triple fault: only a reset helps */
     uint8_t nmi_blocked;            /* until the next IRET */
+    uint8_t single_step;            /* TF was set when the running instruction began */
+    uint8_t loaded_flags;           /* the instruction that runs has loaded RF: IRET, a task */
+    uint8_t committed;              /* a task switch was: its fault is the new task's */
     uint8_t watching;               /* DR7 enables a breakpoint */
 };
 
 #define CPU_FLAT_NONE UINT32_MAX
 #define CPU_NO_PAGE UINT32_MAX
+#define CPU_NO_FRAME UINT64_MAX
 
 /*
  * The flat machine's words in guest memory, as guest physical addresses.

@@ -95,7 +95,7 @@ void cpu_reset(struct cpu *cpu)
 void cpu_refresh(struct cpu *cpu)
 {
     cpu->pc.a20_mask = bus_a20(cpu->pc.bus) ? UINT32_MAX : ~(uint32_t)MIB;
-    cpu->pc.code_frame = PC_NO_FRAME;
+    cpu->pc.code_frame = CPU_NO_FRAME;
     cpu->code32 = (cpu->seg[ISA_CS].attr & SEG_BIG) != 0;
     mmu_select(cpu);
     pc_update_alignment(cpu);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "emu/cpu/debug.h"
-#include "emu/cpu/interp_block.h"
+#include "emu/cpu/interp_pc.h"
 
 struct interp {
     struct engine engine;
@@ -36,6 +36,8 @@ static unsigned fetch_bytes(const struct cpu *cpu, uint32_t eip, uint8_t *out)
 
 enum cpu_status interp_fetch(struct cpu *cpu, struct isa_insn *out)
 {
+    if (!cpu->flat)
+        return interp_pc_fetch(cpu, out);
     uint8_t bytes[ISA_MAX_LENGTH];
     unsigned have = fetch_bytes(cpu, cpu->eip, bytes);
     switch (isa_decode(bytes, have, cpu->code32, out)) {
@@ -58,9 +60,12 @@ enum cpu_status interp_execute(struct cpu *cpu, const struct isa_insn *insn)
     interp_fn fn = interp_function(cpu, insn);
     if (!fn)
         return cpu_raise(cpu, CPU_UD);
+    bool asks = !cpu->flat && (insn->row->attr & ISA_T_PRIV);
+    if (asks && interp_pc_check(cpu, insn))
+        return CPU_FAULT;
     cpu->eip = start + insn->len;
     enum cpu_status status = fn(cpu, insn);
-    if (status == CPU_FAULT)
+    if (status == CPU_FAULT && !cpu->pc.committed)
         cpu->eip = start;
     else if (status == CPU_EXIT)
         cpu->exit.length = insn->len;
@@ -159,6 +164,8 @@ static enum engine_exit interp_run(struct engine *engine, struct cpu *cpu, uint6
     struct interp *interp = CONTAINER_OF(engine, struct interp, engine);
     enum engine_exit exit;
     __atomic_fetch_add(&interp->exits, 1, __ATOMIC_RELAXED);
+    if (!cpu->flat)
+        return interp_pc_run(cpu->engine_state, cpu, budget);
     if (cpu->debug && cpu_debug_enter(cpu, &exit))
         return exit;
     return run_loop(cpu->engine_state, cpu, budget);
@@ -167,8 +174,6 @@ static enum engine_exit interp_run(struct engine *engine, struct cpu *cpu, uint6
 static int interp_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
 {
     (void)image;
-    if (!cpu->flat)
-        return -ENOTSUP;
     struct interp_cache *cache;
     int err = interp_cache_create(&cache);
     if (err)

@@ -171,6 +171,20 @@ void interp_set_stack(struct cpu *cpu, uint32_t value);
 /* An offset into the stack segment, wrapped to the stack's width. */
 uint32_t interp_stack_offset(const struct cpu *cpu, uint32_t value);
 
+/*
+ * String instructions: one element, or with REP all of them. `many` does what it
+ * can of `count` in one go (0: nothing), or is NULL.
+ */
+typedef enum cpu_status (*interp_string_fn)(struct cpu *cpu, const struct isa_insn *insn,
+                                            unsigned bytes);
+typedef uint32_t (*interp_many_fn)(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,
+                                   uint32_t count);
+MUST_CHECK enum cpu_status interp_repeat(struct cpu *cpu, const struct isa_insn *insn,
+                                         unsigned bytes, interp_string_fn once,
+                                         interp_many_fn many);
+/* Moves an index register past an element, by DF. */
+void interp_advance(struct cpu *cpu, const struct isa_insn *insn, unsigned reg, unsigned bytes);
+
 /* RDTSC where nothing virtual is wanted. */
 uint64_t interp_host_tsc(void);
 

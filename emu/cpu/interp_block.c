@@ -6,6 +6,8 @@
 #include "emu/cpu/interp_block.h"
 
 #include "emu/cpu/debug.h"
+#include "emu/cpu/interp_pc.h"
+#include "emu/cpu/model.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,25 +56,25 @@ static bool same_code(const struct interp_block *block, const uint8_t *memory)
 
 #define BLOCK_ENDS (ISA_T_JUMP | ISA_T_BRANCH | ISA_T_CALL | ISA_T_RET | ISA_T_END)
 
-/* Decodes from `memory`, which is what lies at `linear`, to the end of the page. */
+/* Decodes from `memory`, of which `room` bytes may be read. */
 static void decode_block(struct interp_cache *cache, struct interp_block *block, struct cpu *cpu,
-                         uint32_t linear, const uint8_t *memory)
+                         const uint8_t *memory, uint32_t room)
 {
-    uint32_t room = PAGE_SIZE - (linear & PAGE_MASK);
     if (room > INTERP_BLOCK_BYTES)
         room = INTERP_BLOCK_BYTES;
     bool ended = false;
     while (!ended && block->ops < INTERP_BLOCK_OPS) {
         struct interp_op *op = &cache->op[block->first + block->ops];
         const uint8_t *at = memory + block->bytes;
-        if (isa_decode(at, room - block->bytes, cpu->code32, &op->insn) != ISA_OK)
+        if (isa_decode(at, room - block->bytes, cpu->code32, &op->insn) != ISA_OK ||
+            !cpu_model_knows(cpu, &op->insn))
             break;
-        interp_prepare(op);
+        interp_prepare(cpu, op);
         block->ops++;
         block->bytes += op->insn.len;
         ended = op->insn.row->attr & BLOCK_ENDS;
         if (cpu->debug)
-            ended |= cpu_debug_divides(cpu->debug, linear + block->bytes);
+            ended |= cpu_debug_divides(cpu->debug, block->linear + block->bytes);
     }
     memcpy(block->code, memory, block->bytes);
     cache->used += block->ops;
@@ -84,25 +86,34 @@ static void empty(struct interp_cache *cache)
     cache->used = 0;
 }
 
+/* The code at CS:EIP and how much of it may be read; NULL: none, or not in one go. */
+static const uint8_t *code_at(struct cpu *cpu, uint32_t linear, uint32_t *room)
+{
+    if (!cpu->flat) {
+        const uint8_t *code = interp_pc_code(cpu, room);
+        cpu->pc.found_frame = (uintptr_t)code >> PAGE_BITS;
+        return code;
+    }
+    *room = PAGE_SIZE - (linear & PAGE_MASK);
+    return cpu_page_raw(cpu, linear, 1, RAM_DENIED_READ);
+}
+
 const struct interp_block *interp_cache_find(struct interp_cache *cache, struct cpu *cpu)
 {
-    uint32_t eip = cpu->eip;
-    uint32_t linear = cpu_seg_base(cpu, ISA_CS) + eip;
-    struct interp_block *block = &cache->block[(eip ^ eip >> 13) % CACHE_BLOCKS];
+    uint32_t linear = cpu_seg_base(cpu, ISA_CS) + cpu->eip, room = 0;
+    struct interp_block *block = &cache->block[(linear ^ linear >> 13) % CACHE_BLOCKS];
+    const uint8_t *memory = code_at(cpu, linear, &room);
     if (cpu->debug && cache->generation != cpu->debug->generation) {
         empty(cache);
         cache->generation = cpu->debug->generation;
     }
-    if (block->eip == eip && block->ops) {
-        const uint8_t *memory = cpu_page_raw(cpu, linear, block->bytes, RAM_DENIED_READ);
-        if (memory && same_code(block, memory))
-            return block;
-    }
+    bool same = block->linear == linear && block->code32 == cpu->code32 && block->ops;
+    if (same && memory && block->bytes <= room && same_code(block, memory))
+        return block;
     if (cache->used + INTERP_BLOCK_OPS > CACHE_OPS)
         empty(cache);
-    *block = (struct interp_block){.eip = eip, .first = cache->used};
-    const uint8_t *memory = cpu_page_raw(cpu, linear, 1, RAM_DENIED_READ);
+    *block = (struct interp_block){.linear = linear, .code32 = cpu->code32, .first = cache->used};
     if (memory)
-        decode_block(cache, block, cpu, linear, memory);
+        decode_block(cache, block, cpu, memory, room);
     return block;
 }

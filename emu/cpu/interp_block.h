@@ -28,7 +28,8 @@ struct interp_op {
 };
 
 struct interp_block {
-    uint32_t eip;
+    uint32_t linear;
+    uint8_t code32;
     uint16_t bytes; /* 0: empty entry, or one whose first instruction cannot be prepared */
     uint16_t ops;
     uint32_t first; /* in the arena */
@@ -51,13 +52,17 @@ const struct interp_op *interp_cache_ops(const struct interp_cache *cache,
  */
 static inline void interp_block_enter(struct cpu *cpu)
 {
-    cpu->code_page = (cpu_seg_base(cpu, ISA_CS) + cpu->eip) >> PAGE_BITS;
     cpu->code_written = 0;
+    if (cpu->flat)
+        cpu->code_page = cpu->eip >> PAGE_BITS;
+    else
+        cpu->pc.code_frame = cpu->pc.found_frame;
 }
 
 static inline void interp_block_leave(struct cpu *cpu)
 {
     cpu->code_page = CPU_NO_PAGE;
+    cpu->pc.code_frame = CPU_NO_FRAME;
 }
 
 /* Executes one prepared instruction at cpu->eip, as interp_execute does. */
@@ -66,14 +71,15 @@ MUST_CHECK static inline enum cpu_status interp_run_op(struct cpu *cpu, const st
     uint32_t start = cpu->eip;
     cpu->eip = start + op->insn.len;
     enum cpu_status status = op->fn(cpu, op);
-    if (status == CPU_FAULT)
+    if (status == CPU_FAULT && !cpu->pc.committed)
         cpu->eip = start;
     else if (status == CPU_EXIT)
         cpu->exit.length = op->insn.len;
     return status;
 }
 
-/* Fills in everything from op->insn; fn is made for this form, or the general one. */
-void interp_prepare(struct interp_op *op);
+/* Fills in everything from op->insn; fn is made for this form, or the general one of the machine.
+ */
+void interp_prepare(const struct cpu *cpu, struct interp_op *op);
 
 #endif

@@ -6,13 +6,25 @@
  * (a page end, a refused or a watched page) goes to the general function,
  * which also is the only one that can fault.
  */
-#include "emu/cpu/interp_block.h"
+#include "emu/cpu/interp_pc.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 static enum cpu_status general(struct cpu *cpu, const struct interp_op *op)
 {
     return interp_table[op->insn.row->sem](cpu, &op->insn);
+}
+
+static enum cpu_status general_pc(struct cpu *cpu, const struct interp_op *op)
+{
+    return interp_table_pc[op->insn.row->sem](cpu, &op->insn);
+}
+
+/* A privileged instruction. */
+static enum cpu_status guarded_pc(struct cpu *cpu, const struct interp_op *op)
+{
+    enum cpu_status status = interp_pc_check(cpu, &op->insn);
+    return status ? status : interp_table_pc[op->insn.row->sem](cpu, &op->insn);
 }
 
 ALWAYS_INLINE uint32_t address(const struct cpu *cpu, const struct interp_op *op)
@@ -182,20 +194,40 @@ static const interp_op_fn binary_table[ISA_SEMS][2][FORMS] = {BINARIES(BINARY_EN
     X(2)                                                                                           \
     X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
+/* On a PC, a target beyond the code segment is the general function's. */
+ALWAYS_INLINE bool may_jump(const struct cpu *cpu, uint32_t target)
+{
+    return cpu->flat || target <= cpu->seg[ISA_CS].limit;
+}
+
+ALWAYS_INLINE enum cpu_status jump_by(struct cpu *cpu, const struct interp_op *op)
+{
+    uint32_t target = cpu->eip + op->imm;
+    if (!may_jump(cpu, target))
+        return general(cpu, op);
+    cpu->eip = target;
+    return CPU_OK;
+}
+
 #define JCC(cc)                                                                                    \
     OP(jcc_##cc)                                                                                   \
     {                                                                                              \
-        if (flags_condition(cpu->eflags, cc))                                                      \
-            cpu->eip += op->imm;                                                                   \
-        return CPU_OK;                                                                             \
+        return flags_condition(cpu->eflags, cc) ? jump_by(cpu, op) : CPU_OK;                       \
     }
 CONDITIONS(JCC)
 #define JCC_ENTRY(cc) jcc_##cc,
 static const interp_op_fn jcc_table[16] = {CONDITIONS(JCC_ENTRY)};
 
-/* The stack of a flat machine is 32 bits wide. */
+/* The stack of a flat machine is 32 bits wide; that of a PC if SS says so. */
+ALWAYS_INLINE bool wide_stack(const struct cpu *cpu)
+{
+    return cpu->flat || (cpu->seg[ISA_SS].attr & SEG_BIG);
+}
+
 ALWAYS_INLINE bool push_fast(struct cpu *cpu, uint32_t value)
 {
+    if (!wide_stack(cpu))
+        return false;
     uint8_t *at = cpu_write_ptr(cpu, ISA_SS, cpu->gpr[ISA_ESP] - 4, 4);
     if (!at)
         return false;
@@ -206,7 +238,7 @@ ALWAYS_INLINE bool push_fast(struct cpu *cpu, uint32_t value)
 
 ALWAYS_INLINE bool pop_fast(struct cpu *cpu, uint32_t *value)
 {
-    const uint8_t *at = cpu_read_ptr(cpu, ISA_SS, cpu->gpr[ISA_ESP], 4);
+    const uint8_t *at = wide_stack(cpu) ? cpu_read_ptr(cpu, ISA_SS, cpu->gpr[ISA_ESP], 4) : NULL;
     if (!at)
         return false;
     *value = cpu_load(at, 4);
@@ -235,21 +267,29 @@ OP(pop_reg)
 
 OP(call_relative)
 {
-    if (!push_fast(cpu, cpu->eip))
+    uint32_t target = cpu->eip + op->imm;
+    if (!may_jump(cpu, target) || !push_fast(cpu, cpu->eip))
         return general(cpu, op);
-    cpu->eip += op->imm;
+    cpu->eip = target;
     return CPU_OK;
 }
 
 OP(jmp_relative)
 {
-    cpu->eip += op->imm;
-    return CPU_OK;
+    return jump_by(cpu, op);
 }
 
 OP(ret_near)
 {
-    return pop_fast(cpu, &cpu->eip) ? CPU_OK : general(cpu, op);
+    uint32_t target, esp = cpu->gpr[ISA_ESP];
+    if (!pop_fast(cpu, &target))
+        return general(cpu, op);
+    if (!may_jump(cpu, target)) {
+        cpu->gpr[ISA_ESP] = esp;
+        return general(cpu, op);
+    }
+    cpu->eip = target;
+    return CPU_OK;
 }
 
 OP(lea_32)
@@ -415,13 +455,20 @@ static void prepare_address(struct interp_op *op)
     op->shift = (uint8_t)__builtin_ctz(insn->scale);
 }
 
-void interp_prepare(struct interp_op *op)
+static interp_op_fn general_of(const struct cpu *cpu, const struct isa_insn *insn)
+{
+    if (cpu->flat)
+        return general;
+    return insn->row->attr & ISA_T_PRIV ? guarded_pc : general_pc;
+}
+
+void interp_prepare(const struct cpu *cpu, struct interp_op *op)
 {
     const struct isa_insn *insn = &op->insn;
     interp_op_fn fn = NULL;
     if (insn->opsize == 4 && insn->adsize == 4)
         fn = choose(insn);
-    op->fn = fn ? fn : general;
+    op->fn = fn ? fn : general_of(cpu, insn);
     op->imm = insn->imm;
     op->dst = (uint8_t)interp_operand_reg(insn, 0);
     op->src = (uint8_t)interp_operand_reg(insn, insn->row->op[1].method == ISA_M_NONE ? 0 : 1);

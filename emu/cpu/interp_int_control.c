@@ -14,6 +14,15 @@ static void jump(struct cpu *cpu, const struct isa_insn *insn, uint32_t target)
     cpu->eip = insn->opsize == 2 ? target & 0xffff : target;
 }
 
+/* A near transfer on a PC stays within the code segment. */
+MUST_CHECK static enum cpu_status check_target(struct cpu *cpu, const struct isa_insn *insn,
+                                               uint32_t target)
+{
+    uint32_t offset = insn->opsize == 2 ? target & 0xffff : target;
+    bool outside = !cpu->flat && offset > cpu->seg[ISA_CS].limit;
+    return outside ? cpu_raise_error(cpu, CPU_GP, 0) : CPU_OK;
+}
+
 /* The target of a near transfer: relative to the next instruction, or as the operand says. */
 MUST_CHECK static enum cpu_status read_target(struct cpu *cpu, const struct isa_insn *insn,
                                               uint32_t *target)
@@ -21,7 +30,7 @@ MUST_CHECK static enum cpu_status read_target(struct cpu *cpu, const struct isa_
     enum cpu_status status = interp_read_operand(cpu, insn, 0, target);
     if (insn->row->op[0].method == ISA_M_J)
         *target += cpu->eip;
-    return status;
+    return status ? status : check_target(cpu, insn, *target);
 }
 
 enum cpu_status interp_jmp(struct cpu *cpu, const struct isa_insn *insn)
@@ -54,6 +63,8 @@ enum cpu_status interp_ret(struct cpu *cpu, const struct isa_insn *insn)
 {
     uint32_t target;
     enum cpu_status status = interp_peek(cpu, 0, insn->opsize, &target);
+    if (status == CPU_OK)
+        status = check_target(cpu, insn, target);
     if (status)
         return status;
     interp_move_stack(cpu, insn->opsize + dropped(insn));
@@ -63,9 +74,12 @@ enum cpu_status interp_ret(struct cpu *cpu, const struct isa_insn *insn)
 
 static enum cpu_status branch_if(struct cpu *cpu, const struct isa_insn *insn, bool taken)
 {
-    if (taken)
+    if (!taken)
+        return CPU_OK;
+    enum cpu_status status = check_target(cpu, insn, cpu->eip + insn->imm);
+    if (status == CPU_OK)
         jump(cpu, insn, cpu->eip + insn->imm);
-    return CPU_OK;
+    return status;
 }
 
 enum cpu_status interp_jcc(struct cpu *cpu, const struct isa_insn *insn)
@@ -78,26 +92,30 @@ enum cpu_status interp_jcxz(struct cpu *cpu, const struct isa_insn *insn)
     return branch_if(cpu, insn, !interp_reg(cpu, ISA_ECX, insn->adsize));
 }
 
-/* Counts down (as wide as addresses are); does anything remain? */
-static bool count_down(struct cpu *cpu, const struct isa_insn *insn)
+/* Counts down (as wide as addresses are) and jumps if anything remains and `holds`. */
+MUST_CHECK static enum cpu_status loop_while(struct cpu *cpu, const struct isa_insn *insn,
+                                             bool holds)
 {
-    interp_set_reg(cpu, ISA_ECX, insn->adsize, cpu->gpr[ISA_ECX] - 1);
-    return interp_reg(cpu, ISA_ECX, insn->adsize);
+    uint32_t count = interp_reg(cpu, ISA_ECX, insn->adsize) - 1;
+    enum cpu_status status = branch_if(cpu, insn, (count & flags_mask(insn->adsize)) && holds);
+    if (status == CPU_OK)
+        interp_set_reg(cpu, ISA_ECX, insn->adsize, count);
+    return status;
 }
 
 enum cpu_status interp_loop(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return branch_if(cpu, insn, count_down(cpu, insn));
+    return loop_while(cpu, insn, true);
 }
 
 enum cpu_status interp_loope(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return branch_if(cpu, insn, count_down(cpu, insn) && (cpu->eflags & ISA_F_Z));
+    return loop_while(cpu, insn, cpu->eflags & ISA_F_Z);
 }
 
 enum cpu_status interp_loopne(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return branch_if(cpu, insn, count_down(cpu, insn) && !(cpu->eflags & ISA_F_Z));
+    return loop_while(cpu, insn, !(cpu->eflags & ISA_F_Z));
 }
 
 struct far_target {

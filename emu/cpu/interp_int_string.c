@@ -13,7 +13,7 @@ static uint32_t address_reg(const struct cpu *cpu, const struct isa_insn *insn, 
     return interp_reg(cpu, reg, insn->adsize);
 }
 
-static void advance(struct cpu *cpu, const struct isa_insn *insn, unsigned reg, unsigned bytes)
+void interp_advance(struct cpu *cpu, const struct isa_insn *insn, unsigned reg, unsigned bytes)
 {
     uint32_t step = cpu->eflags & ISA_F_D ? 0u - bytes : bytes;
     interp_set_reg(cpu, reg, insn->adsize, cpu->gpr[reg] + step);
@@ -48,8 +48,8 @@ static enum cpu_status movs_once(struct cpu *cpu, const struct isa_insn *insn, u
         status = store(cpu, insn, bytes, value);
     if (status)
         return status;
-    advance(cpu, insn, ISA_ESI, bytes);
-    advance(cpu, insn, ISA_EDI, bytes);
+    interp_advance(cpu, insn, ISA_ESI, bytes);
+    interp_advance(cpu, insn, ISA_EDI, bytes);
     return CPU_OK;
 }
 
@@ -57,7 +57,7 @@ static enum cpu_status stos_once(struct cpu *cpu, const struct isa_insn *insn, u
 {
     enum cpu_status status = store(cpu, insn, bytes, cpu->gpr[ISA_EAX]);
     if (status == CPU_OK)
-        advance(cpu, insn, ISA_EDI, bytes);
+        interp_advance(cpu, insn, ISA_EDI, bytes);
     return status;
 }
 
@@ -68,7 +68,7 @@ static enum cpu_status lods_once(struct cpu *cpu, const struct isa_insn *insn, u
     if (status)
         return status;
     interp_set_reg(cpu, ISA_EAX, bytes, value);
-    advance(cpu, insn, ISA_ESI, bytes);
+    interp_advance(cpu, insn, ISA_ESI, bytes);
     return CPU_OK;
 }
 
@@ -82,8 +82,8 @@ static enum cpu_status cmps_once(struct cpu *cpu, const struct isa_insn *insn, u
         return status;
     flags_sub(source, destination, 0, bytes, &flags);
     flags_set(cpu, FLAGS_STATUS, flags);
-    advance(cpu, insn, ISA_ESI, bytes);
-    advance(cpu, insn, ISA_EDI, bytes);
+    interp_advance(cpu, insn, ISA_ESI, bytes);
+    interp_advance(cpu, insn, ISA_EDI, bytes);
     return CPU_OK;
 }
 
@@ -95,7 +95,7 @@ static enum cpu_status scas_once(struct cpu *cpu, const struct isa_insn *insn, u
         return status;
     flags_sub(interp_reg(cpu, ISA_EAX, bytes), destination, 0, bytes, &flags);
     flags_set(cpu, FLAGS_STATUS, flags);
-    advance(cpu, insn, ISA_EDI, bytes);
+    interp_advance(cpu, insn, ISA_EDI, bytes);
     return CPU_OK;
 }
 
@@ -153,10 +153,6 @@ static uint32_t stos_many(struct cpu *cpu, const struct isa_insn *insn, unsigned
     return count;
 }
 
-typedef uint32_t (*many_fn)(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,
-                            uint32_t count);
-typedef enum cpu_status (*string_fn)(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes);
-
 /* Should REPE or REPNE go on after a comparison? Others always do. */
 static bool goes_on(const struct cpu *cpu, const struct isa_insn *insn)
 {
@@ -166,31 +162,34 @@ static bool goes_on(const struct cpu *cpu, const struct isa_insn *insn)
     return equal == !(insn->seen & ISA_SEEN_F2);
 }
 
-/* With TF each element is an instruction of its own: what is left begins anew after the trap. */
-MUST_CHECK static enum cpu_status once_and_trap(struct cpu *cpu, const struct isa_insn *insn,
-                                                unsigned bytes, string_fn once)
+/* With TF or debug registers each element is an instruction of its own. */
+static bool goes_singly(const struct cpu *cpu)
 {
-    uint32_t left = address_reg(cpu, insn, ISA_ECX) - 1;
-    enum cpu_status status = once(cpu, insn, bytes);
-    if (status)
-        return status;
-    interp_set_reg(cpu, ISA_ECX, insn->adsize, left);
-    if (interp_reg(cpu, ISA_ECX, insn->adsize) && goes_on(cpu, insn))
-        cpu->eip -= insn->len;
-    return CPU_OK;
+    return cpu->flat ? interp_traps(cpu) : cpu->pc.single_step || cpu->pc.watching;
 }
 
-MUST_CHECK static enum cpu_status repeat(struct cpu *cpu, const struct isa_insn *insn,
-                                         unsigned bytes, string_fn once, many_fn many)
+/*
+ * Between two elements: a trap is due, or on a PC an interrupt, or the caller of
+ * run() wants it back. What is left begins anew afterwards.
+ */
+static bool must_pause(const struct cpu *cpu)
+{
+    if (cpu->flat)
+        return interp_traps(cpu);
+    bool interrupt = cpu->pc.pin->intr && (cpu->eflags & ISA_F_I);
+    return cpu->pc.single_step || cpu->pc.pending_debug || interrupt || cpu->stop_request;
+}
+
+enum cpu_status interp_repeat(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,
+                              interp_string_fn once, interp_many_fn many)
 {
     if (!(insn->seen & (ISA_SEEN_F2 | ISA_SEEN_F3)))
         return once(cpu, insn, bytes);
     uint32_t eflags = cpu->eflags;
     uint32_t count = address_reg(cpu, insn, ISA_ECX);
-    if (count && interp_traps(cpu))
-        return once_and_trap(cpu, insn, bytes, once);
+    bool singly = goes_singly(cpu);
     while (count) {
-        uint32_t done = many ? many(cpu, insn, bytes, count) : 0;
+        uint32_t done = many && !singly ? many(cpu, insn, bytes, count) : 0;
         if (done) {
             count -= done;
             cpu->gpr[ISA_ECX] = count;
@@ -204,31 +203,35 @@ MUST_CHECK static enum cpu_status repeat(struct cpu *cpu, const struct isa_insn 
         interp_set_reg(cpu, ISA_ECX, insn->adsize, --count);
         if (!goes_on(cpu, insn))
             break;
+        if (count && must_pause(cpu)) {
+            cpu->eip -= insn->len;
+            break;
+        }
     }
     return CPU_OK;
 }
 
 enum cpu_status interp_movs(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), movs_once, movs_many);
+    return interp_repeat(cpu, insn, interp_bytes(insn, 0), movs_once, movs_many);
 }
 
 enum cpu_status interp_stos(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), stos_once, stos_many);
+    return interp_repeat(cpu, insn, interp_bytes(insn, 0), stos_once, stos_many);
 }
 
 enum cpu_status interp_lods(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), lods_once, NULL);
+    return interp_repeat(cpu, insn, interp_bytes(insn, 0), lods_once, NULL);
 }
 
 enum cpu_status interp_cmps(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), cmps_once, NULL);
+    return interp_repeat(cpu, insn, interp_bytes(insn, 0), cmps_once, NULL);
 }
 
 enum cpu_status interp_scas(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return repeat(cpu, insn, interp_bytes(insn, 0), scas_once, NULL);
+    return interp_repeat(cpu, insn, interp_bytes(insn, 0), scas_once, NULL);
 }

@@ -9,10 +9,6 @@
  */
 #include "emu/cpu/interp_x87.h"
 
-#define CR0_EM 4u
-#define CR0_TS 8u
-#define CR4_OSFXSR 0x200u
-
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the FXSAVE image is used in place");
 
 enum cpu_status x87_usable(struct cpu *cpu)
@@ -27,9 +23,16 @@ enum cpu_status sse_usable(struct cpu *cpu)
     return cpu->sys.cr0 & CR0_TS ? cpu_raise(cpu, CPU_NM) : CPU_OK;
 }
 
+/* With CR0.NE clear a PC is told by a line, and an interrupt comes of it. */
 enum cpu_status x87_pending(struct cpu *cpu)
 {
-    return cpu->fpu.status & X87_ES ? cpu_raise(cpu, CPU_MF) : CPU_OK;
+    if (!(cpu->fpu.status & X87_ES))
+        return CPU_OK;
+    if (cpu->flat || (cpu->sys.cr0 & CR0_NE))
+        return cpu_raise(cpu, CPU_MF);
+    if (cpu->pc.hooks && cpu->pc.hooks->fpu_error)
+        cpu->pc.hooks->fpu_error(cpu->pc.hooks->opaque, true);
+    return CPU_OK;
 }
 
 enum cpu_status x87_begin(struct x87 *x, struct cpu *cpu, const struct isa_insn *insn)

@@ -12,10 +12,10 @@
 
 enum cpu_status interp_x87_fwait(struct cpu *cpu, const struct isa_insn *insn)
 {
-    enum cpu_status status = x87_usable(cpu);
+    bool waits = (cpu->sys.cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS);
 
     (void)insn;
-    return status ? status : x87_pending(cpu);
+    return waits ? cpu_raise(cpu, CPU_NM) : x87_pending(cpu);
 }
 
 /* What the 287 and 8087 did here is nothing today; they do not even wait. */
@@ -118,9 +118,6 @@ struct env_layout {
     unsigned width; /* bytes of a word, 2 or 4 */
     bool real;
 };
-
-#define CR0_PE 1u
-#define EFLAGS_VM 0x20000u
 
 static struct env_layout env_layout(const struct cpu *cpu, const struct isa_insn *insn)
 {

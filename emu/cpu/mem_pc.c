@@ -6,6 +6,7 @@
  */
 #include "emu/cpu/mem_pc.h"
 
+#include "emu/cpu/debug.h"
 #include "emu/cpu/debugreg.h"
 #include "emu/cpu/mmu.h"
 
@@ -127,6 +128,8 @@ enum cpu_status cpu_linear_read(struct cpu *cpu, uint32_t linear, bool user, voi
     enum cpu_status status = find(cpu, linear, bytes, user, MMU_READ, &span);
     if (status)
         return status;
+    if (cpu->debug)
+        cpu_debug_touch(cpu, linear, bytes, CPU_WATCH_READ);
     read_place(cpu, &span.place[0], out, span.len[0]);
     read_place(cpu, &span.place[1], (uint8_t *)out + span.len[0], span.len[1]);
     if (cpu->pc.watching)
@@ -141,6 +144,8 @@ enum cpu_status cpu_linear_write(struct cpu *cpu, uint32_t linear, bool user, co
     enum cpu_status status = find(cpu, linear, bytes, user, MMU_WRITE, &span);
     if (status)
         return status;
+    if (cpu->debug)
+        cpu_debug_touch(cpu, linear, bytes, CPU_WATCH_WRITE);
     write_place(cpu, &span.place[0], in, span.len[0]);
     write_place(cpu, &span.place[1], (const uint8_t *)in + span.len[0], span.len[1]);
     if (cpu->pc.watching)

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "emu/base/host.h"
-#include "emu/cpu/mmu_private.h"
+#include "emu/cpu/debug.h"
 #include "emu/cpu/debugreg.h"
+#include "emu/cpu/mmu_private.h"
 
 static gpa_t gate(const struct cpu *cpu, gpa_t gpa)
 {
@@ -24,6 +25,8 @@ static void remember(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool 
                      const struct bus_page *page, const struct mmu_answer *answer)
 {
     if (cpu->pc.watching && debugreg_watches_page(cpu, linear))
+        return;
+    if (cpu->debug && cpu_debug_page_watched(cpu->debug, linear >> PAGE_BITS))
         return;
     if (kind != MMU_WRITE || !write_is_told(cpu, page, gate(cpu, answer->gpa)))
         mmu_fill(cpu, linear, kind, user, page->host, answer);

@@ -12,8 +12,6 @@
 #include "emu/cpu/model.h"
 #include "emu/cpu/sysregs.h"
 
-#define PC_NO_FRAME UINT64_MAX
-
 static inline bool pc_protected(const struct cpu *cpu)
 {
     return cpu->sys.cr0 & CR0_PE;

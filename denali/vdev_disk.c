@@ -43,6 +43,7 @@ struct disk_dev {
 struct request {
     struct denali_disk_request r;
     uint32_t gpa;
+    int result; /* negative errno; of jobs */
 };
 
 /* A run of requests on its way through the pool. */
@@ -53,7 +54,6 @@ struct disk_job {
     uint32_t op;
     uint64_t block, due_ns;
     unsigned count;
-    int result; /* negative errno */
     uint8_t *data;
     struct request request[];
 };
@@ -149,13 +149,22 @@ static int perform(struct disk *disk, uint32_t op, uint64_t block, uint8_t *data
                                   : disk_write(disk, block, iov, n);
 }
 
+/* A run failed: which of its blocks did? */
+static int perform_one(const struct disk_job *job, unsigned i)
+{
+    return perform(job->disk->disk, job->op, job->block + i, job->data + (size_t)i * DENALI_BLOCK,
+                   1);
+}
+
 /* On a thread of the pool. */
 static void run_job(struct io_job *io)
 {
     struct disk_job *job = CONTAINER_OF(io, struct disk_job, job);
     struct disk_dev *d = job->disk;
     struct vm *vm = d->dev.vm;
-    job->result = perform(d->disk, job->op, job->block, job->data, job->count);
+    int err = perform(d->disk, job->op, job->block, job->data, job->count);
+    for (unsigned i = 0; i < job->count; i++)
+        job->request[i].result = err && job->count > 1 ? perform_one(job, i) : err;
     host_lock_enter(&d->lock);
     job->next = d->finished;
     d->finished = job;
@@ -209,7 +218,7 @@ static struct disk_job *make_job(struct disk_dev *d, const struct request *q, un
 static void end_job(struct disk_dev *d, struct disk_job *job)
 {
     for (unsigned i = 0; i < job->count; i++) {
-        int err = job->result;
+        int err = job->request[i].result;
         if (!err && job->op == DENALI_DISK_READ)
             err = copy_block(d, job, i);
         end_request(d, &job->request[i], status_of(err));
@@ -232,14 +241,21 @@ static void disk_collect(struct vdev *dev)
     }
 }
 
+static int perform_here(struct disk_dev *d, const struct disk_job *job, unsigned first, unsigned n)
+{
+    struct iovec iov[DENALI_DISK_QUEUE];
+    unsigned count = job->op == DENALI_DISK_FLUSH ? 0 : n;
+    slices(iov, job->data + (size_t)first * DENALI_BLOCK, count);
+    return outside_disk(
+        &d->dev, &(struct outside_disk){d->disk, job->op, job->block + first, iov, count, false});
+}
+
 /* Without a pool, or where it cannot take more. */
 static void run_here(struct disk_dev *d, struct disk_job *job)
 {
-    struct iovec iov[DENALI_DISK_QUEUE];
-    slices(iov, job->data, job->op == DENALI_DISK_FLUSH ? 0 : job->count);
-    job->result = outside_disk(
-        &d->dev, &(struct outside_disk){d->disk, job->op, job->block, iov,
-                                        job->op == DENALI_DISK_FLUSH ? 0 : job->count, false});
+    int err = perform_here(d, job, 0, job->count);
+    for (unsigned i = 0; i < job->count; i++)
+        job->request[i].result = err && job->count > 1 ? perform_here(d, job, i, 1) : err;
     end_job(d, job);
 }
 
@@ -303,7 +319,7 @@ static void start_run(struct disk_dev *d, const struct request *q, unsigned n)
     count(d, q->r.op, n);
     if (q->r.op == DENALI_DISK_READ && due <= now) {
         int err = read_now(d, q, n, pool != NULL);
-        if (err != -EAGAIN) {
+        if (err != -EAGAIN && (!err || n == 1)) {
             d->cached += n;
             end_run(d, q, n, status_of(err));
             return;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disk images. The size is fixed when the disk is opened; a file that somebody
- * cuts afterwards gives -EIO, never short data.
+ * Disks in general, and raw images. The size is fixed when the disk is opened; a file
+ * that somebody cuts afterwards gives -EIO, never short data.
  */
-#include "devices/disk.h"
+#include "devices/disk_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,71 +12,97 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct disk {
+struct raw {
+    struct disk disk;
     int fd;
-    bool readonly;
-    uint64_t bytes, blocks;
 };
 
-static int find_size(struct disk *disk, const char *path, struct why *why)
+static int fd_of(const struct disk *disk)
+{
+    return CONTAINER_OF((struct disk *)(uintptr_t)disk, struct raw, disk)->fd;
+}
+
+static int check_kind(int fd, const char *path, struct why *why)
 {
     struct stat st;
-    if (fstat(disk->fd, &st))
+    if (fstat(fd, &st))
         return why_fail(why, -errno, "cannot look at disk %s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
         return why_fail(why, -EINVAL, "disk %s is neither a file nor a block device", path);
-    off_t end = lseek(disk->fd, 0, SEEK_END);
+    return 0;
+}
+
+static int find_size(struct raw *raw, const char *path, struct why *why)
+{
+    off_t end = lseek(raw->fd, 0, SEEK_END);
     if (end < 0)
         return why_fail(why, -errno, "cannot find the size of disk %s: %s", path, strerror(errno));
     if (end == 0)
-        return why_fail(why, -EINVAL, "disk %s is empty; make it with: truncate -s SIZE %s", path,
-                        path);
-    disk->bytes = (uint64_t)end;
-    disk->blocks = (disk->bytes + DISK_BLOCK - 1) / DISK_BLOCK;
+        return why_fail(why, -EINVAL,
+                        "disk %s is empty; make it with: denali disk create %s SIZE, or truncate "
+                        "-s SIZE %s",
+                        path, path, path);
+    raw->disk.bytes = (uint64_t)end;
+    raw->disk.blocks = (raw->disk.bytes + DISK_BLOCK - 1) / DISK_BLOCK;
     return 0;
 }
 
 /* Locks of the open file, so that they do not end with another descriptor of this process. A file
  * system without locks is no reason to refuse. */
-static int lock(const struct disk *disk, const char *path, struct why *why)
+static int lock(int fd, bool readonly, const char *path, struct why *why)
 {
-    struct flock fl = {.l_type = disk->readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0 || (errno != EAGAIN && errno != EACCES))
+    struct flock fl = {.l_type = readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &fl) == 0 || (errno != EAGAIN && errno != EACCES))
         return 0;
-    return why_fail(why, -EBUSY, "disk %s is in use by another program%s", path,
-                    disk->readonly ? "" : " (a disk that only reads can be shared: add ,ro)");
+    return why_fail(why, -EBUSY, "disk %s is in use already%s", path,
+                    readonly ? "" : " (a disk that only reads can be shared: add ,ro)");
 }
+
+int disk_file_open(const char *path, bool readonly, struct why *why)
+{
+    int fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return why_fail(why, -errno, "cannot open disk %s: %s%s", path, strerror(errno),
+                        errno == EACCES && !readonly ? " (to read only: add ,ro)" : "");
+    int err = check_kind(fd, path, why);
+    if (!err)
+        err = lock(fd, readonly, path, why);
+    if (!err)
+        return fd;
+    close(fd);
+    return err;
+}
+
+static const struct disk_ops raw_ops;
 
 int disk_open(const char *path, bool readonly, struct disk **out, struct why *why)
 {
-    struct disk *disk = calloc(1, sizeof(*disk));
-    if (!disk)
+    struct raw *raw = calloc(1, sizeof(*raw));
+    if (!raw)
         return why_fail(why, -ENOMEM, "no memory for a disk");
-    disk->readonly = readonly;
-    disk->fd = open(path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
-    int err = 0;
-    if (disk->fd < 0)
-        err = why_fail(why, -errno, "cannot open disk %s: %s%s", path, strerror(errno),
-                       errno == EACCES && !readonly ? " (to read only: add ,ro)" : "");
-    if (!err)
-        err = find_size(disk, path, why);
-    if (!err)
-        err = lock(disk, path, why);
+    raw->disk.ops = &raw_ops;
+    raw->disk.readonly = readonly;
+    raw->fd = disk_file_open(path, readonly, why);
+    int err = raw->fd < 0 ? raw->fd : find_size(raw, path, why);
     if (err) {
-        disk_close(disk);
+        disk_close(&raw->disk);
         return err;
     }
-    *out = disk;
+    *out = &raw->disk;
     return 0;
+}
+
+static void raw_close(struct disk *disk)
+{
+    if (fd_of(disk) >= 0)
+        close(fd_of(disk));
+    free(CONTAINER_OF(disk, struct raw, disk));
 }
 
 void disk_close(struct disk *disk)
 {
-    if (!disk)
-        return;
-    if (disk->fd >= 0)
-        close(disk->fd);
-    free(disk);
+    if (disk)
+        disk->ops->close(disk);
 }
 
 uint64_t disk_blocks(const struct disk *disk)
@@ -122,17 +148,16 @@ static void check_run(const struct disk *disk, uint64_t block, unsigned count)
            "a run of blocks is inside the disk");
 }
 
-int disk_read(struct disk *disk, uint64_t block, struct iovec *iov, unsigned count, bool nowait)
+int disk_file_read(int fd, uint64_t at, struct iovec *iov, unsigned count, bool nowait,
+                   uint64_t limit)
 {
-    check_run(disk, block, count);
-    uint64_t at = block * DISK_BLOCK;
     while (count) {
-        ssize_t n = preadv2(disk->fd, iov, (int)count, (off_t)at, nowait ? RWF_NOWAIT : 0);
+        ssize_t n = preadv2(fd, iov, (int)count, (off_t)at, nowait ? RWF_NOWAIT : 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return nowait ? -EAGAIN : -errno; /* also where the host knows no RWF_NOWAIT */
-        if (n == 0 && at < disk->bytes)
+        if (n == 0 && at < limit)
             return -EIO; /* somebody cut the file */
         if (n == 0)
             break;
@@ -143,14 +168,10 @@ int disk_read(struct disk *disk, uint64_t block, struct iovec *iov, unsigned cou
     return 0;
 }
 
-int disk_write(struct disk *disk, uint64_t block, struct iovec *iov, unsigned count)
+int disk_file_write(int fd, uint64_t at, struct iovec *iov, unsigned count)
 {
-    check_run(disk, block, count);
-    if (disk->readonly)
-        return -EROFS;
-    uint64_t at = block * DISK_BLOCK;
     while (count) {
-        ssize_t n = pwritev(disk->fd, iov, (int)count, (off_t)at);
+        ssize_t n = pwritev(fd, iov, (int)count, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -161,9 +182,38 @@ int disk_write(struct disk *disk, uint64_t block, struct iovec *iov, unsigned co
     return 0;
 }
 
+static int raw_read(struct disk *disk, uint64_t block, struct iovec *iov, unsigned count,
+                    bool nowait)
+{
+    return disk_file_read(fd_of(disk), block * DISK_BLOCK, iov, count, nowait, disk->bytes);
+}
+
+static int raw_write(struct disk *disk, uint64_t block, struct iovec *iov, unsigned count)
+{
+    return disk_file_write(fd_of(disk), block * DISK_BLOCK, iov, count);
+}
+
+static int raw_flush(struct disk *disk)
+{
+    return fdatasync(fd_of(disk)) ? -errno : 0;
+}
+
+static const struct disk_ops raw_ops = {
+    .read = raw_read, .write = raw_write, .flush = raw_flush, .close = raw_close};
+
+int disk_read(struct disk *disk, uint64_t block, struct iovec *iov, unsigned count, bool nowait)
+{
+    check_run(disk, block, count);
+    return disk->ops->read(disk, block, iov, count, nowait);
+}
+
+int disk_write(struct disk *disk, uint64_t block, struct iovec *iov, unsigned count)
+{
+    check_run(disk, block, count);
+    return disk->readonly ? -EROFS : disk->ops->write(disk, block, iov, count);
+}
+
 int disk_flush(struct disk *disk)
 {
-    if (disk->readonly)
-        return 0;
-    return fdatasync(disk->fd) ? -errno : 0;
+    return disk->readonly ? 0 : disk->ops->flush(disk);
 }

@@ -23,7 +23,7 @@ struct cli_verb {
     int (*run)(int argc, char **argv); /* argv[0] is the verb; the exit status */
 };
 
-extern const struct cli_verb cli_run, cli_pc, cli_debug, cli_replay, cli_bench, cli_help,
+extern const struct cli_verb cli_run, cli_pc, cli_debug, cli_replay, cli_disk, cli_bench, cli_help,
     cli_version;
 
 /* NULL-ended. */

@@ -52,10 +52,10 @@ static int check_options(struct session *s)
     return 0;
 }
 
-static int add_disk(struct session *s, const char *name, const char *file, bool readonly)
+static int add_disk(struct session *s, const char *name, const struct run_disk *d)
 {
     struct vm_resource *r = &s->resource[s->resources];
-    int err = disk_open(file, readonly, &r->disk, &s->why);
+    int err = disk_open_layers(d->file, d->layer, d->layers, d->readonly, &r->disk, &s->why);
     if (err)
         return err;
     r->kind = DENALI_DEV_DISK;
@@ -72,7 +72,7 @@ static int open_resources(struct session *s)
     struct net_error error = {""};
     int err = 0;
     for (unsigned i = 0; !err && i < o->disks; i++)
-        err = add_disk(s, o->disk[i].name, o->disk[i].file, o->disk[i].readonly);
+        err = add_disk(s, o->disk[i].name, &o->disk[i]);
     if (err || !goes_live(s))
         return err;
     err = net_backend_create(o->net         ? o->net
@@ -97,7 +97,8 @@ static int open_recorded_disks(struct session *s)
     for (unsigned i = 0; i < info->devices && s->resources < ARRAY_LEN(s->resource) - 1; i++) {
         const struct record_device *d = &info->device[i];
         char *name = d->kind == DENALI_DEV_DISK && d->path[0] ? strdup(d->name) : NULL;
-        if (name && add_disk(s, name, d->path, true)) {
+        const struct run_disk disk = {.file = d->path, .readonly = true};
+        if (name && add_disk(s, name, &disk)) {
             cli_complain(0, "the disk \"%s\" is not there any more: %s", name, s->why.text);
             free(name);
         }

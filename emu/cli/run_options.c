@@ -72,12 +72,36 @@ static int take_cwd(struct run_options *o, const char *value, struct why *why)
     return 0;
 }
 
+/* Cuts ",ro" and ",cow=LAYER"s off the end; the last layer comes first. */
+static int take_disk_words(struct run_disk *disk, char *text, struct why *why)
+{
+    char *comma;
+    while ((comma = strrchr(text, ','))) {
+        if (!strcmp(comma, ",ro")) {
+            disk->readonly = true;
+        } else if (strncmp(comma, ",cow=", 5)) {
+            break;
+        } else {
+            if (disk->layers == DISK_MAX_LAYERS || !comma[5])
+                return why_fail(why, -EINVAL, "--disk %s: at most %u layers, each a file",
+                                disk->name, DISK_MAX_LAYERS);
+            memmove(disk->layer + 1, disk->layer, disk->layers++ * sizeof(disk->layer[0]));
+            disk->layer[0] = comma + 5;
+        }
+        *comma = 0;
+    }
+    return 0;
+}
+
 static int take_disk(struct run_options *o, const char *value, struct why *why)
 {
     const char *equals = strchr(value, '=');
     size_t len = equals ? (size_t)(equals - value) : 0;
     if (!len || !equals[1])
-        return why_fail(why, -EINVAL, "--disk %s: say NAME=FILE or NAME=FILE,ro", value);
+        return why_fail(why, -EINVAL,
+                        "--disk %s: say NAME=FILE, NAME=FILE,ro or "
+                        "NAME=FILE,cow=LAYER",
+                        value);
     if (o->disks == RUN_MAX_DISKS)
         return why_fail(why, -EINVAL, "more than %d disks", RUN_MAX_DISKS);
     struct run_disk *disk = &o->disk[o->disks];
@@ -88,13 +112,10 @@ static int take_disk(struct run_options *o, const char *value, struct why *why)
         if (!strcmp(o->disk[i].name, disk->name))
             return why_fail(why, -EINVAL, "--disk %s is given twice", disk->name);
     }
-    char *comma = strrchr(equals, ',');
-    disk->readonly = comma && !strcmp(comma, ",ro");
-    if (disk->readonly)
-        *comma = 0; /* argv is ours to write */
     disk->file = equals + 1;
-    o->disks++;
-    return 0;
+    int err = take_disk_words(disk, (char *)(uintptr_t)disk->file, why); /* argv is ours to write */
+    o->disks += !err;
+    return err;
 }
 
 static int take_publish(struct run_options *o, const char *value, struct why *why)

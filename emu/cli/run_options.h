@@ -3,6 +3,7 @@
 #ifndef DENALI_RUN_OPTIONS_H
 #define DENALI_RUN_OPTIONS_H
 
+#include "devices/disk.h"
 #include "devices/net_backends.h"
 #include "emu/base/base.h"
 #include "emu/base/why.h"
@@ -13,6 +14,8 @@
 struct run_disk {
     char name[16];
     const char *file;
+    const char *layer[DISK_MAX_LAYERS]; /* on it, lowest first */
+    unsigned layers;
     bool readonly;
 };
 

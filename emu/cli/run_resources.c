@@ -12,19 +12,26 @@
 
 #define DISK_THREADS 4u
 
-static int add_disk(struct run_resources *r, const char *name, const char *file, bool readonly,
-                    struct why *why)
+static int add_layered(struct run_resources *r, const char *name, const struct run_disk *disk,
+                       struct why *why)
 {
     struct vm_resource *res = &r->list[r->count];
-    int err = disk_open(file, readonly, &res->disk, why);
+    int err =
+        disk_open_layers(disk->file, disk->layer, disk->layers, disk->readonly, &res->disk, why);
     if (err)
         return err;
     res->kind = DENALI_DEV_DISK;
     res->name = name;
-    r->path[r->count++] = file;
+    r->path[r->count++] = disk->layers ? "" : disk->file; /* a base alone is another disk */
     if (!r->pool && io_pool_create(DISK_THREADS, &r->pool))
         return why_fail(why, -ENOMEM, "no memory");
     return 0;
+}
+
+static int add_disk(struct run_resources *r, const char *name, const char *file, bool readonly,
+                    struct why *why)
+{
+    return add_layered(r, name, &(struct run_disk){.file = file, .readonly = readonly}, why);
 }
 
 /*
@@ -52,7 +59,7 @@ static int add_disks(const struct run_options *o, const struct boot *boot, struc
     if (!err && boot->program)
         err = add_disk(r, ILWACO_DISK_PROGRAM, boot->program, true, why);
     for (unsigned i = 0; !err && i < o->disks; i++)
-        err = add_disk(r, o->disk[i].name, o->disk[i].file, o->disk[i].readonly, why);
+        err = add_layered(r, o->disk[i].name, &o->disk[i], why);
     if (!err && boot->linux_program)
         add_stdin(o, r);
     return err;

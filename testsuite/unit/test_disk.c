@@ -273,6 +273,13 @@ START_TEST(file_is_cut)
     wait_for(2);
     ck_assert_int_eq(req(0)->status, 0);
     ck_assert_int_eq(req(1)->status, DENALI_IO);
+    /* Of a run, those that lie behind the cut fail and no others. */
+    for (unsigned i = 0; i < 6; i++)
+        fill(i, DENALI_DISK_READ, 2 + i);
+    ck_assert_int_eq(submit(6), 6);
+    wait_for(6);
+    for (unsigned i = 0; i < 6; i++)
+        ck_assert_int_eq(req(i)->status, i < 3 ? 0 : DENALI_IO);
     stop();
 }
 END_TEST

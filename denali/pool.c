@@ -14,16 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-void pool_idle_add(struct pool_vm *vm)
+void pool_ring_add(struct pool_vm *head, struct pool_vm *vm)
 {
-    struct pool_vm *head = &vm->pool->idle;
     vm->prev = head->prev;
     vm->next = head;
     head->prev->next = vm;
     head->prev = vm;
 }
 
-void pool_idle_remove(struct pool_vm *vm)
+void pool_ring_remove(struct pool_vm *vm)
 {
     if (!vm->next)
         return;
@@ -40,8 +39,10 @@ void pool_make_ready(struct pool_vm *vm, enum sched_reason reason)
         return;
     }
     if (vm->state == POOL_IDLE) {
-        pool_idle_remove(vm);
+        pool_ring_remove(vm);
         pool->counters.idle--;
+    } else {
+        pool_unring_parked(vm);
     }
     pool_timer_cancel(vm);
     vm->state = POOL_READY;
@@ -106,8 +107,7 @@ void pool_set_ended(struct pool_vm *vm, const struct pool_end *end)
     struct pool *pool = vm->pool;
     struct pool_request *request = vm->extra ? vm->extra->request : NULL;
     pool_timer_cancel(vm);
-    free(vm->bytes);
-    vm->bytes = NULL;
+    pool_forget_kept(vm);
     vm->reason = (uint8_t)end->reason;
     vm->status = end->status;
     if (request) {
@@ -128,28 +128,36 @@ void pool_set_ended(struct pool_vm *vm, const struct pool_end *end)
 
 void pool_park_idle(struct pool *pool)
 {
-    struct scratch scratch = {.ready = false};
     struct slot *spare = NULL, *slot;
+    struct scratch *scratch = calloc(1, sizeof(*scratch));
+    if (!scratch)
+        return;
     host_lock_enter(&pool->lock);
     while (pool->idle.next != &pool->idle) {
-        slot = pool_take_window(pool, pool->idle.next, &scratch);
+        slot = pool_take_window(pool, pool->idle.next, scratch);
         if (!slot)
             break; /* the host has no memory; it stays */
         pool_free_window(slot);
     }
+    while (pool_squeeze_oldest(pool, scratch))
+        continue;
     for (struct pool_origin *o = pool->origins; o; o = o->next) {
         while (o->free && o->free->next)
             pool_unfree_window(o->free, &spare);
     }
     host_lock_leave(&pool->lock);
+    pool_store_trim(pool->store);
     slots_destroy(spare);
-    scratch_fini(&scratch);
+    scratch_fini(scratch);
+    free(scratch);
 }
 
 void pool_count(struct pool *pool, struct pool_counters *out)
 {
     host_lock_enter(&pool->lock);
     *out = pool->counters;
+    out->used_bytes = pool->gate.used_bytes;
+    out->swap_used_bytes = pool->swap ? swap_used_bytes(pool->swap) : 0;
     host_lock_leave(&pool->lock);
 }
 
@@ -204,8 +212,14 @@ static int start_threads(struct pool *pool)
     pool->waker = host_waker_create();
     if (pool->waker < 0)
         return pool->waker;
+    pool->reclaim_waker = host_waker_create();
+    if (pool->reclaim_waker < 0)
+        return pool->reclaim_waker;
     int err = host_thread_start(&pool->timer_thread, "timers", pool_timer_loop, pool);
     pool->timer_started = !err;
+    if (!err)
+        err = host_thread_start(&pool->reclaim_thread, "reclaim", pool_reclaim_loop, pool);
+    pool->reclaim_started = !err;
     for (unsigned i = 0; !err && i < pool->config.workers; i++) {
         pool->worker[i].pool = pool;
         err = host_thread_start(&pool->worker[i].thread, "worker", pool_worker_loop,
@@ -224,15 +238,22 @@ int pool_create(const struct pool_config *config, struct pool **out, struct why 
         return why_fail(why, -ENOMEM, "no memory for a pool");
     }
     pool->config = *config;
-    pool->waker = -1;
+    pool->waker = pool->reclaim_waker = -1;
     pool->idle.next = pool->idle.prev = &pool->idle;
+    pool->parked.next = pool->parked.prev = &pool->parked;
+    pool->raw.next = pool->raw.prev = &pool->raw;
     pool->timer_target = pool->line_retry_ns = HOST_FOREVER;
     gate_init(&pool->gate, config->memory_bytes, config->max_windows);
     if (pool->config.workers > POOL_MAX_WORKERS)
         pool->config.workers = POOL_MAX_WORKERS;
-    int err = start_threads(pool);
-    if (err) {
+    int err = pool_store_create(config->memory_bytes, &pool->store);
+    if (err)
+        why_fail(why, err, "no address space for parked VMs");
+    if (!err && config->swap_path)
+        err = swap_open(config->swap_path, config->swap_bytes, &pool->swap, why);
+    if (!err && (err = start_threads(pool)))
         why_fail(why, err, "no threads for a pool: %s", strerror(-err));
+    if (err) {
         pool_destroy(pool);
         return err;
     }
@@ -253,6 +274,10 @@ static void stop_threads(struct pool *pool)
     if (pool->timer_started) {
         host_waker_wake(pool->waker);
         host_thread_join(&pool->timer_thread);
+    }
+    if (pool->reclaim_started) {
+        host_waker_wake(pool->reclaim_waker);
+        host_thread_join(&pool->reclaim_thread);
     }
     for (unsigned i = 0; i < pool->started; i++)
         host_thread_join(&pool->worker[i].thread);
@@ -288,8 +313,13 @@ void pool_destroy(struct pool *pool)
     destroy_origins(pool);
     for (unsigned i = 0; i < pool->started; i++)
         scratch_fini(&pool->worker[i].scratch);
+    scratch_fini(&pool->reclaim_scratch);
+    swap_close(pool->swap);
+    pool_store_destroy(pool->store);
     if (pool->waker >= 0)
         close(pool->waker);
+    if (pool->reclaim_waker >= 0)
+        close(pool->reclaim_waker);
     pool->config.sched->ops->destroy(pool->config.sched);
     host_lock_fini(&pool->lock);
     free(pool->timer);

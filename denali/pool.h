@@ -52,7 +52,11 @@ struct pool_config {
      * came meanwhile are delivered in one batch.
      */
     bool sync_interrupts;
-    uint64_t memory_bytes; /* for VMs that have a window */
+    uint64_t memory_bytes; /* for this process, all in all */
+    /* NULL, or a file for VMs that are parked while memory is short; at most so large (0: no
+     * bound). It is emptied. */
+    const char *swap_path;
+    uint64_t swap_bytes;
     uint32_t max_windows;
     uint64_t seed;
     struct io_pool *io; /* NULL: disks are read and written by the workers */
@@ -118,7 +122,9 @@ struct pool_vm_config {
     const struct quota *quota; /* copied; NULL: none */
 };
 
-/* The VM runs as soon as it has something to do. -ENOMEM, -EEXIST (the address). */
+/* The VM runs as soon as it has something to do. -EEXIST (the address) and other errors of
+ * lan_port_add; -ENOMEM: memory is used up; -ENOSPC, -EIO: it is, and the swap file takes no more.
+ */
 MUST_CHECK int pool_add(struct pool *pool, const struct pool_vm_config *config,
                         struct pool_vm **out);
 /* An ended VM leaves its port and the pool; the pointer is void. -EBUSY: it has not ended. */
@@ -168,7 +174,8 @@ struct pool_figures {
     uint64_t run_ns, slices; /* the host's time in its slices */
     uint64_t instructions;   /* 0: the engine does not count */
     uint64_t resident_bytes; /* pages of its own in a window; as last measured */
-    uint64_t parked_bytes;   /* without a window: what is kept of it */
+    uint64_t parked_bytes;   /* without a window: what is kept of it in memory */
+    uint64_t swapped_bytes;  /* or in the swap file */
     struct lan_port_counters port;
     uint64_t parks;
 };
@@ -195,6 +202,9 @@ struct pool_counters {
     uint64_t postponed;            /* the host had no window or no memory for it then */
     uint64_t wake_ns, wake_max_ns; /* from window to first instruction, sum and longest */
     uint64_t park_ns;
+    uint64_t used_bytes;                              /* of memory_bytes, as last measured */
+    uint64_t swapped, swapped_bytes, swap_used_bytes; /* times and bytes written; there now */
+    uint64_t swap_errors;
 };
 void pool_count(struct pool *pool, struct pool_counters *out);
 

@@ -2,14 +2,17 @@
 /*
  * Between a window and bytes. What a VM has of its own is its declared state,
  * access rights that differ from the snapshot's, and the pages that it wrote.
- * Of these, pages equal to the snapshot's are left out; of the others the lines
- * of 64 bytes that differ go, as the exclusive-or with it, through zlib.
+ * Of these, pages equal to the snapshot's are left out; of the others the words
+ * that differ are kept, as the exclusive-or with it. Through zlib they go later, if
+ * memory is short by then: who comes back soon does not need it.
  *
  *     u32 state length, state
  *     u32 runs of rights, or ALL_AS_SNAPSHOT; each u32 page, u32 pages, u32 rights
- *     u32 pages, each u32 number; then for each page u64 which lines, and these lines
+ *     for each page u32 number, u64 which lines of 64 bytes, for each of these u8 which words,
+ *     and these words; u32 NO_PAGE
  *
- * The bytes never leave the process, so they are trusted.
+ * The bytes are this process's own, or come back from the swap file under a
+ * checksum, so they are trusted.
  */
 #include "denali/pool_private.h"
 
@@ -20,10 +23,10 @@
 #include <string.h>
 
 #define ALL_AS_SNAPSHOT UINT32_MAX
-#define LEVEL 1
+#define NO_PAGE UINT32_MAX
 #define LINE 64u
+#define RAW_PAGES 256u /* who has more is squeezed at once */
 #define KEEP_PAGES 64u /* of a window's memory, for its next VM */
-#define PAGE_MOST (PAGE_SIZE + 8u + LINE)
 
 static uint32_t page_count(const struct slot *slot)
 {
@@ -35,174 +38,124 @@ static size_t bits_bytes(const struct slot *slot)
     return page_count(slot) / 8 + 1;
 }
 
-/* Bytes under construction. */
-
-static int reserve(struct scratch *s, size_t need)
-{
-    if (need <= s->raw_room)
-        return 0;
-    uint8_t *raw = realloc(s->raw, need * 2);
-    if (!raw)
-        return -ENOMEM;
-    s->raw = raw;
-    s->raw_room = need * 2;
-    return 0;
-}
-
-static int reserve_bits(struct scratch *s, size_t need)
-{
-    if (need <= s->changed_room)
-        return 0;
-    uint8_t *bigger = realloc(s->changed, need);
-    if (!bigger)
-        return -ENOMEM;
-    s->changed = bigger;
-    s->changed_room = need;
-    return 0;
-}
-
 static int prepare(struct scratch *s, const struct slot *slot)
 {
-    int err = reserve_bits(s, bits_bytes(slot));
-    if (err || s->ready)
-        return err;
-    if (deflateInit(&s->deflate, LEVEL) != Z_OK)
-        return -ENOMEM;
-    if (inflateInit(&s->inflate) != Z_OK) {
-        deflateEnd(&s->deflate);
-        return -ENOMEM;
+    size_t need = bits_bytes(slot);
+    if (need > s->changed_room) {
+        uint8_t *bigger = realloc(s->changed, need);
+        if (!bigger)
+            return -ENOMEM;
+        s->changed = bigger;
+        s->changed_room = need;
     }
-    s->ready = true;
-    return 0;
+    return pack_prepare(&s->pack);
 }
 
 void scratch_fini(struct scratch *s)
 {
-    if (s->ready) {
-        deflateEnd(&s->deflate);
-        inflateEnd(&s->inflate);
-    }
+    pack_fini(&s->pack);
     free(s->changed);
-    free(s->raw);
+    free(s->state);
 }
 
-static size_t put32(uint8_t *raw, size_t at, uint32_t value)
+static uint8_t *state_room(struct scratch *s, size_t need)
 {
-    memcpy(raw + at, &value, sizeof(value));
-    return at + sizeof(value);
+    if (need > s->state_room) {
+        free(s->state);
+        s->state = malloc(need);
+        s->state_room = s->state ? need : 0;
+    }
+    return s->state;
 }
 
-static uint32_t get32(const uint8_t **at)
-{
-    uint32_t value;
-    memcpy(&value, *at, sizeof(value));
-    *at += sizeof(value);
-    return value;
-}
+/* Parking. */
 
-static size_t put_state(struct slot *slot, struct scratch *s, int *err)
+static int put_state(struct slot *slot, struct scratch *s)
 {
     size_t size = vm_state_size(slot->vm);
-    *err = reserve(s, size + 64);
-    if (!*err)
-        *err = vm_state_save(slot->vm, s->raw + 4);
-    return *err ? 0 : put32(s->raw, 0, (uint32_t)size) + size;
+    uint8_t *state = state_room(s, size);
+    int err = state ? vm_state_save(slot->vm, state) : -ENOMEM;
+    if (err)
+        return err;
+    pack_put32(&s->pack, (uint32_t)size);
+    pack_put(&s->pack, state, size);
+    return 0;
 }
 
-static size_t put_rights(struct slot *slot, struct scratch *s, size_t at, int *err)
+static uint32_t rights_end(const struct ram *ram, uint32_t page, uint32_t pages)
 {
-    struct ram *ram = vm_ram(slot->vm);
-    uint32_t pages = page_count(slot), runs = 0;
-    size_t count_at = at;
-    if (ram_access_changes(ram) == slot->access_changes)
-        return put32(s->raw, at, ALL_AS_SNAPSHOT);
-    at += 4;
-    for (uint32_t page = 0; page < pages; runs++) {
-        unsigned rights = ram_access(ram, (gpa_t)page << PAGE_BITS);
-        uint32_t end = page + 1;
-        while (end < pages && ram_access(ram, (gpa_t)end << PAGE_BITS) == rights)
-            end++;
-        *err = reserve(s, at + 64);
-        if (*err)
-            return 0;
-        at = put32(s->raw, at, page);
-        at = put32(s->raw, at, end - page);
-        at = put32(s->raw, at, rights);
-        page = end;
+    unsigned rights = ram_access(ram, (gpa_t)page << PAGE_BITS);
+    while (page < pages && ram_access(ram, (gpa_t)page << PAGE_BITS) == rights)
+        page++;
+    return page;
+}
+
+static void put_rights(struct slot *slot, struct pack *p)
+{
+    const struct ram *ram = vm_ram(slot->vm);
+    uint32_t pages = page_count(slot), runs = 0, end;
+    if (ram_access_changes(ram) == slot->access_changes) {
+        pack_put32(p, ALL_AS_SNAPSHOT);
+        return;
     }
-    put32(s->raw, count_at, runs);
-    return at;
-}
-
-/* out = a ^ b, 64 bytes; whether it is not zero. */
-static bool xor_line(uint8_t *out, const uint8_t *a, const uint8_t *b)
-{
-    uint64_t any = 0;
-    for (unsigned i = 0; i < LINE; i += 8) {
-        uint64_t x, y;
-        memcpy(&x, a + i, 8);
-        memcpy(&y, b + i, 8);
-        x ^= y;
-        any |= x;
-        memcpy(out + i, &x, 8);
+    for (uint32_t page = 0; page < pages; page = rights_end(ram, page, pages))
+        runs++;
+    pack_put32(p, runs);
+    for (uint32_t page = 0; page < pages; page = end) {
+        end = rights_end(ram, page, pages);
+        pack_put32(p, page);
+        pack_put32(p, end - page);
+        pack_put32(p, ram_access(ram, (gpa_t)page << PAGE_BITS));
     }
-    return any != 0;
 }
 
-/* The lines of a page that differ, behind a mask that says which; how far they reach. */
-static size_t put_page(uint8_t *raw, size_t at, const uint8_t *bytes, const uint8_t *origin)
+static uint64_t load64(const uint8_t *at)
 {
+    uint64_t x;
+    memcpy(&x, at, sizeof(x));
+    return x;
+}
+
+/* The words of a line that differ, behind a byte that says which; bytes written, 0: none does. */
+static size_t put_line(uint8_t *out, const uint8_t *a, const uint8_t *b)
+{
+    uint8_t mask = 0;
+    size_t at = 1;
+    for (unsigned i = 0; i < LINE / 8; i++) {
+        uint64_t x = load64(a + 8 * i) ^ load64(b + 8 * i);
+        memcpy(out + at, &x, 8);
+        mask |= (uint8_t)((x != 0) << i);
+        at += x ? 8 : 0;
+    }
+    out[0] = mask;
+    return mask ? at : 0;
+}
+
+/* The lines of a page that differ, behind a mask that says which. False: none does. */
+static bool put_page(struct pack *p, uint32_t page, const uint8_t *bytes, const uint8_t *origin)
+{
+    uint8_t raw[4 + 8 + PAGE_SIZE + PAGE_SIZE / LINE + LINE];
     uint64_t mask = 0;
-    size_t mask_at = at;
-    at += sizeof(mask);
+    size_t at = 12;
     for (unsigned i = 0; i < PAGE_SIZE / LINE; i++) {
-        if (xor_line(raw + at, bytes + i * LINE, origin + i * LINE)) {
-            mask |= (uint64_t)1 << i;
-            at += LINE;
-        }
+        size_t len = put_line(raw + at, bytes + i * LINE, origin + i * LINE);
+        mask |= (uint64_t)(len != 0) << i;
+        at += len;
     }
-    memcpy(raw + mask_at, &mask, sizeof(mask));
-    return at;
+    memcpy(raw, &page, 4);
+    memcpy(raw + 4, &mask, 8);
+    if (mask)
+        pack_put(p, raw, at);
+    return mask != 0;
 }
 
-static const uint8_t *take_page(uint8_t *page, const uint8_t *at)
-{
-    uint64_t mask;
-    memcpy(&mask, at, sizeof(mask));
-    at += sizeof(mask);
-    for (unsigned i = 0; mask; i++, mask >>= 1) {
-        if (mask & 1) {
-            xor_line(page + i * LINE, page + i * LINE, at);
-            at += LINE;
-        }
-    }
-    return at;
-}
-
-/* All rights for the whole RAM. */
-static int open_rights(struct slot *slot)
-{
-    struct ram *ram = vm_ram(slot->vm);
-    return ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W);
-}
-
-static const uint8_t *peek(const struct slot *slot, size_t offset, uint8_t copy[PAGE_SIZE],
-                           int *err)
-{
-    const uint8_t *bytes = ram_peek(vm_ram(slot->vm), offset, copy);
-    *err = bytes ? 0 : -ENOMEM;
-    return bytes;
-}
-
-/* The numbers of pages that differ, behind a count. */
-static size_t put_page_numbers(struct slot *slot, struct scratch *s, size_t at, int *err)
+/* How many pages differ, and how many the window has of its own; a negative errno. */
+static int put_pages(struct slot *slot, struct scratch *s, uint32_t *differ, uint32_t *own)
 {
     const struct ram_source *source = snapshot_source(slot->origin->snapshot);
-    uint32_t pages = page_count(slot), count = 0;
+    uint32_t pages = page_count(slot);
     uint8_t copy[PAGE_SIZE];
-    size_t count_at = at;
-    at += 4;
-    for (uint32_t page = 0; page < pages; page++) {
+    for (uint32_t page = 0; page < pages && !s->pack.err; page++) {
         if (!s->changed[page >> 3]) {
             page |= 7;
             continue;
@@ -210,71 +163,88 @@ static size_t put_page_numbers(struct slot *slot, struct scratch *s, size_t at, 
         if (!(s->changed[page >> 3] >> (page & 7) & 1))
             continue;
         size_t offset = (size_t)page << PAGE_BITS;
-        const uint8_t *bytes = peek(slot, offset, copy, err);
-        if (*err || (*err = reserve(s, at + 64)))
-            return 0;
-        if (!memcmp(bytes, source->bytes + offset, PAGE_SIZE))
-            continue;
-        at = put32(s->raw, at, page);
-        count++;
+        const uint8_t *bytes = ram_peek(vm_ram(slot->vm), offset, copy);
+        if (!bytes)
+            return -ENOMEM;
+        ++*own;
+        *differ += put_page(&s->pack, page, bytes, source->bytes + offset);
     }
-    put32(s->raw, count_at, count);
-    return at;
+    pack_put32(&s->pack, NO_PAGE);
+    return 0;
 }
 
-static size_t put_pages(struct slot *slot, struct scratch *s, size_t numbers, size_t at, int *err)
+static uint32_t count_bits(const uint8_t *bits, size_t bytes)
 {
-    const struct ram_source *source = snapshot_source(slot->origin->snapshot);
-    size_t count = (at - numbers) / 4;
-    uint8_t copy[PAGE_SIZE];
-    *err = reserve(s, at + count * PAGE_MOST);
-    for (size_t i = 0; !*err && i < count; i++) {
-        const uint8_t *number = s->raw + numbers + 4 * i;
-        size_t offset = (size_t)get32(&number) << PAGE_BITS;
-        const uint8_t *bytes = peek(slot, offset, copy, err);
-        if (!*err)
-            at = put_page(s->raw, at, bytes, source->bytes + offset);
-    }
-    return at;
+    uint32_t n = 0;
+    for (size_t i = 0; i < bytes; i++)
+        n += bits[i] ? (unsigned)__builtin_popcount(bits[i]) : 0;
+    return n;
 }
 
-/* The raw bytes in `scratch`; their length, and how many pages they hold. */
-static size_t put_all(struct slot *slot, struct scratch *s, size_t *pages, int *err)
+static int put_all(struct slot *slot, struct scratch *s, uint32_t *differ, uint32_t *own)
 {
     memset(s->changed, 0, bits_bytes(slot));
-    *err = ram_find_changed(vm_ram(slot->vm), s->changed);
-    size_t at = *err ? 0 : put_state(slot, s, err);
-    if (!*err)
-        at = put_rights(slot, s, at, err);
-    size_t numbers = at + 4;
-    if (!*err)
-        at = put_page_numbers(slot, s, at, err);
-    *pages = (at - numbers) / 4;
-    if (!*err)
-        at = put_pages(slot, s, numbers, at, err);
-    return at;
+    int err = ram_find_changed(vm_ram(slot->vm), s->changed);
+    pack_begin(&s->pack, count_bits(s->changed, bits_bytes(slot)) > RAW_PAGES);
+    if (!err)
+        err = put_state(slot, s);
+    if (!err)
+        put_rights(slot, &s->pack);
+    if (!err)
+        err = put_pages(slot, s, differ, own);
+    return err ? err : pack_end(&s->pack);
 }
 
-static struct pool_bytes *compress_raw(struct scratch *s, size_t len)
+static int keep_packed(struct pool *pool, const struct pack *p, struct pool_kept *out)
 {
-    size_t bound = deflateBound(&s->deflate, len);
-    if (reserve(s, len + bound))
-        return NULL;
-    deflateReset(&s->deflate);
-    s->deflate.next_in = s->raw;
-    s->deflate.avail_in = (uInt)len;
-    s->deflate.next_out = s->raw + len;
-    s->deflate.avail_out = (uInt)bound;
-    if (deflate(&s->deflate, Z_FINISH) != Z_STREAM_END)
-        return NULL;
-    size_t packed = bound - s->deflate.avail_out;
-    struct pool_bytes *bytes = malloc(sizeof(*bytes) + packed);
-    if (!bytes)
-        return NULL;
-    bytes->len = (uint32_t)packed;
-    bytes->raw_len = (uint32_t)len;
-    memcpy(bytes->data, s->raw + len, packed);
-    return bytes;
+    struct pool_kept kept = {.len = (uint32_t)p->out_len, .squeezed = p->squeezed};
+    int err = pool_store_put(pool->store, p->out, p->out_len, &kept.block);
+    if (!err)
+        *out = kept;
+    return err;
+}
+
+int pool_load_kept(struct pool *pool, struct pool_kept kept, struct scratch *s)
+{
+    int err = pack_reserve(&s->pack, kept.len);
+    if (!err)
+        pool_store_get(pool->store, kept.block, s->pack.out, kept.len);
+    return err;
+}
+
+void pool_free_kept(struct pool *pool, struct pool_kept *kept)
+{
+    if (kept->len)
+        pool_store_free(pool->store, kept->block);
+    kept->len = 0;
+}
+
+int pool_squeeze(struct pool *pool, struct pool_kept raw, struct scratch *s, struct pool_kept *out)
+{
+    uint8_t *bytes = malloc(raw.len);
+    int err = bytes ? pack_prepare(&s->pack) : -ENOMEM;
+    if (!err) {
+        pool_store_get(pool->store, raw.block, bytes, raw.len);
+        pack_begin(&s->pack, true);
+        pack_put(&s->pack, bytes, raw.len);
+        err = pack_end(&s->pack);
+    }
+    free(bytes);
+    return err ? err : keep_packed(pool, &s->pack, out);
+}
+
+/* All rights for the whole RAM. */
+static int open_rights(struct ram *ram)
+{
+    return ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W);
+}
+
+static int close_rights(struct slot *slot)
+{
+    struct ram *ram = vm_ram(slot->vm);
+    int err = snapshot_set_rights(slot->origin->snapshot, ram);
+    slot->access_changes = ram_access_changes(ram);
+    return err;
 }
 
 static int reset_window(struct slot *slot, const struct scratch *s)
@@ -283,121 +253,165 @@ static int reset_window(struct slot *slot, const struct scratch *s)
     int err = ram_reset(ram, s->changed, KEEP_PAGES);
     if (err || ram_access_changes(ram) == slot->access_changes)
         return err;
-    err = open_rights(slot);
-    if (!err)
-        err = snapshot_set_rights(slot->origin->snapshot, ram);
-    slot->access_changes = ram_access_changes(ram);
-    return err;
+    err = open_rights(ram);
+    return err ? err : close_rights(slot);
 }
 
 int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
+    uint32_t differ = 0, own = 0;
     int err = prepare(s, slot);
-    size_t pages = 0;
-    size_t len = err ? 0 : put_all(slot, s, &pages, &err);
-    struct pool_bytes *bytes = err ? NULL : compress_raw(s, len);
-    if (!err && !bytes)
-        err = -ENOMEM;
+    if (!err)
+        err = put_all(slot, s, &differ, &own);
+    struct pool_kept kept = {.len = 0};
+    if (!err)
+        err = keep_packed(slot->pool, &s->pack, &kept);
     if (!err)
         err = reset_window(slot, s);
     if (err) {
-        free(bytes);
+        pool_free_kept(slot->pool, &kept);
         return err;
     }
-    vm->bytes = bytes;
-    slot->held_bytes = pages * PAGE_SIZE;
+    vm->kept = kept;
+    vm->resident_pages = differ;
+    slot->own_pages = own < KEEP_PAGES ? own : KEEP_PAGES;
     return 0;
 }
 
-/* Back. */
+/* Waking. */
 
-static int inflate_raw(struct scratch *s, const struct pool_bytes *bytes)
+/* The rights of a VM, kept until its pages are in place. */
+struct rights {
+    uint32_t runs; /* or ALL_AS_SNAPSHOT */
+    uint32_t (*run)[3];
+    bool opened;
+};
+
+static int get_rights(struct pack *p, struct rights *r)
 {
-    int err = reserve(s, bytes->raw_len);
-    if (err)
-        return err;
-    inflateReset(&s->inflate);
-    s->inflate.next_in = (uint8_t *)(uintptr_t)bytes->data;
-    s->inflate.avail_in = bytes->len;
-    s->inflate.next_out = s->raw;
-    s->inflate.avail_out = bytes->raw_len;
-    return inflate(&s->inflate, Z_FINISH) == Z_STREAM_END ? 0 : -EIO;
+    *r = (struct rights){.runs = pack_get32(p)};
+    if (r->runs == ALL_AS_SNAPSHOT || p->err)
+        return p->err;
+    r->run = malloc(((size_t)r->runs + 1) * sizeof(r->run[0]));
+    if (!r->run)
+        return -ENOMEM;
+    pack_get(p, r->run, (size_t)r->runs * sizeof(r->run[0]));
+    return p->err;
 }
 
-static int take_pages(struct ram *ram, const uint8_t *at)
-{
-    uint32_t count = get32(&at);
-    const uint8_t *page = at + (size_t)count * 4;
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t *to = ram_span_write(ram, (gpa_t)get32(&at) << PAGE_BITS, PAGE_SIZE);
-        if (!to)
-            return -ENOMEM;
-        page = take_page(to, page);
-    }
-    return 0;
-}
-
-static int take_rights(struct ram *ram, const uint8_t *at, uint32_t runs)
+static int set_rights(struct slot *slot, const struct rights *r)
 {
     int err = 0;
-    for (uint32_t i = 0; !err && i < runs; i++) {
-        gpa_t gpa = (gpa_t)get32(&at) << PAGE_BITS;
-        uint64_t len = (uint64_t)get32(&at) << PAGE_BITS;
-        err = ram_set_access(ram, gpa, len, get32(&at));
-    }
+    if (r->runs == ALL_AS_SNAPSHOT)
+        return r->opened ? close_rights(slot) : 0;
+    for (uint32_t i = 0; !err && i < r->runs; i++)
+        err = ram_set_access(vm_ram(slot->vm), (gpa_t)r->run[i][0] << PAGE_BITS,
+                             (uint64_t)r->run[i][1] << PAGE_BITS, r->run[i][2]);
     return err;
 }
 
-static bool page_needs_rights(const struct ram *ram, const uint8_t *at)
+static void get_line(struct pack *p, uint8_t *line)
 {
-    uint32_t count = get32(&at);
-    for (uint32_t i = 0; i < count; i++) {
-        if (ram_access(ram, (gpa_t)get32(&at) << PAGE_BITS) != (HOST_R | HOST_W))
-            return true;
+    uint8_t mask;
+    uint64_t words[LINE / 8];
+    pack_get(p, &mask, 1);
+    pack_get(p, words, 8 * (size_t)__builtin_popcount(mask));
+    for (unsigned i = 0, from = 0; i < LINE / 8; i++) {
+        if (mask >> i & 1) {
+            uint64_t x = load64(line + 8 * i) ^ words[from++];
+            memcpy(line + 8 * i, &x, 8);
+        }
     }
-    return false;
 }
 
-/* Pages first, with all rights where any is missing, then the rights as they were. */
-static int take_memory(struct slot *slot, const uint8_t *at)
+static void get_page(struct pack *p, uint8_t *page)
+{
+    uint64_t mask;
+    pack_get(p, &mask, sizeof(mask));
+    for (unsigned i = 0; mask; i++, mask >>= 1) {
+        if (mask & 1)
+            get_line(p, page + i * LINE);
+    }
+}
+
+static int get_pages(struct slot *slot, struct pack *p, struct rights *r)
 {
     struct ram *ram = vm_ram(slot->vm);
-    uint32_t runs = get32(&at);
-    const uint8_t *rights = at;
-    if (runs != ALL_AS_SNAPSHOT)
-        at += (size_t)runs * 12;
-    bool opened = runs != ALL_AS_SNAPSHOT || page_needs_rights(ram, at);
-    int err = opened ? open_rights(slot) : 0;
-    if (!err)
-        err = take_pages(ram, at);
-    if (!err && runs != ALL_AS_SNAPSHOT)
-        return take_rights(ram, rights, runs);
-    if (!err && opened) {
-        err = snapshot_set_rights(slot->origin->snapshot, ram);
-        slot->access_changes = ram_access_changes(ram);
+    uint32_t page;
+    while ((page = pack_get32(p)) != NO_PAGE && !p->err) {
+        gpa_t gpa = (gpa_t)page << PAGE_BITS;
+        if (!r->opened && ram_access(ram, gpa) != (HOST_R | HOST_W)) {
+            int err = open_rights(ram);
+            if (err)
+                return err;
+            r->opened = true;
+        }
+        uint8_t *to = ram_span_write(ram, gpa, PAGE_SIZE);
+        if (!to)
+            return -ENOMEM;
+        get_page(p, to);
     }
+    return p->err;
+}
+
+static int get_memory(struct slot *slot, struct pack *p)
+{
+    struct rights r;
+    int err = get_rights(p, &r);
+    if (!err && r.runs != ALL_AS_SNAPSHOT) {
+        err = open_rights(vm_ram(slot->vm));
+        r.opened = true;
+    }
+    if (!err)
+        err = get_pages(slot, p, &r);
+    if (!err)
+        err = set_rights(slot, &r);
+    free(r.run);
     return err;
+}
+
+/* What is in memory, or comes back from the swap file, to the pack's buffer. */
+static int fetch(struct pool_vm *vm, struct scratch *s)
+{
+    struct pool *pool = vm->pool;
+    if (vm->kept.len) {
+        int err = pool_load_kept(pool, vm->kept, s);
+        if (!err)
+            pack_open(&s->pack, s->pack.out, vm->kept.len, vm->kept.squeezed);
+        return err;
+    }
+    int err = pack_reserve(&s->pack, vm->swapped.len);
+    if (!err)
+        err = swap_read(pool->swap, vm->swapped, s->pack.out);
+    if (!err)
+        pack_open(&s->pack, s->pack.out, vm->swapped.len, true);
+    return err;
+}
+
+static int unpack(struct slot *slot, struct pool_vm *vm, struct scratch *s)
+{
+    struct pack *p = &s->pack;
+    uint32_t size = pack_get32(p);
+    uint8_t *state = p->err ? NULL : state_room(s, size);
+    if (!state)
+        return p->err ? p->err : -ENOMEM;
+    pack_get(p, state, size);
+    int err = get_memory(slot, p);
+    if (!err)
+        err = vm_state_load(slot->vm, state, size, host_monotonic_ns() - vm->start_ns);
+    return err ? err : slot_bind(slot, vm, false);
 }
 
 static int wake_parked(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
     int err = prepare(s, slot);
     if (!err)
-        err = inflate_raw(s, vm->bytes);
-    if (err)
-        return err;
-    const uint8_t *at = s->raw;
-    uint32_t size = get32(&at);
-    err = take_memory(slot, at + size);
+        err = fetch(vm, s);
     if (!err)
-        err = vm_state_load(slot->vm, at, size, host_monotonic_ns() - vm->start_ns);
+        err = unpack(slot, vm, s);
     if (!err)
-        err = slot_bind(slot, vm, false);
-    if (err)
-        return err;
-    free(vm->bytes);
-    vm->bytes = NULL;
-    return 0;
+        pool_forget_kept(vm);
+    return err;
 }
 
 static uint64_t mix(uint64_t x)
@@ -446,5 +460,5 @@ static int wake_fresh(struct slot *slot, struct pool_vm *vm)
 
 int slot_wake(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
-    return vm->bytes ? wake_parked(slot, vm, s) : wake_fresh(slot, vm);
+    return vm->kept.len || vm->swapped.len ? wake_parked(slot, vm, s) : wake_fresh(slot, vm);
 }

@@ -10,21 +10,25 @@
  *     pool_timer.c   sleepers and quanta
  *     pool_slot.c    a window and the devices in it
  *     pool_park.c    from window to bytes and back
+ *     pool_pack.c    bytes through zlib
+ *     pool_reclaim.c memory is measured and given back
  */
 #ifndef DENALI_POOL_PRIVATE_H
 #define DENALI_POOL_PRIVATE_H
 
 #include "denali/gate.h"
 #include "denali/pool.h"
+#include "denali/pool_pack.h"
+#include "denali/pool_store.h"
+#include "denali/swap.h"
 #include "emu/base/host_thread.h"
 
 #include <stdatomic.h>
-#include <zlib.h>
 
-/* What a parked VM changed; see pool_park.c. */
-struct pool_bytes {
-    uint32_t len, raw_len;
-    uint8_t data[];
+/* What a parked VM changed, in the pool's store; see pool_park.c. */
+struct pool_kept {
+    uint32_t block, len; /* len 0: nothing */
+    bool squeezed;
 };
 
 #define POOL_NO_TIMER UINT32_MAX
@@ -58,9 +62,10 @@ struct pool_vm {
     void *user;
     struct pool_vm *all_prev, *all_next;
     struct sched_node node;      /* READY, WAITING */
-    struct pool_vm *prev, *next; /* IDLE and may be parked: by when it became so; else NULL */
+    struct pool_vm *prev, *next; /* in the ring of the idle or of the parked; else NULL */
     struct slot *slot;           /* its window, unless PARKED */
-    struct pool_bytes *bytes;    /* without a window, NULL: as its origin */
+    struct pool_kept kept;       /* without a window: what is kept of it, here */
+    struct swap_ref swapped;     /* or in the swap file; neither: it is as its origin */
     uint64_t start_ns;           /* the host's time at the VM's time 0; 0: never ran */
     uint64_t wake_ns;            /* the host's time of its next timer */
     uint64_t ready_ns;           /* READY without a window: since when; else 0 */
@@ -105,7 +110,7 @@ struct slot {
     bool others;             /* its disks are not the origin's */
     atomic_bool posting;     /* the lock's holder posts: see slot_give */
     uint64_t access_changes; /* of the RAM, when its rights were the snapshot's */
-    uint64_t held_bytes;     /* pages of its own that the VM had when it was last parked */
+    uint32_t own_pages;      /* that the window has kept since it was last parked */
 };
 
 /* What a window costs beside the pages that its VM changed: page tables, struct vm (measured). */
@@ -113,12 +118,10 @@ struct slot {
 
 /* Room that a worker parks and wakes with. */
 struct scratch {
-    z_stream deflate, inflate;
-    bool ready;
+    struct pack pack;
     uint8_t *changed; /* bit by page */
-    size_t changed_room;
-    uint8_t *raw;
-    size_t raw_room;
+    uint8_t *state;
+    size_t changed_room, state_room;
 };
 
 struct pool_worker {
@@ -137,7 +140,16 @@ struct pool {
     struct gate gate;
     struct pool_vm *all;
     struct pool_origin *origins;
-    struct pool_vm idle; /* head of the ring, longest idle first */
+    struct pool_vm idle;   /* head of the ring of those that may be parked, longest idle first */
+    struct pool_vm parked; /* the same of those that may be swapped out */
+    struct pool_store *store;
+    struct pool_vm raw; /* the same of those that may be squeezed */
+    uint64_t raw_bytes; /* of the latter */
+    struct swap *swap;  /* NULL: none */
+    int swap_error;     /* of the last try, if it failed */
+    uint64_t swap_again_ns, trim_again_ns;
+    uint64_t measured_ns;
+    bool full; /* the gate wishes for memory, and nothing is left to give back */
     struct sched_node *line_first, *line_last;
     uint32_t called;        /* VMs that were called from the line: the next window is theirs */
     uint64_t line_retry_ns; /* when the first in line tries again whatever happens */
@@ -150,7 +162,10 @@ struct pool {
     struct pool_counters counters;
     uint32_t wakes[POOL_WAKE_BUCKETS]; /* by length, eight buckets to a power of two */
     bool quit;
-    int waker;
+    int waker, reclaim_waker;
+    struct host_thread reclaim_thread;
+    struct scratch reclaim_scratch;
+    bool reclaim_started;
     struct host_thread timer_thread;
     bool timer_started;
     unsigned started;
@@ -160,8 +175,8 @@ struct pool {
 /* pool.c; inside the lock. */
 void pool_make_ready(struct pool_vm *vm, enum sched_reason reason);
 void pool_wake(struct pool_vm *vm); /* if it is idle or parked: something happened */
-void pool_idle_add(struct pool_vm *vm);
-void pool_idle_remove(struct pool_vm *vm);
+void pool_ring_add(struct pool_vm *head, struct pool_vm *vm);
+void pool_ring_remove(struct pool_vm *vm); /* if it is in one */
 /* The VM is at an end; somebody is told, the lock is left meanwhile. It has no window. */
 void pool_set_ended(struct pool_vm *vm, const struct pool_end *end);
 size_t pool_parked_bytes(const struct pool_vm *vm);
@@ -169,6 +184,7 @@ size_t pool_parked_bytes(const struct pool_vm *vm);
 void pool_count_parked(struct pool_vm *vm);
 void pool_uncount_parked(struct pool_vm *vm);
 void pool_vm_free(struct pool_vm *vm);
+void pool_forget_kept(struct pool_vm *vm);
 /* The VM runs from now on: if it was parked, how long it waited is noted. */
 void pool_note_wake(struct pool_vm *vm, uint64_t now_ns);
 
@@ -194,8 +210,18 @@ struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct 
 /* A window nobody has now. */
 void pool_free_window(struct slot *slot);
 void pool_drop_window(struct slot *slot);
+void pool_discard_free(struct slot *slot);
+/* It has no window now; also what came meanwhile. */
+void pool_settle_parked(struct pool_vm *vm);
+void pool_unring_parked(struct pool_vm *vm);
 /* A free window leaves the pool, for the list `spare`, which the caller destroys. */
 void pool_unfree_window(struct slot *slot, struct slot **spare);
+
+/* pool_reclaim.c; all but the thread inside the lock. */
+void pool_measure(struct pool *pool);
+void pool_reclaim_loop(void *pool);
+/* The VM that is parked longest and not squeezed yet. False: there is none, or no memory. */
+bool pool_squeeze_oldest(struct pool *pool, struct scratch *scratch);
 
 /* pool_slot.c; outside the lock, by the one who has the slot. */
 MUST_CHECK int slot_create(struct pool_origin *origin, struct slot **out, struct why *why);
@@ -212,6 +238,12 @@ void slot_give(struct pool_vm *vm);
 MUST_CHECK int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *scratch);
 /* Puts a VM into a window. On failure the window is good for nothing, and the VM as it was. */
 MUST_CHECK int slot_wake(struct slot *slot, struct pool_vm *vm, struct scratch *scratch);
+/* What is kept of a parked VM, through zlib. -ENOMEM. */
+MUST_CHECK int pool_squeeze(struct pool *pool, struct pool_kept raw, struct scratch *scratch,
+                            struct pool_kept *out);
+/* The bytes in scratch->pack.out. -ENOMEM. */
+MUST_CHECK int pool_load_kept(struct pool *pool, struct pool_kept kept, struct scratch *scratch);
+void pool_free_kept(struct pool *pool, struct pool_kept *kept);
 void scratch_fini(struct scratch *scratch);
 
 #endif

@@ -13,6 +13,7 @@
 
 /* How often a held VM is looked at that a free worker has not taken yet. */
 #define MIN_LOOK_NS 100000u
+#define MEASURE_NS 4000000u
 
 static void place(struct pool *pool, uint32_t index, struct pool_vm *vm)
 {
@@ -102,8 +103,8 @@ static void wake_due(struct pool *pool, uint64_t now)
 static bool should_stop(const struct pool *pool, const struct pool_vm *vm)
 {
     const struct vm *running = vm->slot->vm;
-    return pool->ready || pool->line_first || vm->node.cap || vm_has_news(running) ||
-           !vm_next_event_in_ns(running);
+    return pool->ready || pool->line_first || vm->node.cap || gate_is_over(&pool->gate) ||
+           vm_has_news(running) || !vm_next_event_in_ns(running);
 }
 
 /* Whose cap held it back, and does no more. When to look again. */
@@ -147,6 +148,15 @@ static uint64_t retry_line(struct pool *pool, uint64_t now)
     return pool->line_retry_ns;
 }
 
+/* While VMs run, their memory grows. */
+static void measure_now_and_then(struct pool *pool, uint64_t now)
+{
+    if (now - pool->measured_ns < MEASURE_NS)
+        return;
+    pool->measured_ns = now;
+    pool_measure(pool);
+}
+
 /*
  * Where VMs run now and then, this thread looks once in a quantum; it need not be
  * woken for each slice, and sleeps only after a quantum in which nothing ran.
@@ -154,6 +164,8 @@ static uint64_t retry_line(struct pool *pool, uint64_t now)
 static uint64_t next_look(struct pool *pool, uint64_t now, uint64_t *slices)
 {
     uint64_t target = end_quanta(pool, now), retry = retry_line(pool, now);
+    if (target != HOST_FOREVER || pool->counters.slices != *slices)
+        measure_now_and_then(pool, now);
     if (target == HOST_FOREVER && pool->counters.slices != *slices)
         target = now + pool->config.sched->ops->quantum_ns(pool->config.sched);
     *slices = pool->counters.slices;

@@ -80,7 +80,7 @@ static struct pool_vm *make(struct pool *pool, const struct pool_vm_config *c, i
 size_t pool_parked_bytes(const struct pool_vm *vm)
 {
     return sizeof(*vm) + (vm->extra ? sizeof(*vm->extra) : 0) +
-           (vm->bytes ? sizeof(*vm->bytes) + vm->bytes->len : 0);
+           (vm->kept.len ? pool_store_bytes(vm->kept.len) : 0);
 }
 
 void pool_count_parked(struct pool_vm *vm)
@@ -114,11 +114,19 @@ static void insert(struct pool_vm *vm)
         pool_timer_arm(vm, host_monotonic_ns() + vm->origin->first_wait_ns);
 }
 
+void pool_forget_kept(struct pool_vm *vm)
+{
+    pool_free_kept(vm->pool, &vm->kept);
+    if (vm->swapped.len)
+        swap_free(vm->pool->swap, vm->swapped);
+    vm->swapped.len = 0;
+}
+
 void pool_vm_free(struct pool_vm *vm)
 {
     if (!vm)
         return;
-    free(vm->bytes);
+    pool_forget_kept(vm);
     free(vm->extra);
     free(vm);
 }
@@ -146,7 +154,9 @@ int pool_add(struct pool *pool, const struct pool_vm_config *config, struct pool
     if (!err) {
         host_lock_enter(&pool->lock);
         vm->state = POOL_PARKED;
-        err = pool_timer_reserve(pool);
+        err = pool->full ? (pool->swap_error ? pool->swap_error : -ENOMEM) : 0;
+        if (!err)
+            err = pool_timer_reserve(pool);
         if (!err)
             insert(vm);
         host_lock_leave(&pool->lock);
@@ -240,6 +250,7 @@ void pool_signal(struct pool_vm *vm, uint32_t signals)
 static void kill_parked(struct pool_vm *vm)
 {
     const struct pool_end end = {.reason = VM_END_KILLED, .report = ""};
+    pool_unring_parked(vm);
     pool_uncount_parked(vm);
     pool_set_ended(vm, &end);
 }
@@ -352,6 +363,7 @@ void pool_figures(struct pool_vm *vm, struct pool_figures *out)
         .instructions = vm->icount,
         .resident_bytes = vm->slot ? (uint64_t)vm->resident_pages * PAGE_SIZE : 0,
         .parked_bytes = vm->slot || vm->state == POOL_ENDED ? 0 : pool_parked_bytes(vm),
+        .swapped_bytes = vm->swapped.len,
         .port = port,
         .parks = vm->parks,
     };

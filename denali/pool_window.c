@@ -68,6 +68,12 @@ static void destroy_window(struct slot *slot)
     host_lock_enter(&pool->lock);
 }
 
+void pool_discard_free(struct slot *slot)
+{
+    take_free(slot);
+    destroy_window(slot);
+}
+
 void pool_drop_window(struct slot *slot)
 {
     gate_leave(&slot->pool->gate);
@@ -76,23 +82,47 @@ void pool_drop_window(struct slot *slot)
 
 /* Parking. */
 
-/* After a park: also what came meanwhile. */
-static void settle_parked(struct pool_vm *vm)
+/* Squeezed first, swapped out then. */
+static void ring_parked(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;
-    vm->slot = NULL;
+    if (vm->kept.len && !vm->kept.squeezed) {
+        pool_ring_add(&pool->raw, vm);
+        pool->raw_bytes += pool_store_bytes(vm->kept.len);
+    } else if (vm->kept.len && pool->swap) {
+        pool_ring_add(&pool->parked, vm);
+    }
+}
+
+void pool_unring_parked(struct pool_vm *vm)
+{
+    if (vm->next && vm->kept.len && !vm->kept.squeezed)
+        vm->pool->raw_bytes -= pool_store_bytes(vm->kept.len);
+    pool_ring_remove(vm);
+}
+
+void pool_settle_parked(struct pool_vm *vm)
+{
     vm->state = POOL_PARKED;
-    vm->parks++;
-    pool->counters.parks++;
     pool_count_parked(vm);
+    ring_parked(vm);
     if (vm->arrived || vm->killed || (vm->extra && vm->extra->request))
         pool_make_ready(vm, SCHED_WOKEN);
+}
+
+static void count_park(struct pool_vm *vm, const struct slot *slot)
+{
+    struct pool *pool = vm->pool;
+    vm->parks++;
+    pool->counters.parks++;
+    pool->counters.page_bytes += (uint64_t)vm->resident_pages * PAGE_SIZE;
+    gate_learn(&pool->gate, (uint64_t)slot->own_pages * PAGE_SIZE + POOL_WINDOW_COST);
 }
 
 struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct scratch *scratch)
 {
     struct slot *slot = victim->slot;
-    pool_idle_remove(victim);
+    pool_ring_remove(victim);
     pool->counters.idle--;
     victim->state = POOL_PARKING;
     host_lock_leave(&pool->lock);
@@ -102,16 +132,15 @@ struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct 
     host_lock_enter(&pool->lock);
     pool->counters.park_ns += took;
     if (!err) {
-        victim->resident_pages = (uint32_t)(slot->held_bytes / PAGE_SIZE);
-        pool->counters.page_bytes += slot->held_bytes;
-        gate_learn(&pool->gate, slot->held_bytes + POOL_WINDOW_COST);
+        count_park(victim, slot);
         slot->owner = NULL;
-        settle_parked(victim);
+        victim->slot = NULL;
+        pool_settle_parked(victim);
         return slot;
     }
     victim->state = POOL_IDLE;
     pool->counters.idle++;
-    pool_idle_add(victim);
+    pool_ring_add(&pool->idle, victim);
     if (victim->arrived || victim->killed || vm_has_news(slot->vm))
         pool_make_ready(victim, SCHED_WOKEN);
     return NULL;
@@ -123,20 +152,19 @@ struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct 
 static struct slot *make_window(struct pool_origin *origin)
 {
     struct pool *pool = origin->pool;
-    struct slot *slot = NULL, *other = pool->free_first;
+    struct slot *slot = NULL;
     struct why why;
-    if (other && pool->counters.windows >= pool->config.max_windows) {
-        take_free(other);
-        destroy_window(other);
-    }
+    while (pool->free_first && pool->counters.windows >= pool->config.max_windows)
+        pool_discard_free(pool->free_first);
+    pool->counters.windows++;
     host_lock_leave(&pool->lock);
     int err = slot_create(origin, &slot, &why);
     host_lock_enter(&pool->lock);
     if (err) {
+        pool->counters.windows--;
         pool->counters.postponed++;
         return NULL;
     }
-    pool->counters.windows++;
     return slot;
 }
 
@@ -157,7 +185,7 @@ static struct slot *find_window(struct pool_worker *w, struct pool_origin *origi
 {
     struct pool *pool = w->pool;
     struct slot *slot = NULL;
-    if (gate_enter(&pool->gate) && (slot = free_or_new(origin)))
+    if (gate_enter(&pool->gate, origin->free != NULL) && (slot = free_or_new(origin)))
         return slot;
     if (pool->idle.next == &pool->idle)
         return NULL;
@@ -165,7 +193,9 @@ static struct slot *find_window(struct pool_worker *w, struct pool_origin *origi
     if (!slot || slot->origin == origin)
         return slot;
     pool_free_window(slot);
-    return gate_enter(&pool->gate) ? free_or_new(origin) : NULL;
+    if (!origin->free && pool->free_first)
+        pool_discard_free(pool->free_first); /* its memory is what the new one needs */
+    return gate_enter(&pool->gate, true) ? free_or_new(origin) : NULL;
 }
 
 /* The line. */
@@ -224,7 +254,7 @@ void pool_uncall(struct pool_vm *vm)
 
 static bool may_be_tried_again(int err)
 {
-    return err == -ENOMEM || err == -EAGAIN || err == -EMFILE || err == -ENFILE;
+    return err == -ENOMEM || err == -EAGAIN || err == -EMFILE || err == -ENFILE || err == -EIO;
 }
 
 /* The window may be half filled. The VM waits, or what is kept of it is no good. */

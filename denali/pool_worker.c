@@ -49,7 +49,7 @@ static void become_idle(struct pool_vm *vm)
     vm->state = POOL_IDLE;
     vm->pool->counters.idle++;
     if (!vm_is_busy(vm->slot->vm))
-        pool_idle_add(vm);
+        pool_ring_add(&vm->pool->idle, vm);
 }
 
 static void settle_idle(struct pool_vm *vm, uint64_t wait_ns)
@@ -65,20 +65,46 @@ static void settle_idle(struct pool_vm *vm, uint64_t wait_ns)
         pool_call_line(vm->pool);
 }
 
-/* Over its quantum. Where others wait for a window it gives its own away. */
+/* Larger than all that there is: no waiting helps. True: it has ended. */
+static bool end_if_too_large(struct pool_vm *vm)
+{
+    struct pool *pool = vm->pool;
+    if ((uint64_t)vm->resident_pages * PAGE_SIZE < pool->gate.limit_bytes / 4 * 3)
+        return false;
+    const struct pool_end end = {.reason = VM_END_HOST,
+                                 .report = "the VM uses more memory than all VMs may have\n"};
+    pool_unring_parked(vm);
+    pool_uncount_parked(vm);
+    pool_set_ended(vm, &end);
+    return true;
+}
+
+/* Over its quantum. Where others wait for a window it gives its own away, and where memory is used
+ * up that too. */
 static void settle_preempted(struct pool_worker *w, struct pool_vm *vm)
 {
     struct pool *pool = w->pool;
+    bool over = gate_is_over(&pool->gate);
     become_idle(vm);
-    if (w->displaced || !pool->line_first || !vm->next) {
+    if (w->displaced || !(pool->line_first || over) || !vm->next) {
         pool_make_ready(vm, w->displaced ? SCHED_DISPLACED : SCHED_PREEMPTED);
         return;
     }
-    vm->arrived |= DENALI_IRQ_TIMER; /* it is parked, and ready */
     struct slot *slot = pool_take_window(pool, vm, &w->scratch);
-    if (!slot)
+    if (!slot) {
+        if (vm->state == POOL_IDLE)
+            pool_make_ready(vm, SCHED_PREEMPTED);
         return;
-    pool_free_window(slot);
+    }
+    if (over)
+        pool_drop_window(slot);
+    else
+        pool_free_window(slot);
+    pool_measure(pool);
+    if (vm->state != POOL_PARKED || !end_if_too_large(vm)) {
+        if (vm->state == POOL_PARKED)
+            pool_make_ready(vm, SCHED_PREEMPTED);
+    }
     pool_call_line(pool);
 }
 

@@ -51,6 +51,9 @@ MUST_CHECK int host_own_pages(const void *addr, uint64_t len, struct host_run *o
 void host_pages_prepare(void);
 #define HOST_PAGES_IOCTL 0xc0606610u
 
+/* Memory that this process has for itself: its private pages and its page tables. -ENOTSUP. */
+MUST_CHECK int host_own_memory(uint64_t *bytes);
+
 /* Monotonic and wall clocks, nanoseconds. */
 uint64_t host_monotonic_ns(void);
 uint64_t host_wall_ns(void);

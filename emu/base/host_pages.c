@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -95,22 +97,32 @@ static int read_entries(int fd, uintptr_t addr, uint64_t len, struct host_run *o
     return (int)n;
 }
 
-/* The file is opened once: a sandboxed process could not do it later. A child of fork has memory of
- * its own, hence the process's number beside the descriptor. */
-static _Atomic uint64_t opened;
+/* The files are opened once: a sandboxed process could not do it later. A child of fork has memory
+ * of its own, hence the process's number beside the descriptor. */
+static _Atomic uint64_t opened_map, opened_status;
 
-static int map_of_process(void)
+static int open_once(_Atomic uint64_t *opened, const char *path)
 {
-    uint64_t self = (uint64_t)(uint32_t)getpid() << 32, seen = atomic_load(&opened);
+    uint64_t self = (uint64_t)(uint32_t)getpid() << 32, seen = atomic_load(opened);
     if ((seen & ~(uint64_t)UINT32_MAX) == self)
         return (int)(uint32_t)seen;
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    if (atomic_compare_exchange_strong(&opened, &seen, self | (uint32_t)fd))
+    if (atomic_compare_exchange_strong(opened, &seen, self | (uint32_t)fd))
         return fd;
     close(fd); /* another thread was first */
     return (int)(uint32_t)seen;
+}
+
+static int map_of_process(void)
+{
+    return open_once(&opened_map, "/proc/self/pagemap");
+}
+
+static int status_of_process(void)
+{
+    return open_once(&opened_status, "/proc/self/status");
 }
 
 int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigned room,
@@ -128,8 +140,39 @@ int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigne
 void host_pages_prepare(void)
 {
     (void)map_of_process();
+    (void)status_of_process();
+}
+
+/* The number behind a field's name, in KiB; 0: it is not there. */
+static uint64_t field_kib(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    return at ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+int host_own_memory(uint64_t *bytes)
+{
+    char text[4096];
+    int fd = status_of_process();
+    if (fd < 0)
+        return fd;
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    if (n <= 0)
+        return -ENOTSUP;
+    text[n] = 0;
+    uint64_t kib = field_kib(text, "RssAnon:");
+    if (!kib)
+        return -ENOTSUP;
+    *bytes = (kib + field_kib(text, "VmPTE:")) * KIB;
+    return 0;
 }
 #else
+int host_own_memory(uint64_t *bytes)
+{
+    (void)bytes;
+    return -ENOTSUP;
+}
+
 int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigned room,
                    uint64_t *looked)
 {

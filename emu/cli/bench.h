@@ -12,6 +12,8 @@ struct bench_options {
     uint32_t sample; /* at most so many are asked */
     uint32_t max_windows;
     uint64_t memory_bytes; /* for VMs that have a window */
+    const char *swap_path; /* NULL: none */
+    uint64_t swap_bytes;
     unsigned workers;
     bool json;
     double alpha;     /* zipf */

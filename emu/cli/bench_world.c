@@ -77,6 +77,8 @@ static int make_pool(struct bench_world *w, struct why *why)
                                  .workers = w->options->workers,
                                  .memory_bytes = w->options->memory_bytes,
                                  .max_windows = w->options->max_windows,
+                                 .swap_path = w->options->swap_path,
+                                 .swap_bytes = w->options->swap_bytes,
                                  .seed = host_wall_ns(),
                                  .identify = identify};
     if (sched_round_robin(QUANTUM_NS, &config.sched))

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define MOST_SAMPLES 4000000u
 
@@ -27,7 +28,7 @@ struct zipf {
     uint64_t answers, errors;
     uint32_t *took_us; /* MOST_SAMPLES */
     uint32_t samples;
-    double warm_s, seconds;
+    double warm_s, seconds, cpu_s;
 };
 
 static int make_ranks(struct zipf *z, double alpha)
@@ -122,6 +123,15 @@ static double percentile_ms(const struct zipf *z, unsigned percent)
     return z->samples ? z->took_us[at] / 1e3 : 0;
 }
 
+/* Of all threads, the client's too: the measure to compare by where others use the machine. */
+static double cpu_seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 static int measure(struct zipf *z, unsigned seconds, struct why *why)
 {
     uint64_t start = host_monotonic_ns();
@@ -131,12 +141,14 @@ static int measure(struct zipf *z, unsigned seconds, struct why *why)
     if (!err && z->warm_wrong)
         return why_fail(why, -EIO, "%u VMs did not answer when first asked", z->warm_wrong);
     pool_reset_wakes(z->world.pool);
+    double cpu = cpu_seconds();
     start = host_monotonic_ns();
     z->end_ns = start + seconds * (uint64_t)1000000000;
     if (!err)
         err = bench_client_load(z->world.client, next_by_rank, BENCH_AT_ONCE, BENCH_PATIENCE_NS,
                                 on_answer, z);
     z->seconds = (double)(host_monotonic_ns() - start) / 1e9;
+    z->cpu_s = cpu_seconds() - cpu;
     qsort(z->took_us, z->samples, sizeof(z->took_us[0]), by_size);
     return err ? why_fail(why, err, "the client failed: %s", strerror(-err)) : 0;
 }
@@ -146,22 +158,28 @@ static void print(const struct zipf *z)
     const struct bench_options *o = z->world.options;
     struct pool_counters c;
     pool_count(z->world.pool, &c);
-    printf(o->json ? "{\"vms\":%u,\"alpha\":%g,\"memory_kib\":%llu,\"seconds\":%.2f,"
-                     "\"requests_per_s\":%.1f,\"errors\":%llu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-                     "\"wake_p50_ms\":%.3f,\"wake_p99_ms\":%.3f,\"wakes\":%llu,"
-                     "\"park_mean_us\":%.1f,\"warm_s\":%.2f,\"windows\":%llu,\"parked\":%llu,"
-                     "\"rss_kib\":%llu,\"rss_max_kib\":%llu}\n"
-                   : "%u VMs, alpha %g, %llu KiB of memory, %.2f s\n"
-                     "%.1f requests per second, %llu errors; %.3f ms (median), %.3f ms (p99)\n"
-                     "a parked VM ran again after %.3f ms (median), %.3f ms (p99); %llu did\n"
-                     "parking: %.1f us; first asked in %.2f s; %llu windows, %llu parked\n"
-                     "%llu KiB resident, %llu at most\n",
+    printf(o->json
+               ? "{\"vms\":%u,\"alpha\":%g,\"memory_kib\":%llu,\"seconds\":%.2f,"
+                 "\"requests_per_s\":%.1f,\"errors\":%llu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+                 "\"wake_p50_ms\":%.3f,\"wake_p99_ms\":%.3f,\"wakes\":%llu,"
+                 "\"park_mean_us\":%.1f,\"warm_s\":%.2f,\"windows\":%llu,\"parked\":%llu,"
+                 "\"cpu_us_per_request\":%.1f,\"swapped\":%llu,\"swap_kib\":%llu,\"used_kib\":%llu,"
+                 "\"rss_kib\":%llu,\"rss_max_kib\":%llu}\n"
+               : "%u VMs, alpha %g, %llu KiB of memory, %.2f s\n"
+                 "%.1f requests per second, %llu errors; %.3f ms (median), %.3f ms (p99)\n"
+                 "a parked VM ran again after %.3f ms (median), %.3f ms (p99); %llu did\n"
+                 "parking: %.1f us; first asked in %.2f s; %llu windows, %llu parked\n"
+                 "%.1f us of processor time for a request\n"
+                 "swapped out %llu times, %llu KiB there now; %llu KiB in use\n"
+                 "%llu KiB resident, as the host counts it (%llu at most)\n",
            z->vms, o->alpha, (unsigned long long)(o->memory_bytes / KIB), z->seconds,
            (double)z->answers / z->seconds, (unsigned long long)z->errors, percentile_ms(z, 50),
            percentile_ms(z, 99), pool_wake_ns(z->world.pool, 50) / 1e6,
            pool_wake_ns(z->world.pool, 99) / 1e6, (unsigned long long)c.wakes,
            c.parks ? (double)c.park_ns / (double)c.parks / 1e3 : 0, z->warm_s,
            (unsigned long long)c.windows, (unsigned long long)c.parked,
+           z->answers ? z->cpu_s * 1e6 / (double)z->answers : 0, (unsigned long long)c.swapped,
+           (unsigned long long)(c.swap_used_bytes / KIB), (unsigned long long)(c.used_bytes / KIB),
            (unsigned long long)bench_status_kib("VmRSS:"),
            (unsigned long long)bench_status_kib("VmHWM:"));
 }

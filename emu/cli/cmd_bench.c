@@ -62,6 +62,18 @@ static bool take_number(const char *name, const char *value, struct bench_option
     return true;
 }
 
+/* FILE, or FILE,SIZE; the comma becomes the file's end. */
+static bool take_swap(char *value, struct bench_options *o)
+{
+    char *comma = strrchr(value, ',');
+    uint64_t bytes = comma ? number(comma + 1) : 0;
+    if (bytes)
+        *comma = 0;
+    o->swap_path = value;
+    o->swap_bytes = bytes;
+    return *value != 0;
+}
+
 /* The first word that is wrong, or NULL. */
 static const char *parse(int argc, char **argv, struct bench_options *o)
 {
@@ -72,6 +84,8 @@ static const char *parse(int argc, char **argv, struct bench_options *o)
             o->httpd = argv[++i];
         else if (!strcmp(argv[i], "--svg") && i + 1 < argc)
             o->svg = argv[++i];
+        else if (!strcmp(argv[i], "--swap") && i + 1 < argc && take_swap(argv[i + 1], o))
+            i++;
         else if (!strcmp(argv[i], "--alpha") && i + 1 < argc && take_alpha(argv[i + 1], o))
             i++;
         else if (i + 1 < argc && take_number(argv[i], argv[i + 1], o))
@@ -160,7 +174,8 @@ const struct cli_verb cli_bench = {
             "      --alpha A       zipf: the exponent (default 1; 0: all alike)\n"
             "      --seconds S     zipf: so long (default 10)\n"
             "      --sample N      alive: ask at most so many of them (default 10000)\n"
-            "      --memory SIZE   for VMs that are not parked (default 4G)\n"
+            "      --memory SIZE   for this process, all in all (default 4G)\n"
+            "      --swap FILE[,SIZE]  parked VMs go there when memory is short\n"
             "      --windows N     at most so many are not parked (default 2000)\n"
             "      --workers N     threads that run VMs (default 2)\n"
             "      --httpd FILE    another build of guests/httpd\n"

@@ -56,8 +56,6 @@ static int commit_window(struct ram *ram, uint64_t size)
     int err = host_commit(ram_context(ram), RAM_CONTEXT + ram_marks_bytes(size), HOST_R | HOST_W);
     ram->denied = (uint8_t *)ram_context(ram) + RAM_CONTEXT;
     ram->view.denied = ram->denied;
-    if (!err && ram->source && ram->source->marks)
-        err = ram_marks_map(ram->source->marks, ram->denied);
     if (!err && size && ram->source)
         err = host_map_fd(ram->view.base, size, HOST_R | HOST_W, ram->source->fd, 0, false);
     else if (!err && size)
@@ -76,20 +74,29 @@ static unsigned host_rights(unsigned denied)
 }
 
 /* What the source noted is already in `denied`; now the host hears of it. */
-static int apply_noted_rights(struct ram *ram)
+static int apply_noted_rights(struct ram *ram, const struct ram_run *run, uint32_t runs)
 {
     int err = 0;
-    for (uint32_t page = 0; !err && page < ram->view.pages;) {
-        unsigned prot = host_rights(ram->denied[page]);
-        uint32_t end = page + 1;
-        while (end < ram->view.pages && host_rights(ram->denied[end]) == prot)
-            end++;
+    for (uint32_t i = 0; !err && i < runs; i++) {
+        unsigned prot = host_rights(run[i].denied);
         if (prot != (HOST_R | HOST_W))
-            err = host_protect(ram->view.base + (uint64_t)page * PAGE_SIZE,
-                               (uint64_t)(end - page) * PAGE_SIZE, prot);
-        ram->borders += end < ram->view.pages;
-        page = end;
+            err = host_protect(ram->view.base + (uint64_t)run[i].page * PAGE_SIZE,
+                               (uint64_t)run[i].pages * PAGE_SIZE, prot);
+        ram->borders += i != 0;
     }
+    return err;
+}
+
+/* The runs may be replaced meanwhile; those of the map that is mapped are kept. */
+static int take_marks(struct ram *ram)
+{
+    struct ram_run *run;
+    uint32_t runs;
+    int err = ram_marks_map(ram->source->marks, ram->denied, &run, &runs);
+    if (err)
+        return err;
+    err = apply_noted_rights(ram, run, runs);
+    free(run);
     return err;
 }
 
@@ -112,7 +119,7 @@ int ram_create_from(uint64_t size, const struct ram_source *source, struct ram *
     if (!err)
         err = commit_window(ram, size);
     if (!err && source && source->marks)
-        err = apply_noted_rights(ram);
+        err = take_marks(ram);
     if (err) {
         ram_destroy(ram);
         return err;

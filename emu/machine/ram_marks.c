@@ -26,10 +26,12 @@
 struct ram_marks {
     struct host_lock lock;
     uint32_t pages;
-    uint8_t *rights; /* enum ram_denied, by page; without marks */
-    uint8_t *code;   /* 1: noted */
-    bool changed;    /* since the object was made */
-    int fd;          /* -1: none yet */
+    uint8_t *rights;     /* enum ram_denied, by page; without marks */
+    uint8_t *code;       /* 1: noted */
+    bool changed;        /* since the object was made */
+    int fd;              /* -1: none yet */
+    struct ram_run *run; /* what is in it */
+    uint32_t runs;
 };
 
 int ram_marks_create(uint64_t size, struct ram_marks **out)
@@ -62,6 +64,7 @@ void ram_marks_destroy(struct ram_marks *m)
     host_lock_fini(&m->lock);
     free(m->rights);
     free(m->code);
+    free(m->run);
     free(m);
 }
 
@@ -105,15 +108,41 @@ static void fill_map(const struct ram_marks *m, uint8_t *map)
     }
 }
 
-static int fill_object(const struct ram_marks *m, int fd, uint64_t len)
+static bool alike(uint8_t a, uint8_t b)
+{
+    return !((a ^ b) & (RAM_DENIED_READ | RAM_DENIED_WRITE | RAM_DENIED_CODE));
+}
+
+static int find_runs(struct ram_marks *m, const uint8_t *map)
+{
+    uint32_t runs = 0, at = 0;
+    for (uint32_t page = 0; page < m->pages; page++)
+        runs += !page || !alike(map[page], map[page - 1]);
+    struct ram_run *run = calloc((size_t)runs + 1, sizeof(*run));
+    if (!run)
+        return -ENOMEM;
+    for (uint32_t page = 0; page < m->pages; page++) {
+        if (!page || !alike(map[page], map[page - 1]))
+            run[at++] = (struct ram_run){.page = page, .denied = map[page]};
+        run[at - 1].pages++;
+    }
+    free(m->run);
+    m->run = run;
+    m->runs = runs;
+    return 0;
+}
+
+static int fill_object(struct ram_marks *m, int fd, uint64_t len)
 {
     void *map;
     int err = host_reserve(len, PAGE_SIZE, &map);
     if (err)
         return err;
     err = host_map_fd(map, len, HOST_R | HOST_W, fd, 0, true);
-    if (!err)
+    if (!err) {
         fill_map(m, map);
+        err = find_runs(m, map);
+    }
     host_release(map, len);
     return err;
 }
@@ -134,13 +163,20 @@ static int make_object(struct ram_marks *m, uint64_t len)
     return 0;
 }
 
-int ram_marks_map(struct ram_marks *m, void *addr)
+int ram_marks_map(struct ram_marks *m, void *addr, struct ram_run **run, uint32_t *runs)
 {
     uint64_t len = ram_marks_bytes((uint64_t)m->pages << PAGE_BITS);
     host_lock_enter(&m->lock);
     int err = m->changed ? make_object(m, len) : 0;
     if (!err)
         err = host_map_fd(addr, len, HOST_R | HOST_W, m->fd, 0, false);
+    if (!err) {
+        *runs = m->runs;
+        *run = malloc(((size_t)m->runs + 1) * sizeof(**run));
+        err = *run ? 0 : -ENOMEM;
+    }
+    if (!err)
+        memcpy(*run, m->run, m->runs * sizeof(**run));
     host_lock_leave(&m->lock);
     return err;
 }

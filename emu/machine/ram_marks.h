@@ -19,8 +19,15 @@ static inline uint8_t ram_denied_bits(unsigned prot)
     return (prot & HOST_W) ? 0 : RAM_DENIED_WRITE;
 }
 
-/* Maps the map, copied on write, at `addr` in a reservation. */
-MUST_CHECK int ram_marks_map(struct ram_marks *marks, void *addr);
+/* Pages whose bits deny the host's rights alike. */
+struct ram_run {
+    uint32_t page, pages;
+    uint8_t denied;
+};
+/* Maps the map, copied on write, at `addr` in a reservation; and says what is in it, so that it
+ * need not be read: the caller frees *run. */
+MUST_CHECK int ram_marks_map(struct ram_marks *marks, void *addr, struct ram_run **run,
+                             uint32_t *runs);
 /* From any thread: this page of a RAM is marked as code, and is still the source's. */
 void ram_marks_note_code(struct ram_marks *marks, uint32_t page);
 

@@ -107,6 +107,7 @@ int machine_put_back(struct history *h, const struct machine *m)
     tape_seek(vm->outside.tape, m->place);
     h->base = m->pages;
     h->clean = true;
+    h->next = now(h) + MIN_INTERVAL + h->take_ns * COST_SHARE * INSNS_PER_NS;
     h->counters.restored++;
     state_copy(&cpu_state_list, &h->seen, vm->cpu);
     return 0;
@@ -365,7 +366,7 @@ uint64_t history_last(const struct history *h)
 }
 
 /* Runs on in the past, whatever would stop it. */
-static int run_to(struct history *h, uint64_t icount)
+static int run_over(struct history *h, uint64_t icount)
 {
     while (now(h) < icount) {
         switch (history_run(h, icount - now(h))) {
@@ -380,6 +381,18 @@ static int run_to(struct history *h, uint64_t icount)
         }
     }
     return 0;
+}
+
+/* The next place that is asked for is often a little before this one: a machine is kept there. */
+static int run_to(struct history *h, uint64_t icount)
+{
+    int err = 0;
+    if (icount - now(h) > 4 * MIN_INTERVAL && !h->searching) {
+        err = run_over(h, icount - MIN_INTERVAL);
+        if (!err && h->clean && h->machine[history_find(h, now(h))].icount != now(h))
+            err = take(h, false);
+    }
+    return err ? err : run_over(h, icount);
 }
 
 int history_seek(struct history *h, uint64_t icount, struct why *why)
@@ -401,6 +414,12 @@ int history_seek(struct history *h, uint64_t icount, struct why *why)
     return err ? why_fail(why, err, "cannot go to instruction %llu: %s", (unsigned long long)icount,
                           h->vm->end.why.text[0] ? h->vm->end.why.text : strerror(-err))
                : 0;
+}
+
+void history_set_filter(struct history *h, history_stop_fn fn, void *opaque)
+{
+    h->stops = fn;
+    h->stops_opaque = opaque;
 }
 
 void history_counters(const struct history *h, struct history_counters *out)

@@ -40,6 +40,10 @@ uint64_t history_last(const struct history *history);
  * this number, and before anything that arrives there. */
 MUST_CHECK int history_seek(struct history *history, uint64_t icount, struct why *why);
 
+/* Which of vm_run's stops count when stops are searched; NULL: all. */
+typedef bool (*history_stop_fn)(void *opaque, enum vm_slice slice);
+void history_set_filter(struct history *history, history_stop_fn fn, void *opaque);
+
 /*
  * To the latest place before here where a breakpoint, a watchpoint or what is
  * caught would have stopped a run, standing as vm_run left it there, whose result it returns;

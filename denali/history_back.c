@@ -20,7 +20,7 @@ static bool is_wanted(const struct history *h, const struct wanted *w, enum vm_s
     if (slice != VM_BREAKPOINT && slice != VM_WATCHPOINT && slice != VM_CAUGHT)
         return false;
     if (!w->write)
-        return true;
+        return !h->stops || h->stops(h->stops_opaque, slice);
     const struct cpu_watch_hit *hit = &h->vm->cpu->debug->now.hit;
     return slice == VM_WATCHPOINT && hit->at == w->linear && hit->at_len == w->len &&
            hit->at_access == CPU_WATCH_WRITE;

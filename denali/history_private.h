@@ -37,6 +37,8 @@ struct history {
     bool clean;        /* the VM stands where its budget was used up, and nothing has come since */
     bool of_recording; /* replays, and ends where the tape ends */
     struct cpu seen;   /* its declared state, as history_run left it */
+    history_stop_fn stops; /* NULL: all do */
+    void *stops_opaque;
     struct history_counters counters;
 };
 

@@ -7,7 +7,7 @@
  * wake-ups: a poster writes to the waker whenever the VM does not run, and the
  * loop polls the waker.
  */
-#include "emu/cli/target_vm.h"
+#include "emu/cli/target_vm_private.h"
 
 #include "dbt/dbt.h"
 #include "emu/base/host.h"
@@ -15,19 +15,10 @@
 #include "emu/machine/ram.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct target_vm {
-    struct target target;
-    struct vm *vm;
-    int waker;
-    _Atomic bool running;
-    unsigned catches; /* enum target_catch */
-};
 
 static struct target_vm *of(struct target *target)
 {
@@ -104,6 +95,8 @@ static int do_write(struct target *target, enum target_space space, uint64_t add
         from += n;
         len -= n;
     }
+    if (of(target)->history)
+        history_changed(of(target)->history);
     return err;
 }
 
@@ -185,31 +178,30 @@ static void describe_end(struct target_vm *t, struct target_stop *stop)
 }
 
 /* A caught fault that nobody asked for and that the guest can take. */
-static bool goes_on(struct target_vm *t, enum vm_slice slice)
+bool target_vm_goes_on(struct target_vm *t, enum vm_slice slice)
 {
     return slice == VM_CAUGHT && vm_caught(t->vm) == VM_EVENT_FAULT &&
            !(t->catches & TARGET_CATCH_FAULT) && !vm_fault_is_fatal(t->vm);
 }
 
+static enum vm_slice run_vm_once(struct target_vm *t, uint64_t budget)
+{
+    return t->history ? history_run(t->history, budget) : vm_run(t->vm, budget);
+}
+
 static enum vm_slice run_vm(struct target_vm *t, uint64_t budget)
 {
     uint64_t *icount = &vm_cpu(t->vm)->icount, begin = *icount;
-    enum vm_slice slice = vm_run(t->vm, budget);
-    while (goes_on(t, slice)) {
+    enum vm_slice slice = run_vm_once(t, budget);
+    while (target_vm_goes_on(t, slice)) {
         uint64_t done = *icount - begin;
-        slice = vm_run(t->vm, budget == ENGINE_UNLIMITED ? budget : budget - done);
+        slice = run_vm_once(t, budget == ENGINE_UNLIMITED ? budget : budget - done);
     }
     return slice;
 }
 
-static enum target_slice run_slice(struct target *target, uint64_t budget, struct target_wait *wait,
-                                   struct target_stop *stop)
+enum target_slice target_vm_tell(struct target_vm *t, enum vm_slice slice, struct target_stop *stop)
 {
-    struct target_vm *t = of(target);
-    atomic_store(&t->running, true);
-    enum vm_slice slice = run_vm(t, budget);
-    atomic_store(&t->running, false);
-    fill_wait(t, slice, wait);
     *stop = (struct target_stop){.icount = vm_cpu(t->vm)->icount};
     switch (slice) {
     case VM_IDLE:
@@ -235,8 +227,19 @@ static enum target_slice run_slice(struct target *target, uint64_t budget, struc
     case VM_STOPPED:
         return TARGET_RAN;
     }
-    stop->eip = target_eip(target);
+    stop->eip = target_eip(&t->target);
     return slice == VM_ENDED ? TARGET_ENDED : TARGET_STOPPED;
+}
+
+static enum target_slice run_slice(struct target *target, uint64_t budget, struct target_wait *wait,
+                                   struct target_stop *stop)
+{
+    struct target_vm *t = of(target);
+    atomic_store(&t->running, true);
+    enum vm_slice slice = run_vm(t, budget);
+    atomic_store(&t->running, false);
+    fill_wait(t, slice, wait);
+    return target_vm_tell(t, slice, stop);
 }
 
 static void ready(struct target *target, const struct target_wait *wait, uint64_t slept_ns)
@@ -342,6 +345,7 @@ void target_vm_attach(struct target_vm *t, struct vm *vm)
     catch_events(&t->target, 0);
     t->target.stop = (struct target_stop){.kind = TARGET_STOP_START};
     t->target.stop.eip = target_eip(&t->target);
+    target_vm_keep_history(t);
 }
 
 void target_vm_add_file(struct target_vm *t, const char *path, bool kernel)
@@ -354,8 +358,17 @@ void target_vm_destroy(struct target_vm *t)
 {
     if (!t)
         return;
+    history_destroy(t->history);
+    tape_destroy(t->tape);
     close(t->waker);
     free(t);
+}
+
+struct tape *target_vm_tape(struct target_vm *t)
+{
+    if (!t->tape && tape_create(&t->tape))
+        return NULL;
+    return t->tape;
 }
 
 struct target *target_vm_target(struct target_vm *t)

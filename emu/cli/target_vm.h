@@ -22,6 +22,10 @@ void target_vm_attach(struct target_vm *t, struct vm *vm);
 void target_vm_add_file(struct target_vm *t, const char *path, bool kernel);
 void target_vm_destroy(struct target_vm *t); /* NULL is harmless */
 
+/* For vm_config.tape: the target's own, in memory. With it the VM's past is kept. NULL: no memory.
+ */
+struct tape *target_vm_tape(struct target_vm *t);
+
 struct target *target_vm_target(struct target_vm *t);
 struct vm *target_vm_vm(struct target_vm *t);
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* What target_vm.c and target_vm_history.c share. */
+#ifndef DENALI_TARGET_VM_PRIVATE_H
+#define DENALI_TARGET_VM_PRIVATE_H
+
+#include "denali/history.h"
+#include "denali/tape.h"
+#include "emu/cli/target_vm.h"
+
+#include <stdatomic.h>
+
+struct target_vm {
+    struct target target;
+    struct vm *vm;
+    struct tape *tape;       /* NULL, or the VM's */
+    struct history *history; /* NULL: none is kept */
+    int waker;
+    _Atomic bool running;
+    unsigned catches; /* enum target_catch */
+};
+
+/* A caught fault that nobody asked for and that the guest can take. */
+bool target_vm_goes_on(struct target_vm *t, enum vm_slice slice);
+/* What a slice means for the debugger; *stop is filled in unless it went on or is idle. */
+enum target_slice target_vm_tell(struct target_vm *t, enum vm_slice slice,
+                                 struct target_stop *stop);
+/* If the VM has a tape in memory: target->history from here on. */
+void target_vm_keep_history(struct target_vm *t);
+
+#endif

@@ -190,7 +190,7 @@ static int run_run(int argc, char **argv)
         run_options_fini(&run.options);
         return CLI_OK;
     }
-    if (!err && (run.options.gdb || run.options.alsos))
+    if (!err && (run.options.gdb || run.options.alsos || run.options.monitor))
         return run_debug(&run.options, run.options.stands);
     if (!err)
         err = build(&run);
@@ -236,8 +236,10 @@ const struct cli_verb cli_run = {
         "      --gdb [ADDR:]PORT    lets gdb attach (target remote 127.0.0.1:PORT; default ADDR:\n"
         "                           127.0.0.1; PORT 0: any). The guest runs as if it were not "
         "there\n"
-        "  -S, --stop               the guest waits for gdb before its first instruction\n"
+        "  -S, --stop               the guest waits for gdb or the monitor before its first instruction\n"
         "      --also IMAGE         one more VM for the same gdb; any number of times\n"
+        "      --monitor [unix:PATH]    the debugger's prompt when the guest is stopped (Ctrl-C), or\n"
+        "                           its commands from a socket; see denali help debug\n"
         "      --stats [--json]     tells on stderr what the guest did\n"
         "\n"
         "Exit status: 0 to 119 the guest's own; 120 it died of a fault (report on stderr);\n"

@@ -92,8 +92,9 @@ MUST_CHECK int command_run(struct session *session, const char *line, struct com
 void command_print_help(const struct command *row, FILE *out);
 void command_print_reference(FILE *out, bool markdown);
 
-/* Words for the last word of a line that is being typed, until fn returns false. */
+/* Words for the last word of a line that is being typed, until fn returns false. Returns whether a
+ * blank follows a word that is whole: not within an expression. */
 typedef bool (*command_word_fn)(void *opaque, const char *word);
-void command_complete(struct session *session, const char *line, command_word_fn fn, void *opaque);
+bool command_complete(struct session *session, const char *line, command_word_fn fn, void *opaque);
 
 #endif

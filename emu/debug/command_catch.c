@@ -1,46 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Catchpoints: events of the machine that are no place in the program. */
 #include "emu/debug/command_private.h"
+#include "emu/debug/names.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
-struct named {
-    uint32_t number;
-    const char *name;
-};
+#define NO_NAMES (-1)
 
-static const struct named calls[] = {
-#define CALL(number, name) {number, #name},
-#include "emu/debug/linux_calls.def"
-#undef CALL
-};
-
-static const struct named hypercalls[] = {
-    {0, "idle"}, {1, "terminate"}, {2, "resume"},  {3, "trapret"},
-    {4, "poll"}, {5, "unknown"},   {6, "protect"}, {7, "discard"},
-};
-
-static const struct named interrupts[] = {
-    {1, "timer"}, {2, "keyboard"}, {4, "console"},   {8, "nic"},
-    {16, "disk"}, {32, "signal"},  {64, "identity"},
-};
-
-/* A number, or a name of the table; empty: any. */
-static int take_which(struct session *s, const char *args, const struct named *table, size_t count,
-                      uint32_t *out, struct why *why)
+/* A number, or a name of that kind; empty: any. */
+static int take_which(struct session *s, const char *args, int names, uint32_t *out,
+                      struct why *why)
 {
     struct expr_context context;
     int64_t n;
     *out = BREAKPOINT_ANY;
     if (!*args)
         return 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!strcmp(table[i].name, args)) {
-            *out = table[i].number;
-            return 0;
-        }
-    }
+    if (names != NO_NAMES && names_find((enum names_kind)names, args, out))
+        return 0;
     int err = session_context(s, &context, why);
     if (!err)
         err = expr_number(&context, args, NULL, &n, why);
@@ -68,38 +46,35 @@ static int add(struct session *s, struct breakpoint *like, const char *what, con
     return 0;
 }
 
-static int add_which(struct session *s, enum breakpoint_catch what, const char *name,
-                     const struct named *table, size_t count, const char *args,
-                     struct command_out *out, struct why *why)
+static int add_which(struct session *s, enum breakpoint_catch what, const char *name, int names,
+                     const char *args, struct command_out *out, struct why *why)
 {
     struct breakpoint like = {.what = (uint8_t)what};
-    int err = s->target ? take_which(s, args, table, count, &like.which, why)
+    int err = s->target ? take_which(s, args, names, &like.which, why)
                         : why_fail(why, -ESRCH, "there is no VM");
     return err ? err : add(s, &like, name, args, out, why);
 }
 
 static int run_fault(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
-    return add_which(s, CATCH_FAULT, "fault", NULL, 0, args, out, why);
+    return add_which(s, CATCH_FAULT, "fault", NO_NAMES, args, out, why);
 }
 
 static int run_interrupt(struct session *s, const char *args, struct command_out *out,
                          struct why *why)
 {
-    return add_which(s, CATCH_INTERRUPT, "interrupt", interrupts, ARRAY_LEN(interrupts), args, out,
-                     why);
+    return add_which(s, CATCH_INTERRUPT, "interrupt", NAMES_INTERRUPT, args, out, why);
 }
 
 static int run_hypercall(struct session *s, const char *args, struct command_out *out,
                          struct why *why)
 {
-    return add_which(s, CATCH_HYPERCALL, "hypercall", hypercalls, ARRAY_LEN(hypercalls), args, out,
-                     why);
+    return add_which(s, CATCH_HYPERCALL, "hypercall", NAMES_HYPERCALL, args, out, why);
 }
 
 static int run_port(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
-    return add_which(s, CATCH_PORT, "port", NULL, 0, args, out, why);
+    return add_which(s, CATCH_PORT, "port", NO_NAMES, args, out, why);
 }
 
 /* Where INT 0x80 leads: as the guest has set it, or as Ilwaco will. */
@@ -123,7 +98,7 @@ static int run_syscall(struct session *s, const char *args, struct command_out *
                        struct why *why)
 {
     struct breakpoint like = {.what = CATCH_SYSCALL, .places = 1};
-    int err = s->target ? take_which(s, args, calls, ARRAY_LEN(calls), &like.which, why)
+    int err = s->target ? take_which(s, args, NAMES_SYSCALL, &like.which, why)
                         : why_fail(why, -ESRCH, "there is no VM");
     if (!err)
         err = find_trap_entry(s, &like.place[0], why);

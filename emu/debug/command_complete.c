@@ -127,7 +127,7 @@ static const char *last_word(const char *line, const char *separators)
     return at;
 }
 
-void command_complete(struct session *s, const char *line, command_word_fn fn, void *opaque)
+bool command_complete(struct session *s, const char *line, command_word_fn fn, void *opaque)
 {
     struct completion c = {.fn = fn, .opaque = opaque};
     const struct command *row;
@@ -138,7 +138,7 @@ void command_complete(struct session *s, const char *line, command_word_fn fn, v
         bool more = args == line + strlen(line) && c.part == line + strlen(line);
         if (!more || command_find(line, &row, &args, NULL)) {
             complete_command(line, &c);
-            return;
+            return true;
         }
     }
     if (row->complete == COMPLETE_EXPRESSION)
@@ -153,4 +153,5 @@ void command_complete(struct session *s, const char *line, command_word_fn fn, v
         complete_words(row->words, &c);
     else if (row->complete == COMPLETE_COMMAND)
         complete_command(args, &c);
+    return row->complete == COMPLETE_WORDS || row->complete == COMPLETE_COMMAND;
 }

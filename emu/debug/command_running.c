@@ -45,10 +45,38 @@ int command_stopped(struct session *s, struct command_out *out, struct why *why)
     return err;
 }
 
-/* What a run by `steps` or to somewhere came to: told unless it is the place itself. */
-static bool is_step(const struct session *s)
+/* Where a step begins: in the same function only the line is told at its end. */
+struct origin {
+    bool named;
+    struct symbols_symbol symbol;
+};
+
+static int begin_step(struct session *s, struct origin *origin, struct why *why)
 {
-    return s->target->stop.kind == TARGET_STOP_STEP;
+    if (!s->target)
+        return why_fail(why, -ESRCH, "there is no VM");
+    origin->named = session_symbols(s) &&
+                    symbols_at(session_symbols(s), target_eip(s->target), &origin->symbol);
+    return 0;
+}
+
+static int tell_step(struct session *s, const struct origin *origin, struct command_out *out,
+                     struct why *why)
+{
+    struct symbols_symbol now;
+    struct expr_context c;
+    if (s->target->stop.kind != TARGET_STOP_STEP || !origin->named ||
+        !symbols_at(session_symbols(s), target_eip(s->target), &now) ||
+        now.address != origin->symbol.address)
+        return tell(s, out, why);
+    out_object(out, "stop");
+    out_string(out, "kind", "step");
+    out_number(out, "vm", s->target->id);
+    if (!session_context(s, &c, why))
+        session_frame_fields(&c, out);
+    session_tell_line(s, out);
+    out_close(out);
+    return 0;
 }
 
 static int run_continue(struct session *s, const char *args, struct command_out *out,
@@ -73,67 +101,52 @@ static int run_continue(struct session *s, const char *args, struct command_out 
 static int run_stepi(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
     uint64_t count;
+    struct origin origin;
     int err = command_count(s, args, 1, &count, why);
+    if (!err)
+        err = begin_step(s, &origin, why);
     if (!err && count)
         err = session_go(s, count, why);
-    return err ? err : tell(s, out, why);
+    return err ? err : tell_step(s, &origin, out, why);
 }
 
 static int run_nexti(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
     uint64_t count;
-    int err = command_count(s, args, 1, &count, why);
+    struct origin origin;
     bool arrived = true;
-    if (!err && !s->target)
-        err = why_fail(why, -ESRCH, "there is no VM");
+    int err = command_count(s, args, 1, &count, why);
+    if (!err)
+        err = begin_step(s, &origin, why);
     for (; !err && count && arrived; count--) {
         uint32_t behind, esp = target_cpu(s->target)->gpr[ISA_ESP];
         if (session_is_call(s, &behind)) {
             err = session_go_to(s, &behind, 1, esp, &arrived, why);
+            if (!err && arrived)
+                s->target->stop.kind = TARGET_STOP_STEP;
         } else {
             err = session_go(s, 1, why);
-            arrived = !err && is_step(s);
+            arrived = !err && s->target->stop.kind == TARGET_STOP_STEP;
         }
     }
-    if (err)
-        return err;
-    if (arrived)
-        s->target->stop.kind = TARGET_STOP_STEP;
-    return tell(s, out, why);
+    return err ? err : tell_step(s, &origin, out, why);
 }
 
 static int step_lines(struct session *s, const char *args, bool over, struct command_out *out,
                       struct why *why)
 {
     uint64_t count;
-    struct frame_source source;
-    struct symbols_symbol before, after;
+    struct origin origin;
+    struct symbols_line line;
     bool good = true;
     int err = command_count(s, args, 1, &count, why);
-    if (!err && !s->target)
-        err = why_fail(why, -ESRCH, "there is no VM");
-    if (err)
-        return err;
-    source = (struct frame_source){s->target, session_symbols(s)};
-    bool named = symbols_at(source.symbols, target_eip(s->target), &before);
+    if (!err)
+        err = begin_step(s, &origin, why);
+    if (!err && !session_line_here(s, &line))
+        out_text(out, "No source line is known here: running until the function returns.\n");
     for (; !err && count && good; count--)
         err = session_step_line(s, over, &good, why);
-    if (err)
-        return err;
-    /* In the same function only the line is told. */
-    if (good && named && symbols_at(source.symbols, target_eip(s->target), &after) &&
-        before.address == after.address) {
-        struct expr_context c;
-        out_object(out, "stop");
-        out_string(out, "kind", "step");
-        out_number(out, "vm", s->target->id);
-        if (!session_context(s, &c, why))
-            session_frame_fields(&c, out);
-        session_tell_line(s, out);
-        out_close(out);
-        return 0;
-    }
-    return tell(s, out, why);
+    return err ? err : tell_step(s, &origin, out, why);
 }
 
 static int run_step(struct session *s, const char *args, struct command_out *out, struct why *why)
@@ -181,11 +194,14 @@ static int run_finish(struct session *s, const char *args, struct command_out *o
 static int go_to_place(struct session *s, const char *args, struct command_out *out,
                        struct why *why)
 {
+    struct origin origin;
     uint32_t to[BREAKPOINT_PLACES + 1];
     struct frame_source source = {s->target, session_symbols(s)};
     struct frame frame, caller;
     bool arrived;
-    int n = session_place(s, args, true, to, BREAKPOINT_PLACES, why);
+    int n = begin_step(s, &origin, why);
+    if (!n)
+        n = session_place(s, args, true, to, BREAKPOINT_PLACES, why);
     if (n < 0)
         return n;
     if (frame_at(&source, s->frame, &frame) && frame_next(&source, &frame, &caller))
@@ -193,25 +209,26 @@ static int go_to_place(struct session *s, const char *args, struct command_out *
     int err = session_go_to(s, to, (unsigned)n, 0, &arrived, why);
     if (!err && arrived)
         s->target->stop.kind = TARGET_STOP_STEP;
-    return err ? err : tell(s, out, why);
+    return err ? err : tell_step(s, &origin, out, why);
 }
 
 /* Without a place: as next, but a jump backwards is run through. */
 static int run_until(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
     struct symbols_line before, line;
-    uint32_t cfa = s->target ? session_cfa(s) : 0;
+    struct origin origin;
     bool good = true;
-    int err = 0;
     if (*args)
         return go_to_place(s, args, out, why);
-    if (!s->target || !session_line_here(s, &before))
-        return step_lines(s, "", true, out, why);
+    int err = begin_step(s, &origin, why);
+    if (err || !session_line_here(s, &before))
+        return err ? err : step_lines(s, "", true, out, why);
+    uint32_t cfa = session_cfa(s);
     do
         err = session_step_line(s, true, &good, why);
     while (!err && good && session_cfa(s) == cfa && session_line_here(s, &line) &&
            line.start <= before.start);
-    return err ? err : tell(s, out, why);
+    return err ? err : tell_step(s, &origin, out, why);
 }
 
 static int run_advance(struct session *s, const char *args, struct command_out *out,

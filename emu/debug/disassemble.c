@@ -7,6 +7,7 @@
 #include "emu/debug/disassemble.h"
 
 #include "dbt/text.h"
+#include "emu/debug/names.h"
 #include "emu/isa/isa.h"
 
 #include <ctype.h>
@@ -25,14 +26,12 @@ static unsigned read_code(struct target *t, uint32_t address, uint8_t bytes[ISA_
 static unsigned own_text(const struct cpu *cpu, const uint8_t *bytes, unsigned have,
                          char text[DISASSEMBLE_TEXT])
 {
-    static const char *const calls[] = {"idle", "terminate", "resume",  "trapret",
-                                        "poll", "unknown",   "protect", "discard"};
     struct isa_insn insn;
     if (isa_decode(bytes, have, cpu->code32, &insn) != ISA_OK)
         return 0;
-    unsigned code = (unsigned)insn.reg << 3 | insn.rm;
-    if (cpu->flat && insn.row->attr & ISA_T_VIRTUAL && insn.mod == 3 && code < ARRAY_LEN(calls))
-        snprintf(text, DISASSEMBLE_TEXT, "denali %s", calls[code]);
+    const char *call = names_of(NAMES_HYPERCALL, (unsigned)insn.reg << 3 | insn.rm);
+    if (cpu->flat && insn.row->attr & ISA_T_VIRTUAL && insn.mod == 3 && call)
+        snprintf(text, DISASSEMBLE_TEXT, "denali %s", call);
     else
         snprintf(text, DISASSEMBLE_TEXT, "%s", insn.row->mnemonic);
     return insn.len;

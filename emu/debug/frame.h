@@ -32,6 +32,9 @@ struct frame_source {
 
 /* The processor's own registers. */
 void frame_first(const struct frame_source *source, struct frame *out);
+/* An innermost frame that stands in the middle of the instruction before eip: a call of the kernel
+ * that is not done yet. */
+void frame_set_inside(const struct frame_source *source, struct frame *frame);
 /* The same for registers of anywhere (a thread that does not run). */
 void frame_of(const struct frame_source *source, const uint32_t gpr[8], uint32_t eip,
               struct frame *out);

@@ -114,13 +114,13 @@ static unsigned char complete(EditLine *edit, int ch)
         return CC_ERROR;
     memcpy(line, info->buffer, len);
     line[len] = 0;
-    command_complete(p->monitor->session, line, take_word, &w);
+    bool blank = command_complete(p->monitor->session, line, take_word, &w);
     fclose(w.list);
     size_t have = overlap(line, w.common);
     bool more = w.common[have] != 0;
     if (w.count && more)
         el_insertstr(edit, w.common + have);
-    if (w.count == 1 && w.common[0] && w.common[strlen(w.common) - 1] != '/')
+    if (w.count == 1 && blank)
         el_insertstr(edit, " ");
     if (w.count > 1 && !more)
         printf("\n%s%s\n", list, w.count > 100 ? "  ..." : "");

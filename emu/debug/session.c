@@ -30,6 +30,10 @@ static int context_of(struct session *s, struct target *target, struct expr_cont
                                  .set_variable = set_variable,
                                  .opaque = s};
     frame_first(&out->source, &out->frame);
+    const struct target_stop *stop = &target->stop;
+    if ((stop->kind == TARGET_STOP_HYPERCALL || stop->kind == TARGET_STOP_PORT) &&
+        stop->eip == out->frame.eip)
+        frame_set_inside(&out->source, &out->frame);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "emu/debug/session_run.h"
 
 #include "emu/debug/disassemble.h"
+#include "emu/debug/names.h"
 
 #include <string.h>
 
@@ -185,16 +186,27 @@ static void tell_fault(const struct cpu_fault *f, struct command_out *out)
     out_number(out, "fault_address", f->address);
 }
 
+static const char *name_or(enum names_kind kind, uint32_t number, const char *otherwise)
+{
+    const char *name = names_of(kind, number);
+    return name ? name : otherwise;
+}
+
 static void tell_catch(const struct target_stop *stop, const struct breakpoint *bp,
                        struct command_out *out)
 {
     out_text(out, "\nCatchpoint %u", bp ? bp->number : 0);
     switch (stop->kind) {
     case TARGET_STOP_INTERRUPT:
-        out_text(out, " (interrupts 0x%x delivered)", stop->number);
+        out_text(out, " (interrupts 0x%x delivered:", stop->number);
+        for (unsigned bit = 0; bit < 32; bit++)
+            if (stop->number >> bit & 1)
+                out_text(out, " %s", name_or(NAMES_INTERRUPT, 1u << bit, "unknown"));
+        out_text(out, ")");
         break;
     case TARGET_STOP_HYPERCALL:
-        out_text(out, " (virtual instruction %u)", stop->number);
+        out_text(out, " (virtual instruction %u: %s)", stop->number,
+                 name_or(NAMES_HYPERCALL, stop->number, "reserved"));
         break;
     default:
         out_text(out, " (%s port 0x%x)", stop->write ? "out to" : "in from", stop->number);
@@ -210,7 +222,8 @@ static void tell_break(struct session *s, struct command_out *out)
     if (!bp)
         out_text(out, "\nBreakpoint of gdb, ");
     else if (bp->kind == BREAKPOINT_CATCH)
-        out_text(out, "\nCatchpoint %u (system call %u), ", bp->number, cpu->gpr[ISA_EAX]);
+        out_text(out, "\nCatchpoint %u (system call %u: %s), ", bp->number, cpu->gpr[ISA_EAX],
+                 name_or(NAMES_SYSCALL, cpu->gpr[ISA_EAX], "unknown"));
     else
         out_text(out, "\n%s %u, ", bp->temporary ? "Temporary breakpoint" : "Breakpoint",
                  bp->number);

@@ -181,6 +181,12 @@ void frame_of(const struct frame_source *s, const uint32_t gpr[8], uint32_t eip,
     set_cfa(s, out);
 }
 
+void frame_set_inside(const struct frame_source *s, struct frame *f)
+{
+    f->where = f->eip - 1;
+    set_cfa(s, f);
+}
+
 void frame_first(const struct frame_source *s, struct frame *out)
 {
     frame_of(s, target_cpu(s->target)->gpr, target_eip(s->target), out);

@@ -18,15 +18,14 @@ struct member {
 };
 
 static const struct member members[] = {
-    {"name", NAME, NULL},         {"image", TEXT, NULL},
-    {"snapshot", NAME, NULL},     {"args", TEXTS, NULL},
-    {"env", TEXTS, "--env"},      {"memory", SIZE, "--memory"},
-    {"root", PATH, "--root"},     {"cwd", PATH, "--cwd"},
-    {"disks", DISKS, "--disk"},   {"publish", TEXTS, "--publish"},
-    {"net", TEXT, "--net"},       {"engine", TEXT, "--engine"},
-    {"verify", FLAG, "--verify"}, {"group", NAME, NULL},
-    {"ip", TEXT, NULL},           {"tty", FLAG, NULL},
-    {"supervisor", FLAG, NULL},   {"restart", POLICY, NULL},
+    {"name", NAME, NULL},       {"image", TEXT, NULL},
+    {"snapshot", NAME, NULL},   {"args", TEXTS, NULL},
+    {"env", TEXTS, "--env"},    {"memory", SIZE, "--memory"},
+    {"root", PATH, "--root"},   {"cwd", PATH, "--cwd"},
+    {"disks", DISKS, "--disk"}, {"publish", TEXTS, "--publish"},
+    {"net", TEXT, "--net"},     {"group", NAME, NULL},
+    {"ip", TEXT, NULL},         {"tty", FLAG, NULL},
+    {"supervisor", FLAG, NULL}, {"restart", POLICY, NULL},
     {"start", FLAG, NULL},
 };
 

@@ -113,8 +113,10 @@ static void tell_ends(struct worker *w)
 static void accept_daemon(struct worker *w)
 {
     int fd = accept4(w->config.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        host_poll(NULL, 0, QUIT_POLL_NS); /* no descriptors: it waits, and we do not spin */
         return;
+    }
     link_init(&w->link, fd);
     w->connected = true;
     host_lock_enter(&w->lock);
@@ -233,7 +235,7 @@ static int make_pool(struct worker *w, struct why *why)
 
 static int open_all(struct worker *w, struct why *why)
 {
-    int err = w->config.wiring->engine(&w->engine, why);
+    int err = w->config.wiring->engine(w->config.verify, &w->engine, why);
     if (err)
         return err;
     w->waker = host_waker_create();

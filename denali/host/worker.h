@@ -22,7 +22,7 @@ struct worker_machine {
 
 /* What a worker cannot do itself, for it lies on floors above. From several threads. */
 struct worker_wiring {
-    int (*engine)(struct engine **out, struct why *why);
+    int (*engine)(bool verify, struct engine **out, struct why *why);
     /* From the words of a `denali run` command line; may take long (a root is packed). */
     int (*open)(int argc, char **argv, struct worker_machine *out, struct why *why);
     void (*close)(struct worker_machine *machine);
@@ -37,6 +37,7 @@ struct worker_config {
     const char *state;     /* the daemon's folder */
     const char *swap;      /* NULL: none */
     int listener;
+    bool verify; /* translations, before they run */
     const struct worker_wiring *wiring;
 };
 

@@ -22,13 +22,19 @@ static const struct create_option {
     enum kind kind;
     const char *member;
 } options[] = {
-    {"name", 0, TEXT, "name"},       {"memory", 'm', TEXT, "memory"},
-    {"root", 0, PATH, "root"},       {"cwd", 0, TEXT, "cwd"},
-    {"disk", 0, DISK, "disks"},      {"publish", 'p', LIST, "publish"},
-    {"net", 0, TEXT, "net"},         {"env", 'e', ENV, "env"},
-    {"group", 0, TEXT, "group"},     {"ip", 0, TEXT, "ip"},
-    {"restart", 0, TEXT, "restart"}, {"verify", 0, FLAG, "verify"},
-    {"no-tty", 0, NO_FLAG, "tty"},   {"supervisor", 0, FLAG, "supervisor"},
+    {"name", 0, TEXT, "name"},
+    {"memory", 'm', TEXT, "memory"},
+    {"root", 0, PATH, "root"},
+    {"cwd", 0, TEXT, "cwd"},
+    {"disk", 0, DISK, "disks"},
+    {"publish", 'p', LIST, "publish"},
+    {"net", 0, TEXT, "net"},
+    {"env", 'e', ENV, "env"},
+    {"group", 0, TEXT, "group"},
+    {"ip", 0, TEXT, "ip"},
+    {"restart", 0, TEXT, "restart"},
+    {"no-tty", 0, NO_FLAG, "tty"},
+    {"supervisor", 0, FLAG, "supervisor"},
     {"start", 0, FLAG, "start"},
 };
 
@@ -240,7 +246,7 @@ const struct cli_verb cli_create = {
             "Makes a VM that the daemon (denali host) keeps, from a Denali image or an i386\n"
             "Linux program, and prints its name. It runs when it is started.\n"
             "\n"
-            "  as for denali run: -m SIZE, --root, --cwd, --disk, -p, -e, --verify,\n"
+            "  as for denali run: -m SIZE, --root, --cwd, --disk, -p, -e,\n"
             "  --net user|none\n"
             "      --name NAME        (default: vm- and its number)\n"
             "      --group NAME       on the LAN of that group, with an address of its own;\n"

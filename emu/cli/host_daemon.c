@@ -45,6 +45,7 @@ static int run_worker(int argc, char **argv)
         .state = text(argv, argc, "--state"),
         .swap = text(argv, argc, "--swap"),
         .listener = LISTEN_FD,
+        .verify = !strcmp(argv[argc - 1], "--verify"),
         .wiring = &host_wiring,
     };
     if (!config.state)
@@ -119,6 +120,7 @@ const struct cli_verb cli_host = {
         "      --grace SECONDS for a VM to end by itself when it is stopped (default 10)\n"
         "      --orphan SECONDS how long workers live when the daemon was killed; a new one\n"
         "                      finds them (default 30)\n"
+        "      --verify        checks every translation before it may run\n"
         "      --detach        returns when the daemon is ready; it logs to STATE/host.log\n"
         "\n"
         "Exit status: 0 it ended as it was told; 125 it could not begin.\n"

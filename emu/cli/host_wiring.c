@@ -20,9 +20,9 @@ struct machine {
     unsigned disks;
 };
 
-static int make_engine(struct engine **out, struct why *why)
+static int make_engine(bool verify, struct engine **out, struct why *why)
 {
-    const struct run_options options = {0};
+    const struct run_options options = {.verify = verify};
     return run_engine_create(&options, out, why);
 }
 

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -51,6 +52,8 @@ struct api {
     unsigned looking;
     struct console *consoles;
     uint64_t next_token;
+    uint64_t accept_ns; /* no descriptors: not before then */
+    struct stat socket; /* as it was made: another daemon's is not ours to remove */
 };
 
 /* Answers. */
@@ -443,6 +446,8 @@ int api_create(struct daemon *d, struct api **out, struct why *why)
         free(api);
         return err;
     }
+    if (stat(d->config.socket, &api->socket))
+        memset(&api->socket, 0, sizeof(api->socket));
     MHD_set_panic_func(on_panic, NULL);
     api->http = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET, 0,
@@ -462,8 +467,10 @@ int api_create(struct daemon *d, struct api **out, struct why *why)
 
 void api_destroy(struct api *api)
 {
+    struct stat st;
     if (!api)
         return;
+    const char *path = api->daemon->config.socket;
     for (struct call *call = api->calls.next; call != &api->calls; call = call->next) {
         if (call->suspended)
             call_fail(call, MHD_HTTP_SERVICE_UNAVAILABLE, "ending", "the daemon ends");
@@ -475,7 +482,8 @@ void api_destroy(struct api *api)
         MHD_stop_daemon(api->http);
     }
     close(api->listener);
-    unlink(api->daemon->config.socket);
+    if (!stat(path, &st) && st.st_ino == api->socket.st_ino && st.st_dev == api->socket.st_dev)
+        unlink(path);
     free(api);
 }
 
@@ -491,7 +499,7 @@ void api_add(struct api *api, int fd, uint64_t supervisor)
 
 void api_poll(struct api *api, struct pollfd fds[API_POLLS])
 {
-    bool room = api->count < API_CONNECTIONS_MAX;
+    bool room = api->count < API_CONNECTIONS_MAX && host_monotonic_ns() >= api->accept_ns;
     fds[0] = (struct pollfd){.fd = room ? api->listener : -1, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = api->epoll, .events = POLLIN};
 }
@@ -500,8 +508,11 @@ void api_run(struct api *api)
 {
     while (api->count < API_CONNECTIONS_MAX) {
         int fd = accept4(api->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno != EAGAIN && errno != EINTR)
+                api->accept_ns = host_monotonic_ns() + LOOK_NS;
             break;
+        }
         api_add(api, fd, 0);
     }
     MHD_run(api->http);
@@ -536,7 +547,7 @@ uint64_t api_next_ns(const struct api *api)
 {
     uint64_t now = host_monotonic_ns(), next = now + 1000000000u;
     MHD_UNSIGNED_LONG_LONG ms;
-    if (api->looking)
+    if (api->looking || api->accept_ns > now)
         next = now + LOOK_NS;
     for (const struct call *call = api->calls.next; call != &api->calls; call = call->next) {
         if (call->suspended && call->deadline_ns < next)

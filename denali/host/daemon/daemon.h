@@ -76,6 +76,7 @@ struct fleet {
     uint64_t next_id;
     unsigned timers; /* VMs whose restart_ns or kill_ns is set */
     struct journal *journal;
+    bool unsynced; /* lines that nobody waits for; synced at the end of the loop's turn */
 };
 
 /* Workers. */

@@ -278,6 +278,7 @@ static json_t *next_line(void *opaque)
 int fleet_sync(struct fleet *fleet)
 {
     int err = journal_sync(fleet->journal);
+    fleet->unsynced = false;
     if (err || journal_lines(fleet->journal) < REWRITE_LINES + 2 * fleet->count)
         return err;
     struct rewrite r = {fleet, fleet->groups, fleet->all.next, false};

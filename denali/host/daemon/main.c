@@ -47,6 +47,7 @@ static int open_signals(void)
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a full disk is an error that is told */
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return fd < 0 ? -errno : fd;
 }
@@ -151,6 +152,8 @@ static void turn(struct daemon *d)
     workers_tick(d, now);
     vms_tick(d, now);
     api_tick(d, now);
+    if (d->fleet.unsynced && fleet_sync(&d->fleet))
+        daemon_log("the journal could not be written");
     api_run(d->api);
 }
 

@@ -147,8 +147,9 @@ static int take_words(int argc, char **argv, struct config *c, bool file, struct
     int err = 0;
     for (int i = 0; !err && i < argc; i++) {
         const char *word = argv[i];
-        if (!strcmp(word, "--detach")) {
-            c->detach = true;
+        if (!strcmp(word, "--detach") || !strcmp(word, "--verify")) {
+            c->detach |= word[2] == 'd';
+            c->verify |= word[2] == 'v';
             continue;
         }
         const char *name = !strncmp(word, "--", 2) ? word + 2 : "";

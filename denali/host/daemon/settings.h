@@ -14,7 +14,7 @@ struct config {
     unsigned workers, threads;   /* processes, and threads of each that run VMs */
     unsigned orphan_s;           /* how long workers live on without a daemon */
     unsigned grace_s;            /* of stop, and of the daemon's own end */
-    bool detach;
+    bool detach, verify;
 };
 
 /* From the words after the program's name. 0, or -EINVAL (-ENOMEM) and `why`. */

@@ -135,8 +135,7 @@ static void take_end(struct daemon *d, struct worker *worker, const json_t *even
                            : "unknown",
                   (int)json_integer_value(json_object_get(event, "status")),
                   message ? message : "");
-        if (fleet_sync(&d->fleet))
-            daemon_log("the journal could not be written");
+        d->fleet.unsynced = true;
     }
     if (link_send(&worker->link, forget, -1))
         daemon_log("worker %u is not told to forget a VM", worker->index);

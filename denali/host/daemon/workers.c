@@ -76,21 +76,16 @@ static int exec_worker(struct daemon *d, struct worker *w, int listener)
     snprintf(a.memory, sizeof(a.memory), "%llu",
              (unsigned long long)(d->config.memory_bytes / d->workers));
     snprintf(a.orphan, sizeof(a.orphan), "%u", d->config.orphan_s);
-    char *const argv[] = {program,
-                          W("host"),
-                          W("--worker"),
-                          a.index,
-                          W("--threads"),
-                          a.threads,
-                          W("--memory"),
-                          a.memory,
-                          W("--orphan"),
-                          a.orphan,
-                          W("--state"),
-                          d->config.state,
-                          d->config.swap ? W("--swap") : NULL,
-                          d->config.swap,
-                          NULL};
+    char *argv[18] = {program,        W("host"), W("--worker"), a.index,
+                      W("--threads"), a.threads, W("--memory"), a.memory,
+                      W("--orphan"),  a.orphan,  W("--state"),  d->config.state};
+    unsigned n = 12;
+    if (d->config.swap) {
+        argv[n++] = W("--swap");
+        argv[n++] = d->config.swap;
+    }
+    if (d->config.verify)
+        argv[n++] = W("--verify");
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none;

@@ -47,10 +47,10 @@ int image_read(const struct image *image, uint64_t offset, void *dst, size_t len
     return read_fd(image->fd, offset, dst, len);
 }
 
-static int open_file(struct image *image, struct why *why)
+static int open_file(struct image *image, const char *path, struct why *why)
 {
     /* O_NONBLOCK: opening a FIFO must not wait for its other end. */
-    image->fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (image->fd < 0)
         return why_fail(why, -errno, "cannot open %s: %s", image->path, strerror(errno));
 
@@ -266,13 +266,18 @@ static int read_program_headers(struct image *image, struct why *why)
 
 int image_open(const char *path, struct image **out, struct why *why)
 {
+    return image_open_named(path, path, out, why);
+}
+
+int image_open_named(const char *path, const char *name, struct image **out, struct why *why)
+{
     struct image *image = calloc(1, sizeof(*image));
     if (!image)
         return why_fail(why, -ENOMEM, "no memory for an image");
     image->fd = image->frozen = -1;
-    image->path = strdup(path);
+    image->path = strdup(name);
 
-    int err = image->path ? open_file(image, why) : why_fail(why, -ENOMEM, "no memory");
+    int err = image->path ? open_file(image, path, why) : why_fail(why, -ENOMEM, "no memory");
     if (!err)
         err = read_header(image, why);
     if (!err)

@@ -41,6 +41,9 @@ struct image_manifest {
  * else what the host said (-ENOENT, -EACCES, ...).
  */
 MUST_CHECK int image_open(const char *path, struct image **out, struct why *why);
+/* The same for a file that is called otherwise, in messages and by image_path. */
+MUST_CHECK int image_open_named(const char *path, const char *name, struct image **out,
+                                struct why *why);
 void image_close(struct image *image);
 
 enum image_kind image_kind(const struct image *image);

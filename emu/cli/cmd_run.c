@@ -208,6 +208,7 @@ const struct cli_verb cli_run = {
         "\n"
         "Runs IMAGE in a virtual machine. An ELF file with the Denali note boots directly;\n"
         "any other i386 Linux program runs under Ilwaco, the guest OS that comes with it.\n"
+        "IMAGE may be disk:NAME, the image that begins on that --disk.\n"
         "\n"
         "  -m, --memory SIZE        memory, as 64M or 1G (default: what the image wishes;\n"
         "                           3G for Linux programs, given as it is used)\n"

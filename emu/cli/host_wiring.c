@@ -50,21 +50,12 @@ static char **copy_words(int argc, char **argv)
     return copy;
 }
 
-/* The order of run_resources_open: the root, the program, those that were named. */
 static void collect_disks(struct machine *m)
 {
-    const char *file[RUN_MAX_DISKS + 2];
-    unsigned files = 0;
-    if (m->boot.root)
-        file[files++] = m->boot.root;
-    if (m->boot.program)
-        file[files++] = m->boot.program;
-    for (unsigned i = 0; i < m->options.disks; i++)
-        file[files++] = m->options.disk[i].file;
-    for (unsigned i = 0; i < m->resources.count && m->disks < files; i++) {
+    for (unsigned i = 0; i < m->resources.count; i++) {
         if (m->resources.list[i].kind != DENALI_DEV_DISK)
             continue;
-        m->file[m->disks] = file[m->disks];
+        m->file[m->disks] = m->resources.path[i];
         m->disk[m->disks++] = m->resources.list[i];
     }
 }

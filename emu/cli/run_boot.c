@@ -8,6 +8,7 @@
 #include "emu/cli/run_boot.h"
 
 #include "config.h"
+#include "emu/cli/boot_disk.h"
 #include "emu/cli/pack_root.h"
 #include "guests/ilwaco/boot_params.h"
 
@@ -236,6 +237,12 @@ static int plan_host_program(const struct run_options *o, struct boot *boot, str
     return plan_linux(o, boot, why);
 }
 
+static int plan_disk(const struct run_options *o, struct boot *boot, struct why *why)
+{
+    int err = boot_from_disk(o, &boot->image, why);
+    return err ? err : plan_denali(o, boot, why);
+}
+
 static int plan(const struct run_options *o, struct boot *boot, struct why *why)
 {
     int err = make_args(o, boot);
@@ -245,6 +252,8 @@ static int plan(const struct run_options *o, struct boot *boot, struct why *why)
         err = option_env(o, boot);
     if (err)
         return why_fail(why, err, "no memory");
+    if (boot_is_disk(o))
+        return plan_disk(o, boot, why);
     if (o->root)
         err = pack_root(o->root, &boot->root, why);
     if (!err)

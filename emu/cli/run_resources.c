@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opens what the options name and the image's manifest wishes. */
 #include "emu/cli/run_resources.h"
+#include "emu/cli/boot_disk.h"
 
 #include "guests/ilwaco/boot_params.h"
 
@@ -58,8 +59,10 @@ static int add_disks(const struct run_options *o, const struct boot *boot, struc
         err = add_disk(r, ILWACO_DISK_ROOT, boot->root, true, why);
     if (!err && boot->program)
         err = add_disk(r, ILWACO_DISK_PROGRAM, boot->program, true, why);
-    for (unsigned i = 0; !err && i < o->disks; i++)
-        err = add_layered(r, o->disk[i].name, &o->disk[i], why);
+    for (unsigned i = 0; !err && i < o->disks; i++) {
+        if (!boot_disk_is_needless(o, boot->image, i))
+            err = add_layered(r, o->disk[i].name, &o->disk[i], why);
+    }
     if (!err && boot->linux_program)
         add_stdin(o, r);
     return err;

@@ -56,6 +56,13 @@ static bool same_code(const struct interp_block *block, const uint8_t *memory)
 
 #define BLOCK_ENDS (ISA_T_JUMP | ISA_T_BRANCH | ISA_T_CALL | ISA_T_RET | ISA_T_END)
 
+/* A PC's repeated string instruction may pause: EIP stays on it, and nothing may follow. */
+static bool may_pause(const struct cpu *cpu, const struct isa_insn *insn)
+{
+    return !cpu->flat && (insn->seen & (ISA_SEEN_F2 | ISA_SEEN_F3)) &&
+           (insn->row->attr & (ISA_T_REP | ISA_T_REPCC));
+}
+
 /* Decodes from `memory`, of which `room` bytes may be read. */
 static void decode_block(struct interp_cache *cache, struct interp_block *block, struct cpu *cpu,
                          const uint8_t *memory, uint32_t room)
@@ -72,7 +79,7 @@ static void decode_block(struct interp_cache *cache, struct interp_block *block,
         interp_prepare(cpu, op);
         block->ops++;
         block->bytes += op->insn.len;
-        ended = op->insn.row->attr & BLOCK_ENDS;
+        ended = (op->insn.row->attr & BLOCK_ENDS) || may_pause(cpu, &op->insn);
         if (cpu->debug)
             ended |= cpu_debug_divides(cpu->debug, block->linear + block->bytes);
     }

@@ -43,8 +43,8 @@ const struct cli_verb cli_debug = {
             "Exit status: that of the guest if it has ended (see denali help run), else 0;\n"
             "125 if a command of FILE or denali failed; 126 if the image cannot be run.\n"
             "\n"
-            "  denali debug build/guests/ledger\n"
-            "  denali debug --commands session.txt --batch build/guests/ledger\n"
+            "  denali debug build/guests/accounts\n"
+            "  denali debug --commands session.txt --batch build/guests/accounts\n"
             "  echo 'break main\n"
             "  continue\n"
             "  backtrace' | denali debug build/guests/httpd\n",

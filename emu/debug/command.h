@@ -61,7 +61,7 @@ struct command {
     const char *syntax;  /* of the arguments: "[PLACE] [if CONDITION]" */
     const char *summary; /* a line */
     const char *help;    /* more lines, or NULL */
-    /* Runs in the guest of the examples, guests/ledger, that stands at a breakpoint in `post`. */
+    /* Runs in the guest of the examples, guests/accounts, that stands at a breakpoint in `post`. */
     const char *example;
     const char *words; /* COMPLETE_WORDS */
     uint8_t group;     /* enum command_group */

@@ -440,7 +440,7 @@ static int run_info(struct session *s, const char *args, struct command_out *out
 const struct command command_break_rows[] = {
     ROW("break", "b br", "[PLACE] [if CONDITION]", "stop when control comes to a place", PLACES,
         "break audit if accounts[0].balance < 0", COMPLETE_PLACE, run_break),
-    ROW("tbreak", "tb", "[PLACE] [if CONDITION]", "the same, once", PLACES, "tbreak ledger.c:60",
+    ROW("tbreak", "tb", "[PLACE] [if CONDITION]", "the same, once", PLACES, "tbreak accounts.c:66",
         COMPLETE_PLACE, run_tbreak),
     ROW("watch", NULL, "EXPRESSION [if CONDITION]", "stop when a write changes the value",
         "The value must lie in memory; to watch an address say *(u32 *)0x1234. It stops after the\n"

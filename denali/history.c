@@ -209,7 +209,7 @@ int history_create(struct vm *vm, uint64_t max_bytes, struct history **out, stru
     h->max_bytes = max_bytes ? max_bytes : HISTORY_BYTES;
     h->state_bytes = vm_state_size(vm);
     h->of_recording = vm->outside.mode == OUTSIDE_REPLAY;
-    h->last = now(h);
+    h->last = h->of_recording ? tape_end(vm->outside.tape).icount : now(h);
     h->seam_icount = UINT64_MAX;
     int err = take(h, false);
     if (err) {

@@ -301,6 +301,8 @@ void tape_next(struct tape *t)
     BUG_ON(!t->peeked, "an event is looked at before it is passed");
     t->place = t->after;
     t->peeked = false;
+    if (t->place.icount > t->last)
+        t->last = t->place.icount; /* of chunks that came from elsewhere */
 }
 
 struct tape_place tape_tell(const struct tape *t)

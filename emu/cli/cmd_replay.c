@@ -10,6 +10,7 @@
 #include "emu/base/host_thread.h"
 #include "emu/cli/cli.h"
 #include "emu/cli/run_end.h"
+#include "emu/cli/run_debug.h"
 #include "emu/cli/run_engine.h"
 
 #include <errno.h>
@@ -229,6 +230,8 @@ static int run_replay(int argc, char **argv)
         return CLI_OK;
     }
     s.options.replay = true;
+    if (!err && (s.options.gdb || s.options.monitor || s.options.commands))
+        return run_debug(&s.options, true);
     if (!err)
         err = build(&s);
     int status = err ? cli_complain(CLI_FAILED, "%s", s.why.text) : run_session(&s);
@@ -254,6 +257,9 @@ const struct cli_verb cli_replay = {
         "                           read-only)\n"
         "      --engine dbt|interp|lockstep   any engine can replay what another recorded\n"
         "      --verify             checks every translation before it may run\n"
+        "      --gdb [ADDR:]PORT, --monitor, --commands FILE\n"
+        "                           stands at the beginning for the debugger, which can go\n"
+        "                           forwards and backwards in it; see denali help debug\n"
         "  -q, --quiet              does not show the guest's output\n"
         "      --timeout SECONDS    with --live-from: ends the guest after that time\n"
         "      --stats [--json]     tells on stderr what the guest did\n"

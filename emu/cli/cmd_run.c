@@ -11,6 +11,7 @@
 #include "emu/cli/run_debug.h"
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
+#include "emu/cli/run_files.h"
 #include "emu/cli/run_resources.h"
 #include "emu/cli/run_sandbox.h"
 
@@ -80,6 +81,17 @@ static void copy_path(char out[RECORD_PATH], const char *path)
     free(whole);
 }
 
+static void copy_program(struct run *run, char out[RECORD_PATH])
+{
+    struct run_files files;
+    struct why why;
+    if (run_files_find(&run->options, &run->boot, &files, &why))
+        return;
+    if (files.count && !files.file[0].kernel && run->boot.linux_program)
+        copy_path(out, files.file[0].path);
+    run_files_free(&files);
+}
+
 /* What a later reader may want to find again on this host. */
 static int start_record(struct run *run)
 {
@@ -87,7 +99,7 @@ static int start_record(struct run *run)
     if (!info)
         return run->record ? why_fail(&run->why, -ENOMEM, "no memory") : 0;
     copy_path(info->image, image_path(run->boot.image));
-    copy_path(info->program, run->boot.program);
+    copy_program(run, info->program);
     for (unsigned i = 0; i < run->resources.count && info->devices < DENALI_MAX_DEVICES; i++) {
         const struct vm_resource *res = &run->resources.list[i];
         struct record_device *d = &info->device[info->devices];

@@ -2,6 +2,7 @@
 /* Made in the order of what depends on what, unmade in the opposite one. */
 #include "emu/cli/debug_vm.h"
 
+#include "denali/replay.h"
 #include "emu/base/host_thread.h"
 #include "emu/cli/run_boot.h"
 #include "emu/cli/run_files.h"
@@ -20,6 +21,7 @@ struct debug_vm {
     struct run_resources resources;
     struct run_files files;
     struct target_vm *target;
+    struct replay *replay; /* NULL, or what makes the VM */
     struct vm *vm;
 };
 
@@ -55,8 +57,31 @@ static void attach(struct debug_vm *d)
     memcpy(t->file, d->files.file, sizeof(d->files.file));
 }
 
+/* A recording is looked at, forwards and backwards. */
+static int build_replay(struct debug_vm *d, struct why *why)
+{
+    struct replay_config config = {.engine = d->engine,
+                                   .console = d->console,
+                                   .show = !d->options->quiet,
+                                   .hooks = &target_vm_hooks};
+    int err = target_vm_create("replay", &d->target, why);
+    config.hooks_opaque = d->target;
+    if (!err)
+        err = replay_create(d->options->image, &config, &d->replay, why);
+    if (!err)
+        err = run_files_of_recording(recording_info(replay_recording(d->replay)), &d->files, why);
+    if (err)
+        return err;
+    d->vm = replay_vm(d->replay);
+    attach(d);
+    target_vm_keep_history(d->target);
+    return 0;
+}
+
 static int build(struct debug_vm *d, struct why *why)
 {
+    if (d->options->replay)
+        return build_replay(d, why);
     int err = boot_plan(d->options, &d->boot, why);
     if (!err)
         err = run_resources_open(d->options, &d->boot, &d->resources, why);
@@ -93,7 +118,10 @@ void debug_vm_destroy(struct debug_vm *d)
 {
     if (!d)
         return;
-    vm_destroy(d->vm);
+    if (d->replay)
+        replay_destroy(d->replay);
+    else
+        vm_destroy(d->vm);
     target_vm_destroy(d->target);
     run_files_free(&d->files);
     run_resources_close(&d->resources);

@@ -90,6 +90,17 @@ int run_files_find(const struct run_options *o, const struct boot *boot, struct 
     return err;
 }
 
+int run_files_of_recording(const struct record_info *info, struct run_files *out, struct why *why)
+{
+    int err = 0;
+    *out = (struct run_files){.name = "replay"};
+    if (info->program[0])
+        err = add(out, strdup(info->program), false, true, why);
+    if (!err && info->image[0])
+        err = add(out, strdup(info->image), info->program[0] != 0, false, why);
+    return err;
+}
+
 void run_files_free(struct run_files *f)
 {
     for (unsigned i = 0; i < f->count; i++)

@@ -3,6 +3,7 @@
 #ifndef DENALI_RUN_FILES_H
 #define DENALI_RUN_FILES_H
 
+#include "denali/record.h"
 #include "emu/cli/run_boot.h"
 #include "emu/debug/target.h"
 
@@ -15,6 +16,9 @@ struct run_files {
 /* A program of a root that is no folder here has no file: that is no error. -ENOMEM and `why`. */
 MUST_CHECK int run_files_find(const struct run_options *options, const struct boot *boot,
                               struct run_files *out, struct why *why);
+/* Those that the recorder noted, where they still are. */
+MUST_CHECK int run_files_of_recording(const struct record_info *info, struct run_files *out,
+                                      struct why *why);
 void run_files_free(struct run_files *files);
 
 #endif

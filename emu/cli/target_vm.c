@@ -345,7 +345,8 @@ void target_vm_attach(struct target_vm *t, struct vm *vm)
     catch_events(&t->target, 0);
     t->target.stop = (struct target_stop){.kind = TARGET_STOP_START};
     t->target.stop.eip = target_eip(&t->target);
-    target_vm_keep_history(t);
+    if (t->tape)
+        target_vm_keep_history(t);
 }
 
 void target_vm_add_file(struct target_vm *t, const char *path, bool kernel)

@@ -22,6 +22,8 @@ void target_vm_attach(struct target_vm *t, struct vm *vm);
 void target_vm_add_file(struct target_vm *t, const char *path, bool kernel);
 void target_vm_destroy(struct target_vm *t); /* NULL is harmless */
 
+/* Of a VM with a tape, a replay's: target->history from here on. */
+void target_vm_keep_history(struct target_vm *t);
 /* For vm_config.tape: the target's own, in memory. With it the VM's past is kept. NULL: no memory.
  */
 struct tape *target_vm_tape(struct target_vm *t);

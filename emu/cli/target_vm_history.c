@@ -90,7 +90,7 @@ static bool counts_as_stop(void *opaque, enum vm_slice slice)
 void target_vm_keep_history(struct target_vm *t)
 {
     struct why why;
-    if (!t->tape || history_create(t->vm, 0, &t->history, &why))
+    if (history_create(t->vm, 0, &t->history, &why))
         return;
     history_set_filter(t->history, counts_as_stop, t);
     t->target.history = &ops;

@@ -24,7 +24,5 @@ bool target_vm_goes_on(struct target_vm *t, enum vm_slice slice);
 /* What a slice means for the debugger; *stop is filled in unless it went on or is idle. */
 enum target_slice target_vm_tell(struct target_vm *t, enum vm_slice slice,
                                  struct target_stop *stop);
-/* If the VM has a tape in memory: target->history from here on. */
-void target_vm_keep_history(struct target_vm *t);
 
 #endif

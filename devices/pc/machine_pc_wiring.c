@@ -8,8 +8,10 @@
 
 #include "devices/pc/i8042.h"
 #include "devices/pc/ide.h"
+#include "devices/pc/ne2000.h"
 #include "devices/pc/uart.h"
 #include "devices/pc/vga.h"
+#include "devices/pc/virtio.h"
 #include "emu/cpu/model.h"
 
 #include <errno.h>
@@ -122,6 +124,23 @@ static int make_drives(struct pc *pc)
     return ide_create(&pc->board, pc->pci, &config);
 }
 
+/* Cards in slots from 3 on. */
+static int make_cards(struct pc *pc)
+{
+    const struct pc_config *c = &pc->c;
+    bool ne2000 = c->nic && !strcmp(c->nic, "ne2k");
+    int err = 0;
+    if (c->net && !ne2000)
+        err = virtio_net_create(&pc->board, pc->pci, PCI_DEVFN(3, 0), c->net, c->mac);
+    else if (c->net)
+        err = ne2000_create(&pc->board, pc->pci, PCI_DEVFN(3, 0), c->net, c->mac);
+    if (!err && c->virtio_disk)
+        err = virtio_block_create(&pc->board, pc->pci, PCI_DEVFN(4, 0), c->virtio_disk);
+    if (!err && c->virtio_console)
+        err = virtio_console_create(&pc->board, pc->pci, PCI_DEVFN(5, 0), c->virtio_console);
+    return err;
+}
+
 /* CMOS memory as an AT's firmware keeps it. */
 static void fill_cmos(struct pc *pc)
 {
@@ -186,6 +205,8 @@ static int make_whole(struct pc *pc)
                          &pc->vga);
     if (!err)
         err = make_drives(pc);
+    if (!err)
+        err = make_cards(pc);
     if (!err)
         err = fw_cfg_create(&pc->board, &pc->fw_cfg);
     if (!err)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, NAME, PATH, FLAG, SIZE, NUMBER, TEXTS, DISKS, POLICY };
+enum kind { TEXT, NAME, PATH, FLAG, SIZE, QUOTA, TEXTS, DISKS, POLICY };
 
 struct member {
     const char *name;
@@ -26,7 +26,7 @@ static const struct member members[] = {
     {"net", TEXT, "--net"},     {"group", NAME, NULL},
     {"ip", TEXT, NULL},         {"tty", FLAG, NULL},
     {"supervisor", FLAG, NULL}, {"restart", POLICY, NULL},
-    {"start", FLAG, NULL},
+    {"start", FLAG, NULL},      {"quota", QUOTA, NULL},
 };
 
 static const char *const kind_names[] = {
@@ -35,9 +35,9 @@ static const char *const kind_names[] = {
     [PATH] = "an absolute path",
     [FLAG] = "true or false",
     [SIZE] = "a size: a number of bytes, or a string as \"64M\"",
-    [NUMBER] = "a number",
+    [QUOTA] = "an object of weight, cap, disk, console, send, receive (docs/HOST.md)",
     [TEXTS] = "a list of at most 256 strings",
-    [DISKS] = "a list of {\"name\", \"file\" (an absolute path), \"readonly\"}",
+    [DISKS] = "a list of {\"name\", \"file\", \"readonly\", \"cow\": [layers]}, absolute paths",
     [POLICY] = "\"no\", \"on-failure\" or \"always\"",
 };
 
@@ -79,6 +79,20 @@ static bool is_texts(const json_t *value)
     return true;
 }
 
+static bool is_paths(const json_t *value)
+{
+    size_t i;
+    json_t *item;
+    if (!is_texts(value))
+        return false;
+    json_array_foreach(value, i, item)
+    {
+        if (!is_path(item))
+            return false;
+    }
+    return true;
+}
+
 static bool is_disk(json_t *value)
 {
     const char *key;
@@ -88,6 +102,7 @@ static bool is_disk(json_t *value)
         bool good = !strcmp(key, "name")       ? is_text(item)
                     : !strcmp(key, "file")     ? is_path(item)
                     : !strcmp(key, "readonly") ? json_is_boolean(item)
+                    : !strcmp(key, "cow")      ? is_paths(item)
                                                : false;
         if (!good)
             return false;
@@ -118,6 +133,26 @@ static bool is_policy(const json_t *value)
     return false;
 }
 
+int spec_quota(const json_t *value, struct quota *out)
+{
+    const char *key;
+    json_t *item;
+    char number[24];
+    memset(out, 0, sizeof(*out));
+    if (!json_is_object(value))
+        return value ? -EINVAL : 0;
+    json_object_foreach((json_t *)value, key, item)
+    {
+        const char *text = json_string_value(item);
+        snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(item));
+        if (!text && !json_is_integer(item))
+            return -EINVAL;
+        if (quota_set(out, key, text ? text : number))
+            return -EINVAL;
+    }
+    return 0;
+}
+
 static bool is_of_kind(const json_t *value, enum kind kind)
 {
     switch (kind) {
@@ -131,8 +166,10 @@ static bool is_of_kind(const json_t *value, enum kind kind)
         return json_is_boolean(value);
     case SIZE:
         return is_text(value) || (json_is_integer(value) && json_integer_value(value) > 0);
-    case NUMBER:
-        return json_is_integer(value);
+    case QUOTA: {
+        struct quota quota;
+        return spec_quota(value, &quota) == 0;
+    }
     case TEXTS:
         return is_texts(value);
     case DISKS:
@@ -231,11 +268,18 @@ static void add(struct words *w, char *word)
     w->list = bigger;
 }
 
+/* NAME=FILE[,ro][,cow=LAYER]... */
 static char *disk_word(const json_t *disk)
 {
-    char *word;
+    const json_t *cow = json_object_get(disk, "cow");
+    char *word, *longer;
     int n = asprintf(&word, "%s=%s%s", spec_text(disk, "name"), spec_text(disk, "file"),
                      spec_flag(disk, "readonly") ? ",ro" : "");
+    for (size_t i = 0; n >= 0 && i < json_array_size(cow); i++) {
+        n = asprintf(&longer, "%s,cow=%s", word, json_string_value(json_array_get(cow, i)));
+        free(word);
+        word = n < 0 ? NULL : longer;
+    }
     return n < 0 ? NULL : word;
 }
 

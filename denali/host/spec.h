@@ -6,6 +6,7 @@
 #ifndef DENALI_HOST_SPEC_H
 #define DENALI_HOST_SPEC_H
 
+#include "denali/quota.h"
 #include "emu/base/base.h"
 #include "emu/base/why.h"
 
@@ -29,6 +30,9 @@ enum spec_restart spec_restart(const json_t *spec);
 /* A member that is a string, or NULL; one that is true. */
 const char *spec_text(const json_t *spec, const char *member);
 bool spec_flag(const json_t *spec, const char *member);
+
+/* What a VM may take; NULL: as much as there is. -EINVAL. */
+MUST_CHECK int spec_quota(const json_t *quota, struct quota *out);
 
 /* The words after `denali run`, NULL-ended, to be freed by spec_words_free. NULL: no memory. */
 char **spec_words(const json_t *spec, int *count);

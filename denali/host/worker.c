@@ -218,12 +218,25 @@ static bool is_over(struct worker *w)
 
 /* Life. */
 
+/* Each worker has a file of its own beside the one that was named; NULL: none, or no memory. */
+static char *swap_path(const struct worker *w)
+{
+    char *path = NULL;
+    if (w->config.swap && asprintf(&path, "%s.%u", w->config.swap, w->config.index) < 0)
+        return NULL;
+    return path;
+}
+
 static int make_pool(struct worker *w, struct why *why)
 {
+    w->swap = swap_path(w);
+    if (w->config.swap && !w->swap)
+        return why_fail(why, -ENOMEM, "no memory");
     struct pool_config config = {.engine = w->engine,
                                  .workers = w->config.threads,
                                  .memory_bytes = w->config.memory_bytes,
                                  .max_windows = MAX_WINDOWS,
+                                 .swap_path = w->swap,
                                  .seed = host_wall_ns() ^ host_tsc(),
                                  .io = w->disks,
                                  .ended = worker_on_end,
@@ -251,6 +264,9 @@ static void close_all(struct worker *w)
     if (w->pool)
         pool_destroy(w->pool);
     io_pool_destroy(w->disks);
+    if (w->swap)
+        unlink(w->swap);
+    free(w->swap);
     if (w->engine)
         w->engine->ops->destroy(w->engine);
     if (w->connected)

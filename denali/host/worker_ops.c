@@ -295,9 +295,12 @@ static void op_ping(struct worker *w, json_t *message)
     struct pool_counters c;
     pool_count(w->pool, &c);
     answer(w, message,
-           json_pack("{s:I, s:I, s:I, s:I, s:I}", "vms", (json_int_t)(c.vms - c.ended), "idle",
-                     (json_int_t)c.idle, "parked", (json_int_t)c.parked, "windows",
-                     (json_int_t)c.windows, "parked_bytes", (json_int_t)c.parked_bytes));
+           json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "alive",
+                     (json_int_t)(c.vms - c.ended), "idle", (json_int_t)c.idle, "parked",
+                     (json_int_t)c.parked, "windows", (json_int_t)c.windows, "used_bytes",
+                     (json_int_t)c.used_bytes, "parked_bytes", (json_int_t)c.parked_bytes,
+                     "swap_used_bytes", (json_int_t)c.swap_used_bytes, "swap_errors",
+                     (json_int_t)c.swap_errors));
 }
 
 static void op_stop(struct worker *w, json_t *message)

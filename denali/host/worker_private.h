@@ -72,6 +72,7 @@ struct worker {
     struct worker_config config;
     struct engine *engine;
     struct io_pool *disks, *jobs;
+    char *swap;                /* the pool's file; NULL: none */
     struct io_queue job_queue; /* of `jobs` */
     struct pool *pool;
     struct link link;

@@ -277,9 +277,13 @@ static void remove_from_list(struct worker *w, struct hosted *h)
     w->count--;
 }
 
-static int start_vm(struct worker *w, struct hosted *h, uint32_t ip)
+static int start_vm(struct worker *w, struct hosted *h, uint32_t ip, const json_t *spec)
 {
     char text[DENALI_IDENTITY_MAX];
+    struct quota quota;
+    int err = spec_quota(json_object_get(spec, "quota"), &quota);
+    if (err)
+        return err;
     const struct pool_vm_config config = {.origin = h->origin->pool,
                                           .id = (uint32_t)h->id,
                                           .user = h,
@@ -287,7 +291,8 @@ static int start_vm(struct worker *w, struct hosted *h, uint32_t ip)
                                           .ip = ip,
                                           .text = text,
                                           .text_len = identity(h, ip, text),
-                                          .console = hub_backend(h->hub)};
+                                          .console = hub_backend(h->hub),
+                                          .quota = &quota};
     return pool_add(w->pool, &config, &h->vm);
 }
 
@@ -311,7 +316,7 @@ static int plug_and_start(struct worker *w, struct hosted *h, const struct vm_wi
     int err = publish_ports(h, wish, ip, why);
     if (!err && wish->api_ip && h->network)
         err = api_port_create(w, h->network, wish, &h->api, why);
-    if (!err && (err = start_vm(w, h, ip)))
+    if (!err && (err = start_vm(w, h, ip, wish->spec)))
         why_fail(why, err, err == -EEXIST ? "its address is taken" : "cannot make the VM: %s",
                  strerror(-err));
     return err;

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, PATH, FLAG, NO_FLAG, LIST, ENV, DISK };
+enum kind { TEXT, QUOTA, PATH, FLAG, NO_FLAG, LIST, ENV, DISK };
 
 static const struct create_option {
     const char *name;
@@ -36,6 +36,7 @@ static const struct create_option {
     {"no-tty", 0, NO_FLAG, "tty"},
     {"supervisor", 0, FLAG, "supervisor"},
     {"start", 0, FLAG, "start"},
+    {"quota", 0, QUOTA, "quota"},
 };
 
 /* An absolute path; NULL: no memory. */
@@ -51,21 +52,52 @@ static json_t *absolute(const char *path)
     return json;
 }
 
+/* One word behind a comma of a disk. */
+static int add_disk_word(json_t *disk, const char *word, const char *value, struct why *why)
+{
+    json_t *cow = json_object_get(disk, "cow");
+    if (!strcmp(word, "ro"))
+        return json_object_set_new(disk, "readonly", json_true());
+    if (strncmp(word, "cow=", 4) || !word[4])
+        return why_fail(why, -EINVAL, "--disk %s: behind commas there may be ro and cow=LAYER",
+                        value);
+    if (!cow)
+        json_object_set_new(disk, "cow", cow = json_array());
+    return json_array_append_new(cow, absolute(word + 4));
+}
+
 static int add_disk(json_t *list, const char *value, struct why *why)
 {
-    const char *equals = strchr(value, '='), *comma = strrchr(value, ',');
-    bool readonly = comma && !strcmp(comma, ",ro");
-    if (!equals || equals == value || !equals[1])
-        return why_fail(why, -EINVAL, "--disk %s: say NAME=FILE or NAME=FILE,ro", value);
-    char *file =
-        strndup(equals + 1, (size_t)((readonly ? comma : value + strlen(value)) - equals - 1));
-    json_t *path = file ? absolute(file) : NULL;
-    free(file);
-    return json_array_append_new(list, json_pack("{s:s%, s:o, s:b}", "name", value,
-                                                 (size_t)(equals - value), "file", path, "readonly",
-                                                 readonly))
-               ? why_fail(why, -EINVAL, "--disk %s is no text", value)
-               : 0;
+    const char *equals = strchr(value, '=');
+    char *words = equals && equals > value ? strdup(equals + 1) : NULL, *rest = words, *word;
+    json_t *disk = words && *words && *words != ','
+                       ? json_pack("{s:s%}", "name", value, (size_t)(equals - value))
+                       : NULL;
+    int err = disk ? json_object_set_new(disk, "file", absolute(strsep(&rest, ","))) : -EINVAL;
+    while (!err && (word = strsep(&rest, ",")))
+        err = add_disk_word(disk, word, value, why);
+    free(words);
+    if (!err)
+        return json_array_append_new(list, disk);
+    json_decref(disk);
+    return why->text[0] ? err
+                        : why_fail(why, -EINVAL,
+                                   "--disk %s: say NAME=FILE, NAME=FILE,ro or "
+                                   "NAME=FILE,cow=LAYER",
+                                   value);
+}
+
+/* NAME=VALUE */
+static int add_quota(json_t *spec, const char *value, struct why *why)
+{
+    const char *equals = strchr(value, '=');
+    json_t *quota = json_object_get(spec, "quota");
+    char *name = equals ? strndup(value, (size_t)(equals - value)) : NULL;
+    if (!quota)
+        json_object_set_new(spec, "quota", quota = json_object());
+    int err = name ? json_object_set_new(quota, name, json_string(equals + 1)) : -1;
+    free(name);
+    return err ? why_fail(why, -EINVAL, "--quota %s: say NAME=VALUE", value) : 0;
 }
 
 static int add_env(json_t *list, const char *value, struct why *why)
@@ -96,6 +128,8 @@ static int take(json_t *spec, const struct create_option *o, const char *value, 
     case TEXT:
         err = json_object_set_new(spec, o->member, json_string(value));
         break;
+    case QUOTA:
+        return add_quota(spec, value, why);
     case PATH:
         err = json_object_set_new(spec, o->member, absolute(value));
         break;
@@ -241,28 +275,33 @@ static int run_create(int argc, char **argv)
 const struct cli_verb cli_create = {
     .name = "create",
     .summary = "make a VM of the host",
-    .help = "usage: denali create [options] IMAGE [args...]\n"
-            "\n"
-            "Makes a VM that the daemon (denali host) keeps, from a Denali image or an i386\n"
-            "Linux program, and prints its name. It runs when it is started.\n"
-            "\n"
-            "  as for denali run: -m SIZE, --root, --cwd, --disk, -p, -e,\n"
-            "  --net user|none\n"
-            "      --name NAME        (default: vm- and its number)\n"
-            "      --group NAME       on the LAN of that group, with an address of its own;\n"
-            "                         without: alone behind a NAT\n"
-            "      --ip ADDRESS       in the group (default: the next free one)\n"
-            "      --restart no|on-failure|always\n"
-            "                         what happens when it has ended, or its worker died\n"
-            "      --no-tty           the guest's console is a pipe, not a terminal\n"
-            "      --supervisor       the VM may make and end VMs itself (docs/HOST.md)\n"
-            "      --start            starts it as well\n"
-            "      --socket PATH      of the daemon\n"
-            "      --json             prints the VM as the API has it\n"
-            "\n"
-            "Exit status: 0; 1 the daemon refused (says why); 125 the command line is wrong, or\n"
-            "there is no daemon.\n"
-            "\n"
-            "  denali create --name web -p 8080:80 --root site build/guests/httpd\n",
+    .help =
+        "usage: denali create [options] IMAGE [args...]\n"
+        "\n"
+        "Makes a VM that the daemon (denali host) keeps, from a Denali image or an i386\n"
+        "Linux program, and prints its name. It runs when it is started.\n"
+        "\n"
+        "  as for denali run: -m SIZE, --root, --cwd, --disk, -p, -e,\n"
+        "  --net user|none\n"
+        "      --name NAME        (default: vm- and its number)\n"
+        "      --group NAME       on the LAN of that group, with an address of its own;\n"
+        "                         without: alone behind a NAT\n"
+        "      --ip ADDRESS       in the group (default: the next free one)\n"
+        "      --restart no|on-failure|always\n"
+        "                         what happens when it has ended, or its worker died\n"
+        "      --quota NAME=VALUE weight (of the processors, against 100), cap (percent of one\n"
+        "                         processor), disk (blocks a second), console (bytes a second),\n"
+        "                         send, receive (the NIC's wire, as rate=10;loss=1: Mbit/s, "
+        "percent)\n"
+        "      --no-tty           the guest's console is a pipe, not a terminal\n"
+        "      --supervisor       the VM may make and end VMs itself (docs/HOST.md)\n"
+        "      --start            starts it as well\n"
+        "      --socket PATH      of the daemon\n"
+        "      --json             prints the VM as the API has it\n"
+        "\n"
+        "Exit status: 0; 1 the daemon refused (says why); 125 the command line is wrong, or\n"
+        "there is no daemon.\n"
+        "\n"
+        "  denali create --name web -p 8080:80 --root site build/guests/httpd\n",
     .run = run_create,
 };

@@ -77,6 +77,8 @@ api POST /v1/vms -d "{\"image\":\"$BUILD/guests/hello\",\"memory\":\"1\"}"; want
 api POST /v1/vms -d "{\"image\":\"$BUILD/guests/hello\",\"publish\":[\"x\"]}"; want 422
 api POST /v1/vms -d "{\"image\":\"$BUILD/guests/hello\",\"group\":\"g\",\"ip\":\"192.168.1.1\"}"; want 400 bad_address
 api POST /v1/vms -d "{\"image\":\"$BUILD/guests/hello\",\"disks\":[{\"name\":\"d\",\"file\":\"x\"}]}"; want 400 disks
+api POST /v1/vms -d "{\"image\":\"$BUILD/guests/hello\",\"quota\":{\"speed\":1}}"; want 400 quota
+api POST /v1/vms -d "{\"image\":\"$BUILD/guests/hello\",\"quota\":{\"cap\":50,\"weight\":\"200\",\"console\":100000}}"; want 201
 api POST /v1/vms -d "{\"image\":\"/bin/true\",\"args\":[\"\\u0000\"]}"; want 400 bad_json
 api POST /v1/vms/web/stop -d '{"grace_s":-1}'; want 400 grace_s
 api GET '/v1/vms/web/wait?timeout_s=x'; want 400

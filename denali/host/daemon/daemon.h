@@ -98,6 +98,7 @@ struct worker {
     uint64_t ping_ns, heard_ns; /* the last ping, and the last word */
     unsigned deaths;
     unsigned vms;
+    json_t *figures; /* of its last pong; NULL: none yet */
 };
 
 struct daemon {

@@ -200,6 +200,8 @@ static void loop(struct daemon *d)
 static void close_all(struct daemon *d)
 {
     api_destroy(d->api);
+    for (unsigned i = 0; i < CONFIG_WORKERS_MAX; i++)
+        json_decref(d->worker[i].figures);
     fleet_close(&d->fleet);
     config_fini(&d->config);
     if (d->signals >= 0)

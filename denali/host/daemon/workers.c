@@ -324,7 +324,12 @@ bool worker_is_stalled(const struct worker *w, uint64_t now_ns)
 
 static void ponged(struct daemon *d, struct ask *ask, const json_t *answer)
 {
-    (void)d, (void)ask, (void)answer;
+    (void)d;
+    if (!answer || !json_object_get(answer, "used_bytes"))
+        return;
+    json_decref(ask->worker->figures);
+    ask->worker->figures = json_copy((json_t *)answer);
+    json_object_del(ask->worker->figures, "seq");
 }
 
 /* One ping at a time: a worker that is stopped is not flooded. */
@@ -411,6 +416,9 @@ json_t *worker_describe(const struct worker *w)
                         : worker_is_stalled(w, now)  ? "stalled"
                         : w->life == WORKER_GREETING ? "starting"
                                                      : "up";
-    return json_pack("{s:i, s:i, s:s, s:i}", "index", (int)w->index, "pid", (int)w->pid, "state",
-                     state, "vms", (int)w->vms);
+    json_t *o = json_pack("{s:i, s:i, s:s, s:i}", "index", (int)w->index, "pid", (int)w->pid,
+                          "state", state, "vms", (int)w->vms);
+    if (o && w->figures && w->life == WORKER_UP)
+        json_object_update_missing(o, w->figures);
+    return o;
 }

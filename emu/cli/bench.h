@@ -26,6 +26,10 @@ struct bench_options {
 MUST_CHECK int bench_alive(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_zipf(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_switch(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_packet(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_interrupts(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_idle(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_game(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_create(const struct bench_options *options, struct why *why);
 
 #endif

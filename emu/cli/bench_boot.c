@@ -26,21 +26,40 @@ void bench_document(char text[BENCH_DOCUMENT_BYTES])
         text[i] = i % 64 == 63 ? '\n' : (char)('a' + (i * 7 + i / 64) % 26);
 }
 
-static int make_site(struct bench_origin *o, struct why *why)
+struct bench_server bench_httpd(const char *path)
 {
-    char path[80], text[BENCH_DOCUMENT_BYTES];
+    return (struct bench_server){.program = path, .args = {"-n", "/"}};
+}
+
+static int write_file(const char *folder, const char *name, const void *text, size_t len,
+                      struct why *why)
+{
+    char path[80];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    bool good = f && fwrite(text, len, 1, f) == 1;
+    if (f && fclose(f))
+        good = false;
+    return good ? 0 : why_fail(why, -EIO, "cannot write %s", path);
+}
+
+static int make_site(struct bench_origin *o, uint32_t large_bytes, struct why *why)
+{
+    char text[BENCH_DOCUMENT_BYTES];
     strcpy(o->folder, "/tmp/denali-bench-XXXXXX");
     if (!mkdtemp(o->folder)) {
         o->folder[0] = 0;
         return why_fail(why, -errno, "cannot make a folder in /tmp: %s", strerror(errno));
     }
-    snprintf(path, sizeof(path), "%s/index.html", o->folder);
     bench_document(text);
-    FILE *f = fopen(path, "w");
-    bool good = f && fwrite(text, sizeof(text), 1, f) == 1;
-    if (f && fclose(f))
-        good = false;
-    return good ? 0 : why_fail(why, -EIO, "cannot write %s", path);
+    int err = write_file(o->folder, "index.html", text, sizeof(text), why);
+    if (err || !large_bytes)
+        return err;
+    char *large = calloc(1, large_bytes);
+    err = large ? write_file(o->folder, "large", large, large_bytes, why)
+                : why_fail(why, -ENOMEM, "no memory");
+    free(large);
+    return err;
 }
 
 static int add_disk(struct bench_origin *o, const char *name, const char *file, struct why *why)
@@ -55,16 +74,21 @@ static int add_disk(struct bench_origin *o, const char *name, const char *file, 
     return 0;
 }
 
-static int plan(const char *httpd, struct bench_origin *o, struct why *why)
+static int plan(const struct bench_server *server, struct bench_origin *o, struct why *why)
 {
-    char name[] = "-n", dir[] = "/";
-    char *args[] = {name, dir, NULL};
-    const char *env[] = {ILWACO_PARAM_NET "10.0.0.2/8", ILWACO_PARAM_HOSTNAME "origin"};
-    struct run_options options = {
-        .image = httpd, .args = args, .root = o->folder, .env = env, .envs = 2};
+    char *args[ARRAY_LEN(server->args) + 1] = {NULL};
+    const char *env[] = {ILWACO_PARAM_NET "10.0.0.2/8", ILWACO_PARAM_HOSTNAME "origin",
+                         server->param};
+    struct run_options options = {.image = server->program,
+                                  .args = args,
+                                  .root = o->folder,
+                                  .env = env,
+                                  .envs = server->param ? 3 : 2};
+    for (unsigned i = 0; i < ARRAY_LEN(server->args); i++)
+        args[i] = (char *)(uintptr_t)server->args[i]; /* only read */
     int err = boot_plan(&options, &o->boot, why);
     if (!err && (!o->boot.program || !o->boot.root))
-        err = why_fail(why, -EINVAL, "%s is not a Linux program", httpd);
+        err = why_fail(why, -EINVAL, "%s is not a Linux program", server->program);
     if (!err)
         err = add_disk(o, ILWACO_DISK_ROOT, o->boot.root, why);
     return err ? err : add_disk(o, ILWACO_DISK_PROGRAM, o->boot.program, why);
@@ -126,13 +150,13 @@ static int boot(struct bench_origin *o, struct engine *engine, struct why *why)
     return err;
 }
 
-int bench_origin_make(const char *httpd, struct engine *engine, struct bench_origin *o,
-                      struct why *why)
+int bench_origin_make(const struct bench_server *server, struct engine *engine,
+                      struct bench_origin *o, struct why *why)
 {
     memset(o, 0, sizeof(*o));
-    int err = make_site(o, why);
+    int err = make_site(o, server->large_bytes, why);
     if (!err)
-        err = plan(httpd, o, why);
+        err = plan(server, o, why);
     return err ? err : boot(o, engine, why);
 }
 
@@ -146,6 +170,8 @@ void bench_origin_fini(struct bench_origin *o)
     if (!o->folder[0])
         return;
     snprintf(path, sizeof(path), "%s/index.html", o->folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/large", o->folder);
     unlink(path);
     rmdir(o->folder);
 }

@@ -23,11 +23,25 @@ struct bench_request {
     const char *target; /* "/index.html" */
 };
 
-/* Called with each answer; see bench_client_ask. */
+/* Called with each answer; see bench_client_ask. `text` holds the first BENCH_ANSWER_MAX of its
+ * `len` bytes. */
 typedef void (*bench_answer_fn)(void *opaque, uint32_t id, const char *text, size_t len,
                                 uint64_t took_ns);
 /* What to ask next; false: nothing more. */
 typedef bool (*bench_next_fn)(void *opaque, struct bench_request *request);
+
+/* UDP from the client's address: a socket bound to `port`, connected to nobody. */
+struct net_sock;
+MUST_CHECK int bench_client_datagrams(struct bench_client *client, uint16_t port,
+                                      struct net_sock **out);
+void bench_client_close(struct net_sock *sock);
+/* Bytes sent, or a negative errno. */
+int bench_client_send(struct net_sock *sock, uint32_t ip, uint16_t port, const void *data,
+                      size_t len);
+/* Bytes of one datagram and whose it is, or -EAGAIN. */
+int bench_client_receive(struct net_sock *sock, void *data, size_t room, uint32_t *ip);
+/* Moves frames; waits for one until `end_ns` of the host's clock if there is nothing to move. */
+void bench_client_drive(struct bench_client *client, uint64_t end_ns);
 
 /*
  * Asks what `next` says, `at_once` at a time, until there is nothing more.

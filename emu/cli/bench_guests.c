@@ -116,10 +116,12 @@ void bench_guests_fini(struct bench_guests *g)
 
 void bench_guests_send(struct bench_guests *g, uint32_t vm, size_t len)
 {
-    uint8_t frame[FRAME_MAX] = {0};
+    uint8_t frame[FRAME_MAX] = {[6] = 6, [11] = 1, [12] = 0x08}; /* from beyond the uplink; IPv4 */
+    uint32_t to = BENCH_GUEST_IP + vm;
     lan_port_mac(pool_vm_port(g->vm[vm]), frame);
-    lan_port_mac(&g->port, frame + 6);
-    frame[12] = 0x08; /* IPv4: an uplink may say anything, a VM what is its own */
+    for (unsigned i = 0; i < 4; i++)
+        frame[30 + i] = (uint8_t)(to >> (24 - 8 * i));
+    frame[14] = 0x45;
     lan_send(&g->port, frame, len);
 }
 

@@ -60,12 +60,12 @@ bool bench_world_is_right(const struct bench_world *w, uint32_t id, const char *
 int bench_world_create(struct bench_world *w, struct why *why)
 {
     uint64_t before = host_monotonic_ns();
-    int err = 0;
+    w->vm = calloc(w->options->vms, sizeof(*w->vm));
+    int err = w->vm ? 0 : -ENOMEM;
     for (uint32_t id = 0; !err && id < w->options->vms; id++) {
         const struct pool_vm_config config = {
             .origin = w->made_from, .id = id, .lan = w->lan, .ip = bench_world_ip(id)};
-        struct pool_vm *vm;
-        err = pool_add(w->pool, &config, &vm);
+        err = pool_add(w->pool, &config, &w->vm[id]);
     }
     w->create_s = (double)(host_monotonic_ns() - before) / 1e9;
     return err ? why_fail(why, err, "cannot make that many VMs: %s", strerror(-err)) : 0;
@@ -75,6 +75,7 @@ static int make_pool(struct bench_world *w, struct why *why)
 {
     struct pool_config config = {.engine = w->engine,
                                  .workers = w->options->workers,
+                                 .sync_interrupts = w->options->sync_interrupts,
                                  .memory_bytes = w->options->memory_bytes,
                                  .max_windows = w->options->max_windows,
                                  .swap_path = w->options->swap_path,
@@ -91,6 +92,13 @@ static int make_pool(struct bench_world *w, struct why *why)
 
 int bench_world_init(struct bench_world *w, const struct bench_options *options, struct why *why)
 {
+    const struct bench_server server = bench_httpd(options->httpd);
+    return bench_world_init_server(w, options, &server, why);
+}
+
+int bench_world_init_server(struct bench_world *w, const struct bench_options *options,
+                            const struct bench_server *server, struct why *why)
+{
     memset(w, 0, sizeof(*w));
     w->options = options;
     bench_document(w->document);
@@ -99,7 +107,7 @@ int bench_world_init(struct bench_world *w, const struct bench_options *options,
         err = interp_create(&w->engine);
     if (err)
         return why_fail(why, err, "cannot start the engine: %s", strerror(-err));
-    err = bench_origin_make(options->httpd, w->engine, &w->origin, why);
+    err = bench_origin_make(server, w->engine, &w->origin, why);
     if (!err && lan_create(&w->lan))
         err = why_fail(why, -ENOMEM, "no memory");
     if (!err && bench_client_create(w->lan, CLIENT_IP, &w->client))
@@ -116,4 +124,5 @@ void bench_world_fini(struct bench_world *w)
     bench_origin_fini(&w->origin);
     if (w->engine)
         w->engine->ops->destroy(w->engine);
+    free(w->vm);
 }

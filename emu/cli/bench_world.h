@@ -16,6 +16,7 @@ struct bench_world {
     struct lan *lan;
     struct pool *pool;
     struct pool_origin *made_from;
+    struct pool_vm **vm; /* by id */
     struct bench_client *client;
     char document[BENCH_DOCUMENT_BYTES];
     double create_s;
@@ -26,6 +27,10 @@ struct bench_world {
 /* A negative errno and `why`; bench_world_fini in any case. */
 MUST_CHECK int bench_world_init(struct bench_world *world, const struct bench_options *options,
                                 struct why *why);
+/* The same with another server than options->httpd. */
+MUST_CHECK int bench_world_init_server(struct bench_world *world,
+                                       const struct bench_options *options,
+                                       const struct bench_server *server, struct why *why);
 void bench_world_fini(struct bench_world *world);
 
 /* options->vms clones, by id from 0 on. */

@@ -113,10 +113,9 @@ static const struct experiment {
     const char *name;
     int (*run)(const struct bench_options *options, struct why *why);
 } experiments[] = {
-    {"alive", bench_alive},
-    {"zipf", bench_zipf},
-    {"switch", bench_switch},
-    {"create", bench_create},
+    {"alive", bench_alive},   {"zipf", bench_zipf},     {"switch", bench_switch},
+    {"create", bench_create}, {"packet", bench_packet}, {"interrupts", bench_interrupts},
+    {"idle", bench_idle},     {"game", bench_game},
 };
 
 static const struct experiment *find_experiment(const char *name)

@@ -256,6 +256,12 @@ static struct dentry *find_program(const char *path)
     return dentry ? dentry : find_in_root(path);
 }
 
+static void choose_idle(void)
+{
+    const char *how = boot_param(ILWACO_PARAM_IDLE);
+    sched_set_spin(how && !strcmp(how, "spin"));
+}
+
 static void set_thread_name(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -319,6 +325,7 @@ void boot_main(void)
     start_program_part();
     start_files();
     enter_directory();
+    choose_idle();
     net_init();
     net_install_resolv_conf();
     signal_reset_for_exec();

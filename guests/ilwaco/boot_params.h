@@ -12,6 +12,8 @@
  *   denali.cwd=DIR        working directory (default /)
  *   denali.hostname=NAME  (default "denali")
  *   denali.net=dhcp | none | ADDR/BITS,GATEWAY,DNS   (default dhcp if there is a NIC)
+ *   denali.idle=spin      with a timer armed it does not idle but looks again and again: the
+ *                         other arm of the paper's experiment with idle-with-timeout
  *   denali.time_zone, and others: ignored when unknown
  *
  * Devices, by the names of the manifest: console "console", keyboard
@@ -32,6 +34,7 @@
 #define ILWACO_PARAM_CWD "denali.cwd="
 #define ILWACO_PARAM_HOSTNAME "denali.hostname="
 #define ILWACO_PARAM_NET "denali.net="
+#define ILWACO_PARAM_IDLE "denali.idle="
 
 #define ILWACO_DEV_CONSOLE "console"
 #define ILWACO_DEV_KEYBOARD "keyboard"

@@ -12,6 +12,12 @@ uint32_t trap_stack_top, trap_user_esp, trap_work;
 
 static struct list ready = {&ready, &ready};
 static uint64_t idle_ns;
+static bool spins; /* ILWACO_PARAM_IDLE */
+
+void sched_set_spin(bool spin)
+{
+    spins = spin;
+}
 
 void thread_switch_stack(uint32_t *save_esp, uint32_t load_esp);
 
@@ -37,7 +43,7 @@ uint64_t sched_idle_ns(void)
 static void sleep_until_something(void)
 {
     uint64_t now = time_now(), next = timer_next();
-    if (next <= now)
+    if (next <= now || (spins && next != TIME_NEVER))
         return;
     machine_idle(next == TIME_NEVER ? TIME_NEVER : next - now);
     idle_ns += time_now() - now;

@@ -142,6 +142,8 @@ void sched_interrupt(struct thread *thread, int result);
 /* Waits without a queue: until sched_ready, the deadline or a signal. As wait_on. */
 int sched_sleep(uint64_t deadline_ns);
 uint64_t sched_idle_ns(void); /* time that nobody ran */
+/* With a timer armed it looks again and again instead of idling (ILWACO_PARAM_IDLE). */
+void sched_set_spin(bool spin);
 
 /* time.c */
 void time_init(void);

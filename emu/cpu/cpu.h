@@ -233,6 +233,8 @@ struct cpu_write_log {
  * pointers are loose: the translator does not keep them.
  */
 extern const struct state_list cpu_state_list;
+/* What a PC's processor has on top of it. After a load: cpu_refresh. */
+extern const struct state_list cpu_pc_state_list;
 
 /*
  * Places a processor in ram's context and sets the flat user-level start state:

@@ -18,6 +18,23 @@
 #define APIC_BASE_RESET 0xfee00900u /* enabled; the bootstrap processor */
 #define PAT_RESET 0x0007040600070406u
 
+#define FIELD(member) STATE_U(struct cpu, member)
+
+static const struct state_field pc_fields[] = {
+    STATE_U_ARRAY(struct cpu, sys.pdpte),
+    FIELD(sys.apic_base),
+    FIELD(sys.mtrr_default),
+    STATE_U_ARRAY(struct cpu, sys.mtrr_fixed),
+    STATE_U_ARRAY(struct cpu, sys.mtrr_variable),
+    FIELD(pc.pending_debug),
+    FIELD(pc.shadow),
+    FIELD(pc.halted),
+    FIELD(pc.shutdown),
+    FIELD(pc.nmi_blocked),
+};
+
+const struct state_list cpu_pc_state_list = {"cpu_pc", 1, ARRAY_LEN(pc_fields), pc_fields};
+
 /* Translations made from what was there are stale, too. */
 static void map_changed(void *opaque, gpa_t gpa, uint64_t len)
 {

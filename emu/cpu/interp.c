@@ -123,6 +123,10 @@ static enum engine_exit run_block(struct cpu *cpu, const struct interp_op *op, u
     for (; i < limit && status == CPU_OK && !cpu->code_written; i++)
         status = interp_run_op(cpu, op + i);
     interp_block_leave(cpu);
+    if (status == CPU_OK && !cpu->debug) {
+        cpu->icount += i;
+        return ENGINE_EXITS;
+    }
     cpu->icount += i - 1;
     if (cpu->debug)
         for (uint32_t before = 0; before + 1 < i; before++)

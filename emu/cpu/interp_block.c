@@ -39,6 +39,39 @@ const struct interp_op *interp_cache_ops(const struct interp_cache *cache,
     return &cache->op[block->first];
 }
 
+enum cpu_status interp_op_ended(struct cpu *cpu, const struct interp_op *op, uint32_t start,
+                                enum cpu_status status)
+{
+    if (status == CPU_FAULT && !cpu->pc.committed)
+        cpu->eip = start;
+    else if (status == CPU_EXIT)
+        cpu->exit.length = op->insn.len;
+    return status;
+}
+
+/* The memory operand in a form without branches: absent registers are masked away. */
+static void prepare_address(struct interp_op *op)
+{
+    const struct isa_insn *insn = &op->insn;
+    op->disp = insn->disp;
+    op->base = insn->base & 7;
+    op->base_mask = insn->base == ISA_NOREG ? 0 : UINT32_MAX;
+    op->index = insn->index & 7;
+    op->index_mask = insn->index == ISA_NOREG ? 0 : UINT32_MAX;
+    op->shift = (uint8_t)__builtin_ctz(insn->scale);
+}
+
+void interp_prepare(const struct cpu *cpu, struct interp_op *op)
+{
+    const struct isa_insn *insn = &op->insn;
+    op->fn = cpu->flat ? interp_choose_flat(insn) : interp_choose_pc(insn);
+    op->imm = insn->imm;
+    op->dst = (uint8_t)interp_operand_reg(insn, 0);
+    op->src = (uint8_t)interp_operand_reg(insn, insn->row->op[1].method == ISA_M_NONE ? 0 : 1);
+    op->flags = isa_flags(insn);
+    prepare_address(op);
+}
+
 /* The block's bytes, padded with zeros to a multiple of 8, against memory. */
 static bool same_code(const struct interp_block *block, const uint8_t *memory)
 {

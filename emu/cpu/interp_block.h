@@ -65,21 +65,24 @@ static inline void interp_block_leave(struct cpu *cpu)
     cpu->pc.code_frame = CPU_NO_FRAME;
 }
 
+/* What follows one that did not just go on; `start`: where it lies. */
+enum cpu_status interp_op_ended(struct cpu *cpu, const struct interp_op *op, uint32_t start,
+                                enum cpu_status status);
+
 /* Executes one prepared instruction at cpu->eip, as interp_execute does. */
 MUST_CHECK static inline enum cpu_status interp_run_op(struct cpu *cpu, const struct interp_op *op)
 {
     uint32_t start = cpu->eip;
     cpu->eip = start + op->insn.len;
     enum cpu_status status = op->fn(cpu, op);
-    if (status == CPU_FAULT && !cpu->pc.committed)
-        cpu->eip = start;
-    else if (status == CPU_EXIT)
-        cpu->exit.length = op->insn.len;
-    return status;
+    return __builtin_expect(status != CPU_OK, 0) ? interp_op_ended(cpu, op, start, status) : CPU_OK;
 }
 
 /* Fills in everything from op->insn; fn is made for this form, or the general one of the machine.
  */
 void interp_prepare(const struct cpu *cpu, struct interp_op *op);
+/* The choice of fn, by machine. */
+interp_op_fn interp_choose_flat(const struct isa_insn *insn);
+interp_op_fn interp_choose_pc(const struct isa_insn *insn);
 
 #endif

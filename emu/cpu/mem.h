@@ -71,13 +71,16 @@ static inline uint32_t cpu_flat_read(const struct cpu *cpu, uint32_t gpa)
 void cpu_flat_write(struct cpu *cpu, uint32_t gpa, uint32_t value);
 
 /* Linear base of a segment. On a flat machine the guest's words for FS and GS, 0 for the others. */
-static inline uint32_t cpu_seg_base(const struct cpu *cpu, unsigned seg)
+static inline uint32_t cpu_flat_base(const struct cpu *cpu, unsigned seg)
 {
-    if (!cpu->flat)
-        return cpu->seg[seg].base;
     if (seg < ISA_FS)
         return 0;
     return cpu_flat_read(cpu, seg == ISA_FS ? cpu->flat->fs_base : cpu->flat->gs_base);
+}
+
+static inline uint32_t cpu_seg_base(const struct cpu *cpu, unsigned seg)
+{
+    return cpu->flat ? cpu_flat_base(cpu, seg) : cpu->seg[seg].base;
 }
 
 /* A plain data segment: present, writable, expand-up. Others are checked out of line. */
@@ -98,29 +101,48 @@ static inline uint8_t *cpu_tlb_ptr(const struct cpu *cpu, unsigned seg, uint32_t
     return addend ? (uint8_t *)(uintptr_t)(addend + linear) : NULL;
 }
 
+/* The same for a write, which the running block must hear of when it is to its own page. */
+static inline uint8_t *cpu_tlb_write_ptr(struct cpu *cpu, unsigned seg, uint32_t offset,
+                                         uint32_t bytes)
+{
+    if (cpu->write_log)
+        return NULL;
+    uint8_t *ptr = cpu_tlb_ptr(cpu, seg, offset, bytes, MMU_WRITE);
+    if ((uintptr_t)ptr >> PAGE_BITS == cpu->pc.code_frame)
+        cpu->code_written = 1;
+    return ptr;
+}
+
+/* The flat machine's two. */
+static inline const uint8_t *cpu_flat_ptr(const struct cpu *cpu, unsigned seg, uint32_t offset,
+                                          uint32_t bytes)
+{
+    return cpu_page_ptr(cpu, cpu_flat_base(cpu, seg) + offset, bytes, RAM_DENIED_READ);
+}
+
+static inline uint8_t *cpu_flat_write_ptr(const struct cpu *cpu, unsigned seg, uint32_t offset,
+                                          uint32_t bytes)
+{
+    uint32_t linear = cpu_flat_base(cpu, seg) + offset;
+    if (cpu->write_log || linear >> PAGE_BITS == cpu->code_page)
+        return NULL;
+    return cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_WRITE | RAM_DENIED_CODE);
+}
+
 /* The host's place to read `bytes` at seg:offset, if they are in one page and nothing is in the
  * way; else NULL, and the slow way tells why. */
 static inline const uint8_t *cpu_read_ptr(const struct cpu *cpu, unsigned seg, uint32_t offset,
                                           uint32_t bytes)
 {
-    if (cpu->flat)
-        return cpu_page_ptr(cpu, cpu_seg_base(cpu, seg) + offset, bytes, RAM_DENIED_READ);
-    return cpu_tlb_ptr(cpu, seg, offset, bytes, MMU_READ);
+    return cpu->flat ? cpu_flat_ptr(cpu, seg, offset, bytes)
+                     : cpu_tlb_ptr(cpu, seg, offset, bytes, MMU_READ);
 }
 
 /* The host's place of a write that nobody must be told of, or NULL. */
 static inline uint8_t *cpu_write_ptr(struct cpu *cpu, unsigned seg, uint32_t offset, uint32_t bytes)
 {
-    if (cpu->flat) {
-        uint32_t linear = cpu_seg_base(cpu, seg) + offset;
-        if (cpu->write_log || linear >> PAGE_BITS == cpu->code_page)
-            return NULL;
-        return cpu_page_ptr(cpu, linear, bytes, RAM_DENIED_WRITE | RAM_DENIED_CODE);
-    }
-    uint8_t *ptr = cpu->write_log ? NULL : cpu_tlb_ptr(cpu, seg, offset, bytes, MMU_WRITE);
-    if ((uintptr_t)ptr >> PAGE_BITS == cpu->pc.code_frame)
-        cpu->code_written = 1;
-    return ptr;
+    return cpu->flat ? cpu_flat_write_ptr(cpu, seg, offset, bytes)
+                     : cpu_tlb_write_ptr(cpu, seg, offset, bytes);
 }
 
 /* Any size; out of line. */

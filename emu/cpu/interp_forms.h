@@ -5,26 +5,43 @@
  * 32-bit addresses. They do the common case only: whatever is out of the way
  * (a page end, a refused or a watched page) goes to the general function,
  * which also is the only one that can fault.
+ *
+ * Compiled once for each machine, so that neither pays for the other:
+ * interp_fast_flat.c and interp_fast_pc.c define FORMS_PC and include this.
  */
+#ifndef DENALI_INTERP_FORMS_H
+#define DENALI_INTERP_FORMS_H
+
 #include "emu/cpu/interp_pc.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 static enum cpu_status general(struct cpu *cpu, const struct interp_op *op)
 {
-    return interp_table[op->insn.row->sem](cpu, &op->insn);
+    return (FORMS_PC ? interp_table_pc : interp_table)[op->insn.row->sem](cpu, &op->insn);
 }
 
-static enum cpu_status general_pc(struct cpu *cpu, const struct interp_op *op)
-{
-    return interp_table_pc[op->insn.row->sem](cpu, &op->insn);
-}
-
+#if FORMS_PC
 /* A privileged instruction. */
-static enum cpu_status guarded_pc(struct cpu *cpu, const struct interp_op *op)
+static enum cpu_status guarded(struct cpu *cpu, const struct interp_op *op)
 {
     enum cpu_status status = interp_pc_check(cpu, &op->insn);
-    return status ? status : interp_table_pc[op->insn.row->sem](cpu, &op->insn);
+    return status ? status : general(cpu, op);
+}
+#endif
+
+ALWAYS_INLINE const uint8_t *place_to_read(const struct cpu *cpu, unsigned seg, uint32_t offset,
+                                           uint32_t bytes)
+{
+    return FORMS_PC ? cpu_tlb_ptr(cpu, seg, offset, bytes, MMU_READ)
+                    : cpu_flat_ptr(cpu, seg, offset, bytes);
+}
+
+ALWAYS_INLINE uint8_t *place_to_write(struct cpu *cpu, unsigned seg, uint32_t offset,
+                                      uint32_t bytes)
+{
+    return FORMS_PC ? cpu_tlb_write_ptr(cpu, seg, offset, bytes)
+                    : cpu_flat_write_ptr(cpu, seg, offset, bytes);
 }
 
 ALWAYS_INLINE uint32_t address(const struct cpu *cpu, const struct interp_op *op)
@@ -103,7 +120,7 @@ ALWAYS_INLINE enum cpu_status form_reg(struct cpu *cpu, const struct interp_op *
 ALWAYS_INLINE enum cpu_status form_load(struct cpu *cpu, const struct interp_op *op, binary_fn fn,
                                         unsigned bytes, bool stores)
 {
-    const uint8_t *at = cpu_read_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
+    const uint8_t *at = place_to_read(cpu, op->insn.seg, address(cpu, op), bytes);
     if (!at)
         return general(cpu, op);
     uint32_t result = fn(cpu, interp_reg(cpu, op->dst, bytes), cpu_load(at, bytes), bytes);
@@ -118,13 +135,13 @@ ALWAYS_INLINE enum cpu_status form_store(struct cpu *cpu, const struct interp_op
 {
     uint32_t b = immediate ? op->imm : interp_reg(cpu, op->src, bytes);
     if (!stores) {
-        const uint8_t *from = cpu_read_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
+        const uint8_t *from = place_to_read(cpu, op->insn.seg, address(cpu, op), bytes);
         if (!from)
             return general(cpu, op);
         fn(cpu, cpu_load(from, bytes), b, bytes);
         return CPU_OK;
     }
-    uint8_t *at = cpu_write_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
+    uint8_t *at = place_to_write(cpu, op->insn.seg, address(cpu, op), bytes);
     if (!at)
         return general(cpu, op);
     cpu_store(at, bytes, fn(cpu, cpu_load(at, bytes), b, bytes));
@@ -197,7 +214,7 @@ static const interp_op_fn binary_table[ISA_SEMS][2][FORMS] = {BINARIES(BINARY_EN
 /* On a PC, a target beyond the code segment is the general function's. */
 ALWAYS_INLINE bool may_jump(const struct cpu *cpu, uint32_t target)
 {
-    return cpu->flat || target <= cpu->seg[ISA_CS].limit;
+    return !FORMS_PC || target <= cpu->seg[ISA_CS].limit;
 }
 
 ALWAYS_INLINE enum cpu_status jump_by(struct cpu *cpu, const struct interp_op *op)
@@ -221,14 +238,14 @@ static const interp_op_fn jcc_table[16] = {CONDITIONS(JCC_ENTRY)};
 /* The stack of a flat machine is 32 bits wide; that of a PC if SS says so. */
 ALWAYS_INLINE bool wide_stack(const struct cpu *cpu)
 {
-    return cpu->flat || (cpu->seg[ISA_SS].attr & SEG_BIG);
+    return !FORMS_PC || (cpu->seg[ISA_SS].attr & SEG_BIG);
 }
 
 ALWAYS_INLINE bool push_fast(struct cpu *cpu, uint32_t value)
 {
     if (!wide_stack(cpu))
         return false;
-    uint8_t *at = cpu_write_ptr(cpu, ISA_SS, cpu->gpr[ISA_ESP] - 4, 4);
+    uint8_t *at = place_to_write(cpu, ISA_SS, cpu->gpr[ISA_ESP] - 4, 4);
     if (!at)
         return false;
     cpu_store(at, 4, value);
@@ -238,7 +255,7 @@ ALWAYS_INLINE bool push_fast(struct cpu *cpu, uint32_t value)
 
 ALWAYS_INLINE bool pop_fast(struct cpu *cpu, uint32_t *value)
 {
-    const uint8_t *at = wide_stack(cpu) ? cpu_read_ptr(cpu, ISA_SS, cpu->gpr[ISA_ESP], 4) : NULL;
+    const uint8_t *at = wide_stack(cpu) ? place_to_read(cpu, ISA_SS, cpu->gpr[ISA_ESP], 4) : NULL;
     if (!at)
         return false;
     *value = cpu_load(at, 4);
@@ -320,7 +337,7 @@ ALWAYS_INLINE enum cpu_status extend(struct cpu *cpu, const struct interp_op *op
 {
     uint32_t value;
     if (op->insn.has_mem) {
-        const uint8_t *at = cpu_read_ptr(cpu, op->insn.seg, address(cpu, op), bytes);
+        const uint8_t *at = place_to_read(cpu, op->insn.seg, address(cpu, op), bytes);
         if (!at)
             return general(cpu, op);
         value = cpu_load(at, bytes);
@@ -443,35 +460,15 @@ static interp_op_fn choose(const struct isa_insn *insn)
     }
 }
 
-/* The memory operand in a form without branches: absent registers are masked away. */
-static void prepare_address(struct interp_op *op)
+/* The function of an instruction. */
+static interp_op_fn function_of(const struct isa_insn *insn)
 {
-    const struct isa_insn *insn = &op->insn;
-    op->disp = insn->disp;
-    op->base = insn->base & 7;
-    op->base_mask = insn->base == ISA_NOREG ? 0 : UINT32_MAX;
-    op->index = insn->index & 7;
-    op->index_mask = insn->index == ISA_NOREG ? 0 : UINT32_MAX;
-    op->shift = (uint8_t)__builtin_ctz(insn->scale);
+    interp_op_fn fn = insn->opsize == 4 && insn->adsize == 4 ? choose(insn) : NULL;
+#if FORMS_PC
+    if (insn->row->attr & ISA_T_PRIV)
+        return guarded;
+#endif
+    return fn ? fn : general;
 }
 
-static interp_op_fn general_of(const struct cpu *cpu, const struct isa_insn *insn)
-{
-    if (cpu->flat)
-        return general;
-    return insn->row->attr & ISA_T_PRIV ? guarded_pc : general_pc;
-}
-
-void interp_prepare(const struct cpu *cpu, struct interp_op *op)
-{
-    const struct isa_insn *insn = &op->insn;
-    interp_op_fn fn = NULL;
-    if (insn->opsize == 4 && insn->adsize == 4)
-        fn = choose(insn);
-    op->fn = fn ? fn : general_of(cpu, insn);
-    op->imm = insn->imm;
-    op->dst = (uint8_t)interp_operand_reg(insn, 0);
-    op->src = (uint8_t)interp_operand_reg(insn, insn->row->op[1].method == ISA_M_NONE ? 0 : 1);
-    op->flags = isa_flags(insn);
-    prepare_address(op);
-}
+#endif

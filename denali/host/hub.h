@@ -62,5 +62,7 @@ unsigned hub_poll(struct hub *hub, struct pollfd fds[HUB_CLIENTS_MAX]);
 unsigned hub_ready(struct hub *hub, const struct pollfd *fds, unsigned count,
                    uint64_t gone[HUB_CLIENTS_MAX]);
 bool hub_has_clients(struct hub *hub);
+/* Closes them, whatever they have not heard; `gone` as above. */
+unsigned hub_detach_all(struct hub *hub, uint64_t gone[HUB_CLIENTS_MAX]);
 
 #endif

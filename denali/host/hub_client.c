@@ -30,8 +30,11 @@ static bool flush(struct hub_client *c)
         if (n < 0)
             return errno == EAGAIN;
         c->out_at += (size_t)n;
+        if (c->last != SIZE_MAX && c->out_at > c->last)
+            c->last = SIZE_MAX;
     }
     c->out_at = c->out_len = 0;
+    c->last = SIZE_MAX;
     return true;
 }
 
@@ -40,25 +43,58 @@ static bool make_room(struct hub_client *c, size_t len)
     if (c->out_at) {
         memmove(c->out, c->out + c->out_at, c->out_len - c->out_at);
         c->out_len -= c->out_at;
+        c->last -= c->last != SIZE_MAX ? c->out_at : 0;
         c->out_at = 0;
     }
     if (c->out_len + len <= c->out_room)
         return true;
-    uint8_t *bigger = realloc(c->out, c->out_len + len);
+    size_t room = c->out_room ? c->out_room : 4096;
+    while (room < c->out_len + len)
+        room *= 2;
+    uint8_t *bigger = realloc(c->out, room);
     if (!bigger)
         return false;
     c->out = bigger;
-    c->out_room = c->out_len + len;
+    c->out_room = room;
+    return true;
+}
+
+static uint32_t word(const uint8_t *bytes, size_t len)
+{
+    uint32_t value = 0;
+    for (size_t i = 0; i < len; i++)
+        value |= (uint32_t)bytes[i] << 8 * i;
+    return value;
+}
+
+static void set_head(uint8_t *head, enum hub_frame kind, size_t len)
+{
+    head[0] = (uint8_t)kind;
+    for (unsigned i = 0; i < 3; i++)
+        head[1 + i] = (uint8_t)(len >> 8 * i);
+}
+
+/* More of the same behind a frame that waits: a guest that prints byte by byte makes few frames. */
+static bool join_last(struct hub_client *c, enum hub_frame kind, const void *bytes, size_t len)
+{
+    if (c->last == SIZE_MAX || !make_room(c, len) || c->out[c->last] != kind)
+        return false;
+    size_t whole = word(c->out + c->last + 1, 3) + len;
+    if (whole > HUB_JOINED_MAX)
+        return false;
+    memcpy(c->out + c->out_len, bytes, len);
+    c->out_len += len;
+    set_head(c->out + c->last, kind, whole);
     return true;
 }
 
 static void put_frame(struct hub_client *c, enum hub_frame kind, const void *bytes, size_t len)
 {
-    const uint8_t head[HUB_HEAD] = {(uint8_t)kind, (uint8_t)len, (uint8_t)(len >> 8),
-                                    (uint8_t)(len >> 16)};
-    if (!make_room(c, HUB_HEAD + len))
+    bool joins = kind == HUB_OUTPUT || kind == HUB_ERROR;
+    if ((joins && join_last(c, kind, bytes, len)) || !make_room(c, HUB_HEAD + len))
         return;
-    memcpy(c->out + c->out_len, head, HUB_HEAD);
+    c->last = c->out_len;
+    set_head(c->out + c->out_len, kind, len);
     memcpy(c->out + c->out_len + HUB_HEAD, bytes, len);
     c->out_len += HUB_HEAD + len;
 }
@@ -67,7 +103,7 @@ void hub_tell_one(struct hub_client *c, enum hub_frame kind, const void *bytes, 
 {
     if (c->ending)
         return;
-    if (c->out_len - c->out_at + len > HUB_UNSENT_MAX) {
+    if (c->out_len - c->out_at + len > HUB_UNSENT_MAX && kind != HUB_END) {
         c->lost += (uint32_t)len;
         return;
     }
@@ -98,6 +134,21 @@ bool hub_has_unsent(const struct hub *hub)
     return false;
 }
 
+unsigned hub_detach_all(struct hub *hub, uint64_t gone[HUB_CLIENTS_MAX])
+{
+    unsigned n = 0;
+    host_lock_enter(&hub->lock);
+    for (unsigned i = 0; i < HUB_CLIENTS_MAX; i++) {
+        if (!hub->client[i])
+            continue;
+        gone[n++] = hub->client[i]->token;
+        hub_client_free(hub->client[i]);
+        hub->client[i] = NULL;
+    }
+    host_lock_leave(&hub->lock);
+    return n;
+}
+
 bool hub_has_clients(struct hub *hub)
 {
     bool any = false;
@@ -115,6 +166,7 @@ static struct hub_client *new_client(int fd, uint64_t token)
         return NULL;
     c->fd = fd;
     c->token = token;
+    c->last = SIZE_MAX;
     fcntl(fd, F_SETFL, O_NONBLOCK);
     return c;
 }
@@ -156,18 +208,11 @@ unsigned hub_poll(struct hub *hub, struct pollfd fds[HUB_CLIENTS_MAX])
         /* Who types faster than the guest reads waits. */
         short in = hub->input_len < HUB_INPUT_MAX - HUB_FRAME_MAX ? POLLIN : 0;
         fds[i].fd = c ? c->fd : -1;
+        fds[i].revents = 0;
         fds[i].events = (short)(in | (c && (c->out_len || c->ending) ? POLLOUT : 0));
     }
     host_lock_leave(&hub->lock);
     return HUB_CLIENTS_MAX;
-}
-
-static uint32_t word(const uint8_t *bytes, size_t len)
-{
-    uint32_t value = 0;
-    for (size_t i = 0; i < len; i++)
-        value |= (uint32_t)bytes[i] << 8 * i;
-    return value;
 }
 
 struct news {

@@ -7,8 +7,9 @@
 #include "emu/base/host_thread.h"
 
 #define HUB_HEAD 4u
-#define HUB_UNSENT_MAX (256u << 10)
+#define HUB_UNSENT_MAX (1u << 20)
 #define HUB_FRAME_MAX 4096u
+#define HUB_JOINED_MAX 65536u
 
 struct hub_client {
     int fd; /* -1: free */
@@ -17,6 +18,7 @@ struct hub_client {
     uint32_t lost;
     uint8_t *out; /* frames not sent yet; `out_at` is where the rest begins */
     size_t out_len, out_room, out_at;
+    size_t last; /* where the last frame begins that nothing was sent of; SIZE_MAX: none */
     uint8_t in[HUB_HEAD + HUB_FRAME_MAX];
     size_t in_len;
 };

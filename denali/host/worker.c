@@ -171,7 +171,11 @@ static void serve_consoles(struct worker *w, const struct pollfd *fds,
         for (unsigned k = 0; k < n; k++)
             worker_post(w, json_pack("{s:s, s:I, s:I}", "event", "detached", "vm",
                                      (json_int_t)h->id, "token", (json_int_t)gone[k]));
+        host_lock_enter(&w->lock);
         h->attached = hub_has_clients(h->hub);
+        if (worker_may_remove(h) || worker_is_overdue(h))
+            worker_remove(w, h);
+        host_lock_leave(&w->lock);
     }
 }
 
@@ -191,10 +195,11 @@ static void turn(struct worker *w)
     fds[1] = (struct pollfd){.fd = w->connected ? w->link.fd : -1, .events = events};
     fds[2] = (struct pollfd){.fd = w->connected ? -1 : w->config.listener, .events = POLLIN};
     unsigned n = poll_consoles(w, fds + 3, &watched);
-    if (host_poll(fds, n + 3, wait_ns(w)) > 0) {
+    int ready = host_poll(fds, n + 3, wait_ns(w));
+    serve_consoles(w, fds + 3, &watched);
+    if (ready > 0) {
         if (fds[0].revents)
             host_waker_clear(w->waker);
-        serve_consoles(w, fds + 3, &watched);
         if ((fds[1].revents & POLLOUT) && link_flush(&w->link))
             disconnect(w);
         if (fds[1].revents & ~POLLOUT)

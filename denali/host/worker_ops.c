@@ -179,7 +179,7 @@ static void let_go(struct worker *w, struct hosted *h)
 {
     host_lock_enter(&w->lock);
     h->held--;
-    if (!h->held && h->forgotten)
+    if (worker_may_remove(h))
         worker_remove(w, h);
     host_lock_leave(&w->lock);
 }
@@ -379,7 +379,8 @@ static void op_forget(struct worker *w, json_t *message)
     struct hosted *h = worker_find(w, number(message, "vm"));
     if (h && h->run == number(message, "run") && h->has_ended && h->settled && !h->forgotten) {
         h->forgotten = true;
-        if (!h->held)
+        h->forgotten_ns = host_monotonic_ns();
+        if (worker_may_remove(h))
             worker_remove(w, h);
     }
     host_lock_leave(&w->lock);

@@ -55,6 +55,7 @@ struct hosted {
     /* Inside the lock: jobs that look at it now; whether it goes when none does. */
     unsigned held;
     bool forgotten;
+    uint64_t forgotten_ns; /* since when */
     /* Set by `ended`, inside the lock. */
     bool has_ended, told;
     const char *reason;
@@ -111,6 +112,11 @@ struct vm_wish {
 };
 MUST_CHECK int worker_add(struct worker *w, struct origin *origin, struct network *network,
                           const struct vm_wish *wish, struct why *why);
+/* Whether a VM that the daemon has forgotten can go: nobody looks at it, and the clients of its
+ * console have heard all; or, for the loop, which serves them, have had their time. Inside the
+ * lock. */
+bool worker_may_remove(const struct hosted *h);
+bool worker_is_overdue(const struct hosted *h);
 /* Gone for good; it has ended. Inside the lock, which is left meanwhile. */
 void worker_remove(struct worker *w, struct hosted *h);
 void worker_on_end(void *opaque, struct pool_vm *vm, const struct pool_end *end);

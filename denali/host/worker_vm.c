@@ -6,6 +6,7 @@
  */
 #include "denali/host/spec.h"
 #include "denali/host/worker_private.h"
+#include "emu/base/host.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -354,10 +355,32 @@ int worker_add(struct worker *w, struct origin *origin, struct network *network,
     return err;
 }
 
+#define LAST_WORDS_NS 10000000000u
+
+bool worker_may_remove(const struct hosted *h)
+{
+    return h->forgotten && !h->held && !h->attached;
+}
+
+bool worker_is_overdue(const struct hosted *h)
+{
+    return h->forgotten && !h->held && host_monotonic_ns() - h->forgotten_ns > LAST_WORDS_NS;
+}
+
+static void detach_all(struct worker *w, struct hosted *h)
+{
+    uint64_t gone[HUB_CLIENTS_MAX];
+    unsigned n = hub_detach_all(h->hub, gone);
+    for (unsigned i = 0; i < n; i++)
+        worker_post(w, json_pack("{s:s, s:I, s:I}", "event", "detached", "vm", (json_int_t)h->id,
+                                 "token", (json_int_t)gone[i]));
+}
+
 void worker_remove(struct worker *w, struct hosted *h)
 {
     remove_from_list(w, h);
     host_lock_leave(&w->lock);
+    detach_all(w, h);
     /* `ended` was called, but the pool may still be at it. */
     BUG_ON(h->vm && (!pool_wait(h->vm, HOST_FOREVER) || pool_remove(h->vm)),
            "a VM that has ended has not");

@@ -98,12 +98,13 @@ static uint32_t word(const uint8_t *bytes)
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
-static void write_all(int fd, const uint8_t *bytes, size_t len)
+/* Whoever reads our output may leave; then we do, too. */
+static void write_all(struct console *c, int fd, const uint8_t *bytes, size_t len)
 {
-    while (len) {
+    while (len && !c->over) {
         ssize_t n = write(fd, bytes, len);
         if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return;
+            c->over = true;
         bytes += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }
@@ -126,9 +127,9 @@ static void take_end(struct console *c, const uint8_t *bytes, size_t len)
 static void take_frame(struct console *c, int kind, const uint8_t *bytes, size_t len)
 {
     if (kind == HUB_OUTPUT)
-        write_all(1, bytes, len);
+        write_all(c, 1, bytes, len);
     else if (kind == HUB_ERROR)
-        write_all(c->tty ? 1 : 2, bytes, len);
+        write_all(c, c->tty ? 1 : 2, bytes, len);
     else if (kind == HUB_MODE && len == 4)
         set_mode(c, word(bytes));
     else if (kind == HUB_LOST && len == 4)

@@ -137,7 +137,7 @@ static void take_end(struct daemon *d, struct worker *worker, const json_t *even
                   message ? message : "");
         d->fleet.unsynced = true;
     }
-    if (link_send(&worker->link, forget, -1))
+    if (link_send(&worker->link, forget, -1) && !d->quit)
         daemon_log("worker %u is not told to forget a VM", worker->index);
 }
 

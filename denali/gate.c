@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Admission by memory and by windows. A part of the limit is kept free for what
- * running VMs write between two measurements: a sixteenth, within bounds.
+ * running VMs write between two measurements: a sixteenth, within bounds. Nobody is
+ * let in to the whole of it, a quarter is given back at leisure, and from one half
+ * on nobody runs before something was given back.
  *
  * Parked VMs may have half of the memory as they are, then they are squeezed; and
  * five eighths of it in all, then they go to the swap file, if there is one; before
- * windows are given up for them. (Bringing back who is not squeezed costs a third.)
+ * windows are given up for them; and windows keep a quarter. (Bringing back who is not squeezed
+ * costs a third.)
  */
 #include "denali/gate.h"
 
@@ -13,7 +16,7 @@
 #define FIRST_GUESS (96 * KIB)
 #define WEIGHT 64
 
-#define RESERVE_MIN (8 * MIB)
+#define RESERVE_MIN (16 * MIB)
 #define RESERVE_MAX (256 * MIB)
 
 static uint64_t reserve(const struct gate *gate)
@@ -26,8 +29,10 @@ static uint64_t reserve(const struct gate *gate)
 
 void gate_init(struct gate *gate, uint64_t limit_bytes, uint32_t max_windows)
 {
-    *gate = (struct gate){
-        .limit_bytes = limit_bytes, .max_windows = max_windows, .window_bytes = FIRST_GUESS};
+    *gate = (struct gate){.limit_bytes = limit_bytes,
+                          .max_windows = max_windows,
+                          .window_bytes = FIRST_GUESS,
+                          .parked_window_bytes = FIRST_GUESS};
 }
 
 bool gate_enter(struct gate *gate, bool has_memory)
@@ -50,6 +55,7 @@ void gate_leave(struct gate *gate)
 void gate_learn(struct gate *gate, uint64_t bytes)
 {
     gate->window_bytes = (gate->window_bytes * (WEIGHT - 1) + bytes) / WEIGHT;
+    gate->parked_window_bytes = (gate->parked_window_bytes * (WEIGHT - 1) + bytes) / WEIGHT;
 }
 
 void gate_measure(struct gate *gate, uint64_t used_bytes, uint64_t parked_bytes, uint64_t raw_bytes)
@@ -57,6 +63,12 @@ void gate_measure(struct gate *gate, uint64_t used_bytes, uint64_t parked_bytes,
     gate->used_bytes = used_bytes;
     gate->parked_bytes = parked_bytes;
     gate->raw_bytes = raw_bytes;
+    if (!gate->windows)
+        gate->base_bytes = used_bytes - parked_bytes;
+    uint64_t others = gate->base_bytes + parked_bytes;
+    uint64_t held = used_bytes > others ? used_bytes - others : 0;
+    if (gate->windows >= 4 && held / gate->windows > gate->window_bytes)
+        gate->window_bytes = held / gate->windows; /* those who are in have grown */
 }
 
 void gate_freed(struct gate *gate, uint64_t bytes)
@@ -66,14 +78,23 @@ void gate_freed(struct gate *gate, uint64_t bytes)
 
 enum gate_wish gate_wish(const struct gate *gate)
 {
-    if (gate->used_bytes <= gate->limit_bytes - reserve(gate) / 2)
+    uint64_t windows = gate->windows * gate->parked_window_bytes;
+    uint64_t known = windows + gate->parked_bytes;
+    uint64_t rest = gate->used_bytes > known ? gate->used_bytes - known : 0;
+    uint64_t room = gate->limit_bytes - reserve(gate);
+    uint64_t budget = room > rest ? room - rest : 0; /* for windows and parked VMs */
+    bool few = windows < budget / 4;                 /* then some must be able to enter */
+    uint64_t aim = few ? room - room / 16 : room + reserve(gate) / 4;
+    if (gate->used_bytes <= aim)
         return GATE_CONTENT;
-    if (gate->raw_bytes > gate->limit_bytes / 2)
+    if (gate->raw_bytes > budget / 2 || (few && gate->raw_bytes > budget / 16))
         return GATE_WANTS_SQUEEZE;
-    return gate->parked_bytes > gate->limit_bytes / 8 * 5 ? GATE_WANTS_SWAP : GATE_WANTS_WINDOW;
+    if (few || gate->parked_bytes > budget / 8 * 5)
+        return GATE_WANTS_SWAP;
+    return GATE_WANTS_WINDOW;
 }
 
 bool gate_is_over(const struct gate *gate)
 {
-    return gate->used_bytes > gate->limit_bytes - reserve(gate) / 4;
+    return gate->used_bytes > gate->limit_bytes - reserve(gate) / 2;
 }

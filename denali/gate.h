@@ -14,8 +14,10 @@
 struct gate {
     uint64_t limit_bytes; /* for the whole process */
     uint32_t max_windows;
-    uint32_t windows;      /* in use */
-    uint64_t window_bytes; /* what a VM's window has been seen to take, on average */
+    uint32_t windows;             /* in use */
+    uint64_t window_bytes;        /* what is set aside for who enters */
+    uint64_t parked_window_bytes; /* what a window took when it was parked, on average */
+    uint64_t base_bytes;          /* of the process without any */
     uint64_t used_bytes;   /* by the process, as last measured; and what was promised since */
     uint64_t parked_bytes; /* of them: what parked VMs hold in memory */
     uint64_t raw_bytes;    /* of these: what can be squeezed */

@@ -157,6 +157,7 @@ void pool_count(struct pool *pool, struct pool_counters *out)
     host_lock_enter(&pool->lock);
     *out = pool->counters;
     out->used_bytes = pool->gate.used_bytes;
+    out->swapped += pool->swapped_directly;
     out->swap_used_bytes = pool->swap ? swap_used_bytes(pool->swap) : 0;
     host_lock_leave(&pool->lock);
 }

@@ -94,6 +94,7 @@ static int try_out(struct pool_origin *origin, struct why *why)
     origin->pool->counters.windows++;
     origin->pool->gate.windows++; /* pool_free_window takes it back */
     pool_free_window(slot);
+    pool_measure(origin->pool);
     origin->next = origin->pool->origins;
     origin->pool->origins = origin;
     host_lock_leave(&origin->pool->lock);

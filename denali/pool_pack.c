@@ -11,6 +11,7 @@
 #define WINDOW_BITS 15
 #define MEM_LEVEL 8
 #define FIRST_ROOM 16384u
+#define TRIAL_BYTES 65536u
 /* A buffer that a large VM left is not kept for small ones. */
 #define KEEP_ROOM (1024 * KIB)
 
@@ -42,8 +43,11 @@ void pack_fini(struct pack *p)
 
 void pack_begin(struct pack *p, bool squeezed)
 {
-    if (squeezed)
+    if (squeezed) {
         deflateReset(&p->deflate);
+        deflateParams(&p->deflate, LEVEL, Z_FIXED);
+    }
+    p->stored = false;
     p->squeezed = squeezed;
     p->err = 0;
     p->out_len = p->stage_len = 0;
@@ -90,10 +94,30 @@ static void squeeze(struct pack *p, const void *data, size_t len, int flush)
     }
 }
 
+/* What does not become smaller is not tried on: it takes twenty times as long as copying it. */
+static void give_up_on_noise(struct pack *p)
+{
+    if (p->stored || p->deflate.total_in < TRIAL_BYTES ||
+        p->deflate.total_out < p->deflate.total_in / 10 * 9)
+        return;
+    p->stored = true;
+    p->err = make_room(p, 2 * PACK_STAGE);
+    if (p->err)
+        return;
+    p->deflate.next_in = p->stage;
+    p->deflate.avail_in = 0;
+    p->deflate.next_out = p->out + p->out_len;
+    p->deflate.avail_out = 2 * PACK_STAGE;
+    deflateParams(&p->deflate, 0, Z_FIXED);
+    p->out_len += 2 * PACK_STAGE - p->deflate.avail_out;
+}
+
 static void flush_stage(struct pack *p)
 {
     squeeze(p, p->stage, p->stage_len, Z_NO_FLUSH);
     p->stage_len = 0;
+    if (!p->err)
+        give_up_on_noise(p);
 }
 
 static void append(struct pack *p, const void *data, size_t len)

@@ -15,7 +15,7 @@
 
 struct pack {
     z_stream deflate, inflate;
-    bool ready, squeezed;
+    bool ready, squeezed, stored;
     int err; /* the first failure; nothing happens afterwards */
     uint8_t *out;
     size_t out_len, out_room;

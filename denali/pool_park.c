@@ -257,22 +257,33 @@ static int reset_window(struct slot *slot, const struct scratch *s)
     return err ? err : close_rights(slot);
 }
 
+/* A large VM, while memory is short, goes to the swap file at once. */
+static int keep(struct pool_vm *vm, const struct pack *p)
+{
+    struct pool *pool = vm->pool;
+    if (p->squeezed && pool->swap && atomic_load(&pool->tight) &&
+        !swap_write(pool->swap, p->out, (uint32_t)p->out_len, &vm->swapped)) {
+        atomic_fetch_add(&pool->swapped_directly, 1);
+        return 0;
+    }
+    vm->swapped.len = 0;
+    return keep_packed(pool, p, &vm->kept);
+}
+
 int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 {
     uint32_t differ = 0, own = 0;
     int err = prepare(s, slot);
     if (!err)
         err = put_all(slot, s, &differ, &own);
-    struct pool_kept kept = {.len = 0};
     if (!err)
-        err = keep_packed(slot->pool, &s->pack, &kept);
+        err = keep(vm, &s->pack);
     if (!err)
         err = reset_window(slot, s);
     if (err) {
-        pool_free_kept(slot->pool, &kept);
+        pool_forget_kept(vm);
         return err;
     }
-    vm->kept = kept;
     vm->resident_pages = differ;
     slot->own_pages = own < KEEP_PAGES ? own : KEEP_PAGES;
     return 0;

@@ -149,7 +149,9 @@ struct pool {
     int swap_error;     /* of the last try, if it failed */
     uint64_t swap_again_ns, trim_again_ns;
     uint64_t measured_ns;
-    bool full; /* the gate wishes for memory, and nothing is left to give back */
+    _Atomic uint64_t swapped_directly;
+    atomic_bool tight; /* the gate wished for memory when it was last measured */
+    bool full;         /* the gate wishes for memory, and nothing is left to give back */
     struct sched_node *line_first, *line_last;
     uint32_t called;        /* VMs that were called from the line: the next window is theirs */
     uint64_t line_retry_ns; /* when the first in line tries again whatever happens */
@@ -202,6 +204,7 @@ void pool_worker_loop(void *worker);
 MUST_CHECK bool pool_admit(struct pool_worker *w, struct pool_vm *vm);
 /* The first in line tries again. */
 void pool_call_line(struct pool *pool);
+void pool_line_up(struct pool_vm *vm);
 void pool_leave_line(struct pool_vm *vm);
 /* Its turn is over, used or not. */
 void pool_uncall(struct pool_vm *vm);

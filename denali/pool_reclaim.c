@@ -37,7 +37,9 @@ void pool_measure(struct pool *pool)
         return; /* this host cannot tell: what was promised counts */
     gate_measure(&pool->gate, own + shared_bytes(pool), pool->counters.parked_bytes,
                  pool->raw_bytes);
-    if (gate_wish(&pool->gate) == GATE_CONTENT)
+    bool content = gate_wish(&pool->gate) == GATE_CONTENT;
+    atomic_store(&pool->tight, !content);
+    if (content)
         pool->full = false;
     else
         host_waker_wake(pool->reclaim_waker);
@@ -84,45 +86,79 @@ static void swap_done(struct pool_vm *vm, struct swap_ref ref)
     vm->swapped = ref;
 }
 
+/* Of those who are parked longest; then of those who wait for a window, the last. */
+static struct pool_vm *find_parked(struct pool *pool, bool squeezed)
+{
+    struct pool_vm *ring = squeezed ? &pool->parked : &pool->raw, *last = NULL;
+    if (ring->next != ring)
+        return ring->next;
+    for (struct sched_node *node = pool->line_first; node; node = node->next) {
+        struct pool_vm *vm = CONTAINER_OF(node, struct pool_vm, node);
+        if (vm->kept.len && vm->kept.squeezed == squeezed)
+            last = vm;
+    }
+    return last;
+}
+
+/* Nobody else's for a while. True: it was in line. */
+static bool take_out(struct pool_vm *vm)
+{
+    bool waits = vm->state == POOL_WAITING;
+    if (waits)
+        pool_leave_line(vm);
+    else
+        pool_unring_parked(vm);
+    vm->state = POOL_PARKING;
+    pool_uncount_parked(vm);
+    return waits;
+}
+
+static void put_back(struct pool_vm *vm, bool waits)
+{
+    if (!waits || vm->killed) {
+        pool_settle_parked(vm);
+        return;
+    }
+    pool_count_parked(vm);
+    pool_line_up(vm);
+}
+
 bool pool_squeeze_oldest(struct pool *pool, struct scratch *scratch)
 {
-    struct pool_vm *vm = pool->raw.next;
-    if (vm == &pool->raw)
-        return false;
-    pool_unring_parked(vm);
-    vm->state = POOL_PARKING;
-    host_lock_leave(&pool->lock);
     struct pool_kept squeezed;
+    struct pool_vm *vm = find_parked(pool, false);
+    if (!vm)
+        return false;
+    bool waits = take_out(vm);
+    host_lock_leave(&pool->lock);
     int err = pool_squeeze(pool, vm->kept, scratch, &squeezed);
     host_lock_enter(&pool->lock);
-    pool_uncount_parked(vm);
     if (!err) {
         pool_free_kept(pool, &vm->kept);
         vm->kept = squeezed;
     }
-    pool_settle_parked(vm);
+    put_back(vm, waits);
     return !err;
 }
 
 static bool swap_out_oldest(struct pool *pool)
 {
-    struct pool_vm *vm = pool->parked.next;
     struct swap_ref ref;
-    if (!pool->swap || vm == &pool->parked || host_monotonic_ns() < pool->swap_again_ns)
+    bool may = pool->swap && host_monotonic_ns() >= pool->swap_again_ns;
+    struct pool_vm *vm = may ? find_parked(pool, true) : NULL;
+    if (!vm)
         return false;
-    pool_unring_parked(vm);
-    vm->state = POOL_PARKING;
+    bool waits = take_out(vm);
     host_lock_leave(&pool->lock);
     int err = pool_load_kept(pool, vm->kept, &pool->reclaim_scratch);
     if (!err)
         err = swap_write(pool->swap, pool->reclaim_scratch.pack.out, vm->kept.len, &ref);
     host_lock_enter(&pool->lock);
-    pool_uncount_parked(vm);
     if (err)
         swap_failed(pool, err);
     else
         swap_done(vm, ref);
-    pool_settle_parked(vm);
+    put_back(vm, waits);
     return !err;
 }
 
@@ -173,8 +209,13 @@ static bool give_back(struct pool *pool)
         return true;
     if (wish == GATE_WANTS_SWAP && shrink_parked(pool, swap_out_oldest))
         return true;
-    return trim(pool) || drop_idle_window(pool) || shrink_parked(pool, squeeze_step) ||
-           shrink_parked(pool, swap_out_oldest) || trim_heap(pool);
+    if (trim(pool))
+        return true;
+    bool windows_too = wish == GATE_WANTS_WINDOW || gate_is_over(&pool->gate);
+    if (windows_too && drop_idle_window(pool))
+        return true;
+    return shrink_parked(pool, squeeze_step) || shrink_parked(pool, swap_out_oldest) ||
+           trim_heap(pool);
 }
 
 void pool_reclaim_loop(void *opaque)

@@ -13,7 +13,7 @@
 
 /* How often a held VM is looked at that a free worker has not taken yet. */
 #define MIN_LOOK_NS 100000u
-#define MEASURE_NS 4000000u
+#define MEASURE_NS 1000000u
 
 static void place(struct pool *pool, uint32_t index, struct pool_vm *vm)
 {
@@ -169,6 +169,8 @@ static uint64_t next_look(struct pool *pool, uint64_t now, uint64_t *slices)
     if (target == HOST_FOREVER && pool->counters.slices != *slices)
         target = now + pool->config.sched->ops->quantum_ns(pool->config.sched);
     *slices = pool->counters.slices;
+    if (target != HOST_FOREVER && atomic_load(&pool->tight) && target > now + MEASURE_NS)
+        target = now + MEASURE_NS;
     target = retry < target ? retry : target;
     uint64_t held = release_held(pool, now);
     target = held < target ? held : target;

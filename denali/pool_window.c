@@ -201,7 +201,7 @@ static struct slot *find_window(struct pool_worker *w, struct pool_origin *origi
 /* The line. */
 
 /* Who was called and found no window keeps its place. */
-static void line_up(struct pool_vm *vm)
+void pool_line_up(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;
     vm->state = POOL_WAITING;
@@ -264,7 +264,7 @@ static void not_moved_in(struct pool_vm *vm, struct slot *slot, int err)
     pool_drop_window(slot);
     if (may_be_tried_again(err)) {
         pool->counters.postponed++;
-        line_up(vm);
+        pool_line_up(vm);
         return;
     }
     const struct pool_end end = {.reason = VM_END_HOST,
@@ -310,7 +310,7 @@ bool pool_admit(struct pool_worker *w, struct pool_vm *vm)
     bool turn = vm->called || (!pool->line_first && !pool->called);
     struct slot *slot = turn ? find_window(w, vm->origin) : NULL;
     if (!slot)
-        line_up(vm);
+        pool_line_up(vm);
     pool_uncall(vm);
     if (!slot && !turn && pool->idle.next != &pool->idle)
         pool_call_line(pool);

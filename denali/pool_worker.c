@@ -79,6 +79,24 @@ static bool end_if_too_large(struct pool_vm *vm)
     return true;
 }
 
+/* It is idle, but has more to do. False: it keeps its window. */
+static bool give_window_up(struct pool_worker *w, struct pool_vm *vm, bool over)
+{
+    struct pool *pool = w->pool;
+    struct slot *slot = pool_take_window(pool, vm, &w->scratch);
+    if (!slot)
+        return false;
+    if (over)
+        pool_drop_window(slot);
+    else
+        pool_free_window(slot);
+    pool_measure(pool);
+    if (vm->state == POOL_PARKED && !end_if_too_large(vm))
+        pool_make_ready(vm, SCHED_PREEMPTED);
+    pool_call_line(pool);
+    return true;
+}
+
 /* Over its quantum. Where others wait for a window it gives its own away, and where memory is used
  * up that too. */
 static void settle_preempted(struct pool_worker *w, struct pool_vm *vm)
@@ -86,26 +104,9 @@ static void settle_preempted(struct pool_worker *w, struct pool_vm *vm)
     struct pool *pool = w->pool;
     bool over = gate_is_over(&pool->gate);
     become_idle(vm);
-    if (w->displaced || !(pool->line_first || over) || !vm->next) {
+    bool gives = !w->displaced && (pool->line_first || over) && vm->next;
+    if ((!gives || !give_window_up(w, vm, over)) && vm->state == POOL_IDLE)
         pool_make_ready(vm, w->displaced ? SCHED_DISPLACED : SCHED_PREEMPTED);
-        return;
-    }
-    struct slot *slot = pool_take_window(pool, vm, &w->scratch);
-    if (!slot) {
-        if (vm->state == POOL_IDLE)
-            pool_make_ready(vm, SCHED_PREEMPTED);
-        return;
-    }
-    if (over)
-        pool_drop_window(slot);
-    else
-        pool_free_window(slot);
-    pool_measure(pool);
-    if (vm->state != POOL_PARKED || !end_if_too_large(vm)) {
-        if (vm->state == POOL_PARKED)
-            pool_make_ready(vm, SCHED_PREEMPTED);
-    }
-    pool_call_line(pool);
 }
 
 /* Outside the lock. The text is the caller's to free; NULL is as good as "". */
@@ -240,6 +241,24 @@ static void put_back(struct pool_vm *vm)
         vm->state = POOL_PARKED;
 }
 
+/* Memory is used up: nobody goes on before something was given back, but the last one. True: it has
+ * lost its window. */
+static bool must_wait(struct pool_worker *w, struct pool_vm *vm)
+{
+    struct pool *pool = w->pool;
+    if (!vm->slot || pool->gate.windows < 2 || !gate_is_over(&pool->gate))
+        return false;
+    become_idle(vm);
+    if (vm->next && give_window_up(w, vm, true))
+        return true;
+    if (vm->state != POOL_IDLE)
+        return true; /* woken again meanwhile */
+    pool_ring_remove(vm);
+    pool->counters.idle--;
+    vm->state = POOL_READY;
+    return false;
+}
+
 static void take(struct pool_worker *w, struct pool_vm *vm)
 {
     if (vm->killed || vm->paused)
@@ -248,7 +267,7 @@ static void take(struct pool_worker *w, struct pool_vm *vm)
         settle_killed(vm);
     else if (vm->paused)
         put_back(vm);
-    else if (pool_admit(w, vm) && !w->pool->quit) {
+    else if (!must_wait(w, vm) && pool_admit(w, vm) && !w->pool->quit) {
         if (vm->killed)
             settle_killed(vm);
         else

@@ -109,13 +109,18 @@ static const char *find_httpd(char path[PATH_MAX])
     return DENALI_LIBDIR "/httpd";
 }
 
+/* `vms`, `seconds`: unless the command line says. */
 static const struct experiment {
     const char *name;
     int (*run)(const struct bench_options *options, struct why *why);
+    uint32_t vms;
+    unsigned seconds;
 } experiments[] = {
-    {"alive", bench_alive},   {"zipf", bench_zipf},     {"switch", bench_switch},
-    {"create", bench_create}, {"packet", bench_packet}, {"interrupts", bench_interrupts},
-    {"idle", bench_idle},     {"game", bench_game},
+    {"alive", bench_alive, 1000, 0},   {"zipf", bench_zipf, 1000, 10},
+    {"switch", bench_switch, 1024, 0}, {"create", bench_create, 100000, 0},
+    {"packet", bench_packet, 1, 0},    {"tcp", bench_tcp, 1, 6},
+    {"http", bench_http, 1, 10},       {"interrupts", bench_interrupts, 800, 4},
+    {"idle", bench_idle, 800, 4},      {"game", bench_game, 128, 4},
 };
 
 static const struct experiment *find_experiment(const char *name)
@@ -131,23 +136,23 @@ static int run_bench(int argc, char **argv)
 {
     char path[PATH_MAX];
     struct why why = {""};
-    struct bench_options o = {.vms = 1000,
-                              .sample = 10000,
-                              .max_windows = 2000,
-                              .memory_bytes = 4 * GIB,
-                              .workers = 2,
-                              .alpha = 1,
-                              .seconds = 10};
+    struct bench_options o = {
+        .sample = 10000, .max_windows = 2000, .memory_bytes = 4 * GIB, .workers = 2, .alpha = 1};
     const struct experiment *e = find_experiment(argc < 2 ? NULL : argv[1]);
     if (!e)
         return cli_complain(CLI_FAILED,
-                            "say which experiment: alive or zipf; see denali help bench");
+                            "say which experiment: alive, zipf, switch, create, packet, tcp, http, "
+                            "interrupts, idle or game; see denali help bench");
     const char *wrong = parse(argc - 2, argv + 2, &o);
     if (wrong)
         return cli_complain(CLI_FAILED, "bench %s: %s: not an option, or not a good value", e->name,
                             wrong);
     if (!o.httpd)
         o.httpd = find_httpd(path);
+    if (!o.vms)
+        o.vms = e->vms;
+    if (!o.seconds)
+        o.seconds = e->seconds;
     int err = e->run(&o, &why);
     if (err < 0)
         return cli_complain(CLI_FAILED, "%s", why.text);
@@ -158,28 +163,42 @@ static int run_bench(int argc, char **argv)
 const struct cli_verb cli_bench = {
     .name = "bench",
     .summary = "experiments with many virtual machines",
-    .help = "usage: denali bench alive|zipf [options]\n"
-            "\n"
-            "Boots one web server under Ilwaco, takes a snapshot of it when it listens, makes\n"
-            "clones, each with an address and a name of its own, and asks each for a document\n"
-            "through the switch that joins them. An answer must be whole and name its VM.\n"
-            "\n"
-            "  alive   each is asked once: how fast they are made, what memory they cost idle\n"
-            "          and parked, how soon a parked one answers\n"
-            "  zipf    for some seconds the VM of rank r is asked in proportion to 1 / r^A, while\n"
-            "          the memory holds but some of them: requests per second, latencies\n"
-            "\n"
-            "      --vms N         how many clones (default 1000)\n"
-            "      --alpha A       zipf: the exponent (default 1; 0: all alike)\n"
-            "      --seconds S     zipf: so long (default 10)\n"
-            "      --sample N      alive: ask at most so many of them (default 10000)\n"
-            "      --memory SIZE   for this process, all in all (default 4G)\n"
-            "      --swap FILE[,SIZE]  parked VMs go there when memory is short\n"
-            "      --windows N     at most so many are not parked (default 2000)\n"
-            "      --workers N     threads that run VMs (default 2)\n"
-            "      --httpd FILE    another build of guests/httpd\n"
-            "      --json          one JSON object on stdout\n"
-            "\n"
-            "Exit status: 0 all that were asked answered rightly, 125 otherwise.\n",
+    .help =
+        "usage: denali bench EXPERIMENT [options]\n"
+        "\n"
+        "Each of the paper's experiments, and some that it lacks, as one command: figures and\n"
+        "curves as text, as one JSON object, and as a picture. docs/EVALUATION.md sets them\n"
+        "beside the paper's.\n"
+        "\n"
+        "Many clones of one web server, each with an address and a name of its own, asked\n"
+        "through the switch that joins them; an answer must be whole and name its VM:\n"
+        "  alive       each is asked once: how fast they are made, what memory they cost idle\n"
+        "              and parked, how soon a parked one answers\n"
+        "  zipf        for some seconds the VM of rank r is asked in proportion to 1 / r^A,\n"
+        "              while the memory holds but some: requests per second, latencies\n"
+        "  interrupts  in batches, against a switch to the VM for each; by number of VMs\n"
+        "  idle        with the next timer as timeout, against spinning until it is due\n"
+        "\n"
+        "  switch      from VM to VM, with nothing touched between and with 128 KiB walked\n"
+        "  create      how fast clones are made and removed, and what bytes one takes\n"
+        "  packet      what a frame costs in kernel, driver, guest; one-instruction NIC against\n"
+        "              an emulated one\n"
+        "  game        UDP game servers, four players each, with a tick each 100 ms and without\n"
+        "  tcp, http   the same web server as a process of this host and in a VM behind NAT:\n"
+        "              bulk transfer; requests by document size\n"
+        "\n"
+        "      --vms N         how many (at most, where the experiment goes up to it)\n"
+        "      --seconds S     how long each point is measured\n"
+        "      --alpha A       zipf: the exponent (default 1; 0: all alike)\n"
+        "      --sample N      alive: ask at most so many of them (default 10000)\n"
+        "      --memory SIZE   for this process, all in all (default 4G)\n"
+        "      --swap FILE[,SIZE]  parked VMs go there when memory is short\n"
+        "      --windows N     at most so many are not parked (default 2000)\n"
+        "      --workers N     threads that run VMs (default 2)\n"
+        "      --httpd FILE    another build of guests/httpd\n"
+        "      --json          one JSON object on stdout\n"
+        "      --svg FILE      the curves as a picture\n"
+        "\n"
+        "Exit status: 0 all that were asked answered rightly, 125 otherwise.\n",
     .run = run_bench,
 };

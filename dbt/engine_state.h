@@ -16,6 +16,7 @@
 #include "dbt/image.h"
 #include "dbt/stub.h"
 #include "emu/base/host_signal.h"
+#include "emu/cpu/debug.h"
 
 struct dbt {
     struct engine engine;
@@ -48,9 +49,11 @@ struct dbt_cpu {
     struct dbt_cpu *next; /* among the members of the image */
     uint64_t key;         /* of the image, as attach had it */
     bool inside, expelled;
-    uint32_t checked;    /* how far into the image's log its memory is known to be the same */
-    uint32_t slow_steps; /* still to be interpreted before translation is tried again */
-    uint64_t steps_left; /* the most that may be interpreted at once */
+    uint32_t checked;      /* how far into the image's log its memory is known to be the same */
+    uint32_t slow_steps;   /* still to be interpreted before translation is tried again */
+    uint64_t steps_left;   /* the most that may be interpreted at once */
+    uint32_t watch_faults; /* in watched pages, since the watchpoints were set */
+    struct cpu_watch watch[IMAGE_WATCHES]; /* that the image's blocks look for */
     struct dbt_trap trap;
     struct dbt_rejection rejection;
     uint64_t misses, exits, interpreted, signals;
@@ -81,6 +84,10 @@ void smc_forget(struct dbt_cpu *d, gpa_t gpa, uint64_t len);
 
 /* debug.c: what engine.h says of debug(). */
 void debug_changed(struct dbt_cpu *d, uint32_t linear, uint32_t len);
+/* On entry to run(), where there is a debugger. */
+void debug_enter(struct dbt_cpu *d);
+/* Translated code has faulted in a watched page: where that happens often it looks by itself. */
+void debug_count_fault(struct dbt_cpu *d);
 
 /* run.c: the engine's run(). */
 enum engine_exit run_cpu(struct dbt_cpu *d, uint64_t budget);

@@ -81,6 +81,13 @@ struct stubs {
 
 struct dbt_cpu;
 
+/* [low, low + 2^shift): a write that begins there may touch what is watched. */
+#define IMAGE_WATCHES 4u
+struct image_watch {
+    uint32_t low;
+    uint8_t shift;
+};
+
 struct image {
     struct host_lock lock;
     struct image *next; /* in the engine */
@@ -89,6 +96,8 @@ struct image {
     bool virtual_tsc;
     bool counting;                 /* blocks count their instructions */
     const struct cpu_debug *debug; /* of a private image's only member: divides blocks; NULL */
+    unsigned watches; /* blocks look whether they write there (rewrite_watch.c); 0: they do not */
+    struct image_watch watch[IMAGE_WATCHES];
     struct dbt_cpu *members;
     bool halted; /* nobody may enter the cache */
 
@@ -162,6 +171,8 @@ void image_log_page(struct image *image, uint32_t page);
 bool image_remove_page(struct image *image, uint32_t page);
 /* The same because the code is to be divided anew: nobody has written. */
 void image_retranslate_page(struct image *image, uint32_t page);
+/* Blocks made from now on look for writes to this range. False: it does not fit. */
+bool image_watch_at(struct image *image, uint32_t linear, uint32_t len);
 bool image_page_has_blocks(const struct image *image, uint32_t page);
 
 uint32_t image_exit_id(const struct image *image, const struct exit *exit);

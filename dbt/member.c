@@ -88,6 +88,8 @@ static int join_new(struct dbt *dbt, struct dbt_cpu *d, uint64_t key)
         return err;
     image->counting = dbt->options.count;
     image->debug = key ? NULL : d->cpu->debug;
+    if (d->cpu->debug)
+        d->cpu->debug->looked_for = false;
     image->next = dbt->images;
     dbt->images = image;
     d->checked = 0;

@@ -238,7 +238,8 @@ void rewrite_insn(struct rewrite *r)
     if (!fn && rewrite_is_plain(insn))
         fn = rewrite_plain;
     rewrite_mark(r, rewrite_eip(r));
-    if (!fn || !fn(r, insn))
+    bool can = fn && (!r->image->watches || rewrite_watch(r, insn));
+    if (!can || !fn(r, insn))
         rewrite_leave(r, STUB_INTERP, rewrite_eip(r), 0, false);
 }
 

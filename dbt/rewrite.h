@@ -72,6 +72,9 @@ typedef bool (*rewrite_fn)(struct rewrite *r, const struct isa_insn *insn);
 
 /* Rewrites the instruction scan->at[index]. */
 void rewrite_insn(struct rewrite *r);
+/* Where the image has watches: looks whether the instruction writes there. False, and nothing is
+ * emitted: it cannot be told. */
+bool rewrite_watch(struct rewrite *r, const struct isa_insn *insn);
 /* Writes the stubs of all exits and the block's exit records. False: no room. */
 bool rewrite_exits(struct rewrite *r);
 

@@ -210,6 +210,9 @@ static enum engine_exit on_chain(struct dbt_cpu *d, uint32_t id, uint64_t remova
  * others, and so completes what only looked like a fault: writes to code, wrapped addresses. */
 static enum engine_exit on_trap(struct dbt_cpu *d)
 {
+    if (d->cpu->debug && d->trap.vector == CPU_PF &&
+        cpu_debug_page_watched(d->cpu->debug, d->trap.address >> PAGE_BITS))
+        debug_count_fault(d);
     if (d->trap.vector != CPU_MF && d->trap.vector != CPU_XM)
         return interpret(d);
     d->cpu->fault = (struct cpu_fault){.vector = (uint8_t)d->trap.vector};
@@ -399,6 +402,8 @@ enum engine_exit run_cpu(struct dbt_cpu *d, uint64_t budget)
     enum engine_exit exit;
     if (cpu->debug && cpu_debug_enter(cpu, &exit))
         return exit;
+    if (cpu->debug)
+        debug_enter(d);
     host_signal_enter(&d->scope);
     exit = exact ? run_exact(d, budget) : run_unlimited(d);
     host_signal_leave(&d->scope);

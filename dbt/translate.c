@@ -2,6 +2,9 @@
 /* The passes in their order; and what becomes of a block that outgrows its room. */
 #include "dbt/translate.h"
 
+/* Each instruction may have a way out of its own. */
+#define WATCH_MAX_INSNS 16u
+
 static void begin(struct rewrite *r, struct image *image, const struct scan *scan,
                   struct block *block, uint16_t exact)
 {
@@ -49,7 +52,8 @@ struct block *translate_block(struct image *image, const struct ram *ram, uint32
 {
     struct scan scan;
     struct rewrite r;
-    unsigned limit = exact && exact < BLOCK_MAX_INSNS ? exact : BLOCK_MAX_INSNS;
+    unsigned most = image->watches ? WATCH_MAX_INSNS : BLOCK_MAX_INSNS;
+    unsigned limit = exact && exact < most ? exact : most;
 
     *again = false;
     scan_run(&scan, image, ram, eip, limit, exact != 0);

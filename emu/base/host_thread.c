@@ -224,7 +224,19 @@ bool host_tsc_steady(void)
     return __get_cpuid(0x80000007u, &a, &b, &c, &d) && (d & 0x100);
 }
 
+/* CPUID 7, EBX bit 8. */
+bool host_has_bmi2(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 0x100);
+}
+
 #else
+
+bool host_has_bmi2(void)
+{
+    return false;
+}
 
 uint64_t host_tsc(void)
 {

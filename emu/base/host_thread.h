@@ -64,5 +64,7 @@ void host_signals_reset(void);
  * rate on all processors. Hosts that have none give 0 and false. */
 uint64_t host_tsc(void);
 bool host_tsc_steady(void);
+/* Whether the processor has SHRX and its like (x86-64). */
+bool host_has_bmi2(void);
 
 #endif

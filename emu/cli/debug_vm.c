@@ -38,7 +38,7 @@ static int make_vm(struct debug_vm *d, struct why *why)
         .resources = d->resources.count,
         .pool = d->resources.pool,
         .deterministic = d->options->deterministic,
-        .tape = target_vm_tape(d->target),
+        .tape = d->options->no_history ? NULL : target_vm_tape(d->target),
         .seed = {1, 2},
         .hooks = &target_vm_hooks,
         .hooks_opaque = d->target,

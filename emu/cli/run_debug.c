@@ -235,7 +235,7 @@ static int run(struct debug *d, bool stands)
 int run_debug(struct run_options *options, bool stands)
 {
     struct debug d = {.options = options};
-    options->counts = true; /* the past is kept by counts */
+    options->counts = !options->no_history; /* the past is kept by counts */
     d.signals = host_signals_open();
     int err = d.signals < 0
                   ? why_fail(&d.why, d.signals, "cannot take signals: %s", strerror(-d.signals))

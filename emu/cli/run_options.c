@@ -249,6 +249,7 @@ FLAG(take_json, json)
 FLAG(take_quiet, quiet)
 FLAG(take_batch, batch)
 FLAG(take_stands, stands)
+FLAG(take_no_history, no_history)
 FLAG(take_help, help)
 
 static const struct option options[] = {
@@ -270,6 +271,7 @@ static const struct option options[] = {
     {"gdb", 0, true, take_gdb, NULL},
     {"also", 0, true, take_also, NULL},
     {"stop", 'S', false, take_stands, NULL},
+    {"no-history", 0, false, take_no_history, NULL},
     {"env", 'e', true, take_env, NULL},
     {"deterministic", 0, false, take_deterministic, NULL},
     {"verify", 0, false, take_verify, NULL},

@@ -40,8 +40,9 @@ struct run_options {
     const char *gdb;                /* [ADDR:]PORT; NULL: not said */
     const char *also[RUN_MAX_ALSO]; /* more images, for the debugger */
     unsigned alsos;
-    bool stands; /* the guest waits for the debugger */
-    bool counts; /* the engine counts instructions, whatever else is said */
+    bool stands;     /* the guest waits for the debugger */
+    bool no_history; /* the debugger keeps no past */
+    bool counts;     /* the engine counts instructions, whatever else is said */
     bool deterministic, verify, stats, json, quiet, help;
     const char **env; /* K=V or K, as given; freed by run_options_fini */
     unsigned envs;

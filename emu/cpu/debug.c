@@ -325,7 +325,7 @@ bool cpu_debug_arm(struct cpu *cpu)
 {
     struct cpu_debug *d = cpu->debug;
     uint32_t pages = ram_view(cpu->ram)->pages;
-    if (d->armed || !d->watch_pages || !cpu->flat)
+    if (d->armed || !d->watch_pages || !cpu->flat || d->looked_for)
         return true;
     d->armed = true;
     for (uint32_t i = 0; i < d->watch_pages; i++)

@@ -81,6 +81,7 @@ struct cpu_debug {
     uint32_t generation; /* changes whenever code has to be divided anew */
     bool dirty;          /* the engine does not know all breakpoints yet */
     bool armed;          /* the host refuses what is watched (cpu_debug_arm) */
+    bool looked_for;     /* the engine's: translated code looks by itself, nothing is armed */
 
     struct cpu_debug_now now;
 };

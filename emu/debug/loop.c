@@ -23,7 +23,7 @@
 #define MAX_TARGETS 128u
 #define MAX_FDS 32u
 #define MAX_POLL (1 + MAX_FDS + MAX_TARGETS * TARGET_WAIT_FDS)
-#define TICK_NS 2000000u
+#define TICK_NS 8000000u
 #define TICKS_TO_PARK 5u
 
 struct watched_fd {

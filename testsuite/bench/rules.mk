@@ -26,3 +26,16 @@ bench_needs = bench/run $(bench_programs)
 bench = root=$$($(srcdir)/testsuite/debian/fetch debian) && root="--root $$root" || { echo "$$root"; root=; }; \
 	bench/run --programs bench/programs --scripts $(bench_dir)/scripts --work bench/work --denali ./denali \
 	$$root --json bench/bench.json --svg bench/bench.svg $(BENCH_FLAGS)
+
+# What the debugger costs: make bench-debug, and at the end of make bench.
+bench/debug_cost: $(bench_dir)/debug_cost.c config.mk
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c,$^)
+bench_needs += bench/debug_cost
+bench_debug = bench/debug_cost --denali ./denali --json bench/debug.json \
+	$(addprefix bench/programs/,fib sort strings chase hash virtual)
+bench += ; $(bench_debug)
+.PHONY: bench-debug
+bench-debug: all bench/debug_cost $(bench_programs)
+	$(Q)$(bench_debug)

@@ -15,9 +15,8 @@ static const struct {
     enum engine_kind kind;
     struct engine_options options;
 } engines[] = {
-    {ENGINE_INTERP, {0}},
-    {ENGINE_DBT, {0}},
-    {ENGINE_DBT, {.count = true}},
+    {ENGINE_INTERP, {0}},          {ENGINE_DBT, {0}},
+    {ENGINE_DBT, {.count = true}}, {ENGINE_DBT, {.count = true, .verify = true}},
     {ENGINE_LOCKSTEP, {0}},
 };
 
@@ -257,6 +256,40 @@ START_TEST(nonsense_is_refused)
 END_TEST
 
 /* clang-format off */
+/* Every kind of write beside what is watched, many times; then a write to it by each kind. */
+GUEST(hot,
+    "mov $1000, %ecx\n mov $0x80000, %ebx\n mov $0x80100, %edi\n mov $0x80800, %esp\n cld\n"
+    "1: mov %ecx, 0x40(%ebx)\n addl $3, 0x44(%ebx)\n movb %cl, 0x48(%ebx)\n xchg %eax, 0x4c(%ebx)\n"
+    "movw $5, 0x50(%ebx,%ecx,2)\n mov %eax, 0x80060\n fld1\n fstpt 0x70(%ebx)\n movdqu %xmm0, 0x90(%ebx)\n"
+    "push %ecx\n push $7\n popl 0x64(%ebx)\n pop %edx\n call 3f\n stosl\n sub $4, %edi\n stc\n"
+    "sbbl $0, 0xa68(%ebx)\n dec %ecx\n jnz 1b\n jmp 4f\n 3: ret\n"
+    "4: mov %ecx, 0x20(%ebx)\n movb $1, 0x23(%ebx)\n addl $0x55, 0x20(%ebx)\n movdqu %xmm0, 0x14(%ebx)\n"
+    "fld1\n fstpt 0x1a(%ebx)\n mov $0x80024, %esp\n push %ebx\n mov $0x80024, %esp\n call 5f\n"
+    "5: mov $0x80020, %edi\n stosb\n mov $8, %ecx\n mov %ecx, -8(%edi,%ecx)\n lea 8(%edi), %ecx\n" GUEST_END);
+/* clang-format on */
+
+START_TEST(hot_pages_are_exact)
+{
+    /* Of each hit: the first watched byte that was written. */
+    static const uint32_t at[] = {0x20, 0x23, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x21};
+    make(_i);
+    RIG_LOAD(&rig, hot);
+    ck_assert_int_eq(cpu_debug_watch(rig.cpu, DBT_DATA + 0x20, 4, CPU_WATCH_WRITE), 0);
+    ck_assert_int_eq(cpu_debug_watch(rig.cpu, DBT_DATA + 0x900, 4, CPU_WATCH_WRITE), 0);
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
+        ck_assert_int_eq(go(), ENGINE_EXIT_WATCHPOINT);
+        ck_assert_uint_eq(rig.cpu->debug->now.hit.linear, DBT_DATA + at[i]);
+        if (engines[_i].kind == ENGINE_DBT)
+            ck_assert(rig.cpu->debug->looked_for);
+        if (i == 0)
+            ck_assert_uint_eq(rig_peek(&rig, DBT_DATA + 0xa68), (uint32_t)-1000);
+    }
+    ck_assert_int_eq(go(), ENGINE_EXIT_HYPERCALL);
+    unmake();
+}
+END_TEST
+
+/* clang-format off */
 /* Sets TF by POPF; clears it by POPF. */
 GUEST(trapping,
     "mov $0xb0000, %esp\n mov $3, %ecx\n mov $0x80000, %edi\n cld\n pushf\n orl $0x100, (%esp)\n popf\n"
@@ -312,6 +345,7 @@ static Suite *suite(void)
         &strings_and_page_ends_are_told,
         &the_stack_is_told,
         &code_pages_can_be_watched,
+        &hot_pages_are_exact,
         &nonsense_is_refused,
         &the_trap_flag_traps,
         &watchpoint_and_trap,

@@ -293,7 +293,14 @@ static void test_reset(void)
     char byte = 'x';
     int fd = linux_connect(SERVICE_RESET);
     REQUIRE(fd >= 0 && write(fd, &byte, 1) == 1);
-    REQUIRE(read(fd, &byte, 1) == -1 && errno == ECONNRESET);
+    /* A reset that the wire lost comes again only when there is something to reset. */
+    struct timeval soon = {0, 300000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+    while (read(fd, &byte, 1) == -1 && errno == EAGAIN) {
+        if (write(fd, &byte, 1) != 1)
+            break;
+    }
+    REQUIRE(errno == ECONNRESET || errno == EPIPE);
     close(fd);
     /* And the other way: a reader that goes away in the middle. */
     struct linger hard = {1, 0};

@@ -7,11 +7,15 @@
 #include <check.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "denali/lan_net.h"
@@ -84,6 +88,13 @@ static void echo(struct lan_port *port, uint8_t *frame, size_t len)
     } else if (frame[13] == 0 && frame[23] == 17) {
         swap(frame + 26, frame + 30, 4);
         swap(frame + 34, frame + 36, 2);
+    } else if (frame[13] == 0 && frame[23] == 1 && frame[34] == 8) {
+        swap(frame + 26, frame + 30, 4);
+        frame[34] = 0; /* an answer; the sum grows by what the type lost */
+        uint32_t sum = ((uint32_t)frame[36] << 8 | frame[37]) + 0x0800;
+        sum = (sum & 0xffff) + (sum >> 16);
+        frame[36] = (uint8_t)(sum >> 8);
+        frame[37] = (uint8_t)sum;
     } else {
         return;
     }
@@ -193,6 +204,46 @@ START_TEST(one_nat_for_many)
 }
 END_TEST
 
+/* The NAT dies when the host has no descriptors left: VMs go on, and it comes back when it can. */
+START_TEST(no_descriptors)
+{
+    static const char *const user[] = {"user"};
+    struct rlimit was, none;
+    uint8_t frame[60] = {0};
+    uint32_t restarts;
+    if (!have_nat())
+        return;
+    start(user, 1);
+    struct net_publish p = publish_guest(0);
+    ck_assert(ask_all(&p, 1));
+    int free_fd = open("/dev/null", O_RDONLY);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = was;
+    none.rlim_cur = (rlim_t)free_fd;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct lan_net *other;
+    const struct lan_net_config config = {
+        .subnet = "10.8.0.0/16", .uplink = user, .uplinks = 1, .nat_program = nat_program};
+    int err = lan_net_create(&config, &other, &why);
+    kill(lan_net_nat_pid(net, &restarts), SIGKILL);
+    host_poll(NULL, 0, 300000000u);
+    bool gone = !lan_net_nat_pid(net, &restarts);
+    lan_port_mac(&guest[1], frame);
+    lan_port_mac(&guest[0], frame + 6);
+    frame[12] = 8;
+    for (unsigned i = 0; i < 4; i++)
+        frame[26 + i] = (uint8_t)(guest[0].ip >> (24 - 8 * i));
+    lan_send(&guest[0], frame, sizeof(frame));
+    bool heard = lan_waits(&guest[1]);
+    setrlimit(RLIMIT_NOFILE, &was);
+    close(free_fd);
+    ck_assert_int_eq(err, -EMFILE);
+    ck_assert(gone && heard);
+    ck_assert(ask_all(&p, 1));
+    stop();
+}
+END_TEST
+
 /* What a guest says in a hurry, and a host's port that is taken. */
 START_TEST(a_taken_port_is_told)
 {
@@ -253,6 +304,33 @@ START_TEST(a_socket_joins_two_lans)
 }
 END_TEST
 
+/* A tap device in a network namespace of its own: the host there pings guests. */
+START_TEST(a_tap_leads_to_a_host)
+{
+    static const char *const tap[] = {"tap:lan0"};
+    static const char up[] = "ip addr add 10.9.200.1/16 dev lan0 && ip link set lan0 up";
+    static const char ping[] = "ping -n -q -c 5 -i 0.2 -w 20 10.9.0.1 >/dev/null && "
+                               "ping -n -q -c 5 -i 0.2 -w 20 10.9.0.40 >/dev/null; exit $?";
+    if (system("ip -V >/dev/null 2>&1 && ping -V >/dev/null 2>&1") ||
+        (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET)))
+        return;
+    start(tap, 1);
+    ck_assert_uint_eq(guest[0].ip, 0x0a090001);
+    ck_assert_int_eq(system(up), 0);
+    pid_t pid = fork();
+    if (!pid)
+        execl("/bin/sh", "sh", "-c", ping, (char *)NULL);
+    int status, ended;
+    while (!(ended = waitpid(pid, &status, WNOHANG))) {
+        serve();
+        host_poll(NULL, 0, 200000);
+    }
+    ck_assert_int_eq(ended, pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    stop();
+}
+END_TEST
+
 START_TEST(wrong_configs)
 {
     static const char *const uplinks[][2] = {{"moon", NULL},   {"tap:", NULL},
@@ -285,8 +363,10 @@ int main(void)
     TCase *tc = tcase_create("lan_net");
     tcase_set_timeout(tc, 90);
     tcase_add_test(tc, one_nat_for_many);
+    tcase_add_test(tc, no_descriptors);
     tcase_add_test(tc, a_taken_port_is_told);
     tcase_add_test(tc, a_socket_joins_two_lans);
+    tcase_add_test(tc, a_tap_leads_to_a_host);
     tcase_add_test(tc, wrong_configs);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -10,7 +10,7 @@ static const char *split_condition(const char *args, char *before, size_t room)
 {
     const char *at = args;
     for (; *at; at++) {
-        bool word = !strncmp(at, "if", 2) && (at[2] == ' ' || at[2] == '(') &&
+        bool word = !strncmp(at, "if", 2) && (!at[2] || at[2] == ' ' || at[2] == '(') &&
                     (at == args || at[-1] == ' ');
         if (word)
             break;

@@ -51,6 +51,9 @@ static int run_print(struct session *s, const char *args, struct command_out *ou
     if (f.format == 'i')
         return why_fail(why, -EINVAL, "print has no /i; use x/i ADDRESS");
     int err = evaluate(s, args, true, &v, why);
+    int64_t n;
+    if (!err && v.place == VALUE_MEMORY && type_is_scalar(&v.type))
+        err = value_number(s->target, &v, &n, why);
     if (!err)
         session_show_value(s, &v, f.format, "", out);
     return err;

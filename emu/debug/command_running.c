@@ -8,7 +8,9 @@
 /* The stop is told, then come temporary breakpoints' end and command lists. */
 static int tell(struct session *s, struct command_out *out, struct why *why)
 {
-    session_tell_stop(s, out);
+    const struct breakpoint *bp = breakpoints_hit(s->breakpoints, 0);
+    if (!bp || !bp->commands || strcmp(bp->commands[0], "silent"))
+        session_tell_stop(s, out);
     return command_stopped(s, out, why);
 }
 
@@ -33,7 +35,7 @@ int command_stopped(struct session *s, struct command_out *out, struct why *why)
         bool runs = !command_find(lines[i], &row, &args, why) && row->runs;
         if (!err && s->depth > 64)
             err = why_fail(why, -ELOOP, "command lists call each other without end");
-        if (!err)
+        if (!err && (i || strcmp(lines[0], "silent")))
             err = command_run(s, lines[i], out, why);
         if (runs || err)
             count = i + 1; /* the stop that follows has a list of its own */

@@ -9,7 +9,7 @@
  *
  * A line that is no JSON object is taken for a command. The loop's callback only
  * collects lines, since a command may run the loop itself; "interrupt" alone is
- * done at once. Clients are served in turn; what they send is bounded.
+ * done at once, while the machine runs, too. Clients are served in turn; what they send is bounded.
  */
 #include "emu/debug/monitor_private.h"
 
@@ -146,12 +146,33 @@ void json_run_pending(struct json_server *server)
     free(line);
 }
 
-/* While a command lets the machine run, only this is heard. */
-static void answer_busy(struct client *c)
+static bool is_interrupt(const char *line)
 {
-    char *line = malloc(MAX_REQUEST);
-    while (line && c->fd >= 0 && take_line(c, line))
-        run_request(c, line);
+    json_t *request;
+    const char *command = command_of(line, &request);
+    bool is = command && !strcmp(command, "interrupt");
+    json_decref(request);
+    return is;
+}
+
+/* While a command lets the machine run only "interrupt" is done; other lines wait their turn. */
+static void hear_interrupts(struct client *c)
+{
+    char *rest = malloc(MAX_REQUEST), *line = malloc(MAX_REQUEST);
+    size_t kept = 0;
+    while (rest && line && c->fd >= 0 && take_line(c, line)) {
+        if (is_interrupt(line)) {
+            run_request(c, line);
+        } else {
+            kept += (size_t)sprintf(rest + kept, "%s\n", line);
+        }
+    }
+    if (rest && line && c->fd >= 0) {
+        memmove(c->line + kept, c->line, c->have);
+        memcpy(c->line, rest, kept);
+        c->have += kept;
+    }
+    free(rest);
     free(line);
 }
 
@@ -172,7 +193,7 @@ static void on_data(void *opaque, short revents)
     }
     c->have += (size_t)n;
     if (c->server->monitor->session->running)
-        answer_busy(c);
+        hear_interrupts(c);
 }
 
 static void on_connect(void *opaque, short revents)

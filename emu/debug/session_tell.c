@@ -152,11 +152,16 @@ static void tell_watch(struct session *s, const struct breakpoint *bp, struct co
     static const char *const names[] = {"", "Read watchpoint", "Watchpoint", "Access watchpoint"};
     const struct cpu_watch_hit *hit = &s->target->stop.hit;
     char text[SYMBOLS_TEXT];
-    if (bp)
+    if (bp && bp->kind == BREAKPOINT_CATCH) {
+        out_text(out, "\nCatchpoint %u (%u bytes of code at 0x%08x%s were written)\n", bp->number,
+                 hit->len, hit->linear, symbols_text(session_symbols(s), hit->linear, text));
+    } else if (bp)
         out_text(out, "\n%s %u: %s\n\n", names[hit->at_access & 3], bp->number, bp->spec);
     else
         out_text(out, "\nWatchpoint of gdb at 0x%x\n\n", hit->at);
-    if (memcmp(hit->before, hit->after, hit->values)) {
+    if (bp && bp->kind == BREAKPOINT_CATCH) {
+        /* What the code was is in the disassembly. */
+    } else if (memcmp(hit->before, hit->after, hit->values)) {
         tell_value(s, bp, "Old value", hit->before, hit->values, out);
         tell_value(s, bp, "New value", hit->after, hit->values, out);
     } else {

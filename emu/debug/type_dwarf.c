@@ -275,7 +275,7 @@ void type_dwarf_text(const struct type *t, char text[TYPE_TEXT])
         snprintf(text, TYPE_TEXT, "?");
 }
 
-/* "struct x" is a tag's name; a name alone may be a typedef's, a base type's, or a tag's. */
+/* As in C: a tag needs its word, "struct x". */
 static bool matches(Dwarf_Die *die, const char *name)
 {
     const char *own = dwarf_diename(die), *word;
@@ -287,7 +287,7 @@ static bool matches(Dwarf_Die *die, const char *name)
     case DW_TAG_union_type:
     case DW_TAG_enumeration_type:
         word = keyword(tag);
-        return !strcmp(own, strncmp(name, word, strlen(word)) ? name : name + strlen(word));
+        return !strncmp(name, word, strlen(word)) && !strcmp(own, name + strlen(word));
     case DW_TAG_base_type:
     case DW_TAG_typedef:
         return !strcmp(own, name);

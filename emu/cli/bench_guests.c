@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PORT_IP 0x0a000001u
 #define QUANTUM_NS 5000000u
+#define FAIR_QUANTUM_NS 2000000u
 #define FRAME_MAX 1514u
 
 const char *bench_find(const char *name, char *path, size_t room)
@@ -45,7 +45,7 @@ static int make_lan(struct bench_guests *g, struct why *why)
     if (!err)
         err = lan_create(&g->lan);
     if (!err)
-        err = lan_port_add(g->lan, &g->port, PORT_IP, LAN_UPLINK, arrived);
+        err = lan_port_add(g->lan, &g->port, 0, LAN_UPLINK, arrived);
     return err ? why_fail(why, err, "cannot make a switch: %s", strerror(-err)) : 0;
 }
 
@@ -59,9 +59,10 @@ static int make_pool(struct bench_guests *g, const struct bench_options *o,
                                  .memory_bytes = o->memory_bytes,
                                  .max_windows = o->max_windows,
                                  .seed = 1};
-    for (unsigned i = 0; i < BENCH_GUEST_WORDS && words[i]; i++)
+    for (unsigned i = 0; words && i < BENCH_GUEST_WORDS && words[i]; i++)
         args[i + 1] = words[i];
-    if (sched_round_robin(QUANTUM_NS, &config.sched))
+    if (words ? sched_round_robin(QUANTUM_NS, &config.sched)
+              : sched_fair(FAIR_QUANTUM_NS, &config.sched))
         return why_fail(why, -ENOMEM, "no memory");
     int err = pool_create(&config, &g->pool, why);
     const struct pool_origin_config origin = {.image = g->image, .args = args};
@@ -78,7 +79,8 @@ int bench_guests_init(struct bench_guests *g, const struct bench_options *o,
         err = interp_create(&g->engine);
     if (err)
         return why_fail(why, err, "cannot start the engine: %s", strerror(-err));
-    err = image_open(bench_find("load", path, sizeof(path)), &g->image, why);
+    g->nameless = !words;
+    err = image_open(bench_find(words ? "load" : "neighbour", path, sizeof(path)), &g->image, why);
     if (!err)
         err = make_lan(g, why);
     return err ? err : make_pool(g, o, words, why);
@@ -91,8 +93,10 @@ int bench_guests_add(struct bench_guests *g, uint32_t count, struct why *why)
     if (vm)
         g->vm = vm;
     for (uint32_t i = 0; !err && i < count; i++) {
-        const struct pool_vm_config config = {
-            .origin = g->origin, .id = g->vms, .lan = g->lan, .ip = BENCH_GUEST_IP + g->vms};
+        const struct pool_vm_config config = {.origin = g->origin,
+                                              .id = g->vms,
+                                              .lan = g->lan,
+                                              .ip = g->nameless ? 0 : BENCH_GUEST_IP + g->vms};
         err = pool_add(g->pool, &config, &g->vm[g->vms]);
         g->vms += !err;
     }
@@ -123,6 +127,14 @@ void bench_guests_send(struct bench_guests *g, uint32_t vm, size_t len)
         frame[30 + i] = (uint8_t)(to >> (24 - 8 * i));
     frame[14] = 0x45;
     lan_send(&g->port, frame, len);
+}
+
+void bench_guests_tell(struct bench_guests *g, uint32_t vm, const uint8_t *bytes, size_t len)
+{
+    uint8_t frame[FRAME_MAX] = {[6] = 6, [11] = 1};
+    lan_port_mac(pool_vm_port(g->vm[vm]), frame);
+    memcpy(frame + 12, bytes, len);
+    lan_send(&g->port, frame, len + 12 < 60 ? 60 : len + 12);
 }
 
 unsigned bench_guests_receive(struct bench_guests *g, uint64_t wait_ns)

@@ -8,7 +8,7 @@
 #include "emu/base/host_thread.h"
 #include "emu/cli/bench.h"
 
-#define BENCH_GUEST_IP 0x0a000100u /* of the first; the port has 10.0.0.1 */
+#define BENCH_GUEST_IP 0x0a000100u /* of the first */
 #define BENCH_GUEST_WORDS 4u
 
 struct bench_guests {
@@ -16,16 +16,17 @@ struct bench_guests {
     struct image *image;
     struct lan *lan;
     struct lan_port port;
-    struct host_lock lock; /* of `came`, for bench_guests_wait */
-    bool came, ready;
+    struct host_lock lock;      /* of `came`, for bench_guests_wait */
+    bool came, ready, nameless; /* nameless: VMs have no address, and may send what they like */
     struct pool *pool;
     struct pool_origin *origin;
     struct pool_vm **vm;
     uint32_t vms;
 };
 
-/* `words`: the arguments of guests/load, NULL-ended. A negative errno and `why`;
- * bench_guests_fini in any case. */
+/* `words`: the arguments of guests/load, NULL-ended. NULL: guests/neighbour instead, without
+ * addresses and by shares (sched_fair). A negative errno and `why`; bench_guests_fini in any case.
+ */
 MUST_CHECK int bench_guests_init(struct bench_guests *guests, const struct bench_options *options,
                                  const char *const *words, struct why *why);
 MUST_CHECK int bench_guests_add(struct bench_guests *guests, uint32_t count, struct why *why);
@@ -33,6 +34,8 @@ void bench_guests_fini(struct bench_guests *guests);
 
 /* A frame of `len` bytes (14 to 1514) of an Ethernet type of its own from the port to that VM. */
 void bench_guests_send(struct bench_guests *guests, uint32_t vm, size_t len);
+/* The same with these bytes from the 12th on (an Ethernet type and so on). */
+void bench_guests_tell(struct bench_guests *guests, uint32_t vm, const uint8_t *bytes, size_t len);
 /* Waits until a frame comes to the port, at most so long; takes all that wait. How many. */
 unsigned bench_guests_receive(struct bench_guests *guests, uint64_t wait_ns);
 

@@ -121,6 +121,7 @@ static const struct experiment {
     {"packet", bench_packet, 1, 0},    {"tcp", bench_tcp, 1, 6},
     {"http", bench_http, 1, 10},       {"interrupts", bench_interrupts, 800, 4},
     {"idle", bench_idle, 800, 4},      {"game", bench_game, 128, 4},
+    {"hostile", bench_hostile, 4, 3},
 };
 
 static const struct experiment *find_experiment(const char *name)
@@ -142,7 +143,7 @@ static int run_bench(int argc, char **argv)
     if (!e)
         return cli_complain(CLI_FAILED,
                             "say which experiment: alive, zipf, switch, create, packet, tcp, http, "
-                            "interrupts, idle or game; see denali help bench");
+                            "interrupts, idle, game or hostile; see denali help bench");
     const char *wrong = parse(argc - 2, argv + 2, &o);
     if (wrong)
         return cli_complain(CLI_FAILED, "bench %s: %s: not an option, or not a good value", e->name,

@@ -98,6 +98,7 @@ struct image {
     const struct cpu_debug *debug; /* of a private image's only member: divides blocks; NULL */
     unsigned watches; /* blocks look whether they write there (rewrite_watch.c); 0: they do not */
     struct image_watch watch[IMAGE_WATCHES];
+    struct engine_coverage *coverage; /* NULL, or: blocks are basic ones, and it hears of them */
     struct dbt_cpu *members;
     bool halted; /* nobody may enter the cache */
 

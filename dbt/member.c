@@ -87,6 +87,7 @@ static int join_new(struct dbt *dbt, struct dbt_cpu *d, uint64_t key)
     if (err)
         return err;
     image->counting = dbt->options.count;
+    image->coverage = dbt->options.coverage;
     image->debug = key ? NULL : d->cpu->debug;
     if (d->cpu->debug)
         d->cpu->debug->looked_for = false;

@@ -104,7 +104,9 @@ static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip
     if (!block)
         return NULL;
     image_block_publish(image, block);
-    if (!exact)
+    if (image->coverage)
+        image->coverage->block(image->coverage, block->eip, block->guest_len);
+    else if (!exact)
         chain_known_exits(image, block);
     return block;
 }
@@ -158,6 +160,15 @@ static enum engine_exit interpret(struct dbt_cpu *d)
     return interp_single(d->cpu);
 }
 
+/* Code that has no block is told instruction by instruction; its length is not known. */
+static enum engine_exit interpret_told(struct dbt_cpu *d)
+{
+    struct engine_coverage *coverage = d->dbt->options.coverage;
+    if (coverage)
+        coverage->block(coverage, d->cpu->eip, 1);
+    return interpret(d);
+}
+
 static bool at_break(const struct cpu *cpu)
 {
     return cpu->debug && cpu_debug_divides(cpu->debug, cpu->eip);
@@ -170,11 +181,11 @@ static enum engine_exit interpret_slowly(struct dbt_cpu *d)
     uint32_t page = d->cpu->eip >> PAGE_BITS;
     if (d->rejection.finding.what)
         return ENGINE_EXIT_REJECTED;
-    enum engine_exit exit = interpret(d);
+    enum engine_exit exit = interpret_told(d);
     while (exit == GO_ON && d->slow_steps > 1 && d->cpu->eip >> PAGE_BITS == page &&
            !at_break(d->cpu) && !__atomic_load_n(&d->cpu->stop_request, __ATOMIC_ACQUIRE)) {
         d->slow_steps--;
-        exit = interpret(d);
+        exit = interpret_told(d);
     }
     d->slow_steps = 0;
     return exit;
@@ -192,6 +203,14 @@ static enum engine_exit on_miss(struct dbt_cpu *d)
     return found || d->expelled ? GO_ON : interpret_slowly(d);
 }
 
+/* Inside the lock. Blocks are basic, so they end where their last instruction does. */
+static void tell_edge(struct image *image, const struct exit *exit)
+{
+    const struct block *from = image_block_at(image, exit->field);
+    if (from)
+        image->coverage->edge(image->coverage, from->eip + from->guest_len, exit->eip);
+}
+
 /* `removals`: of before the way in. Where blocks went since, the exit may be gone too. */
 static enum engine_exit on_chain(struct dbt_cpu *d, uint32_t id, uint64_t removals)
 {
@@ -199,6 +218,8 @@ static enum engine_exit on_chain(struct dbt_cpu *d, uint32_t id, uint64_t remova
     if (at_break(d->cpu))
         return GO_ON;
     host_lock_enter(&image->lock);
+    if (image->coverage && removals == image->removals)
+        tell_edge(image, image_exit_of(image, id));
     struct block *target = obtain(image, d, d->cpu->eip, 0);
     if (target && removals == image->removals)
         image_chain(image, image_exit_of(image, id), target);

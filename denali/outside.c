@@ -280,14 +280,16 @@ int outside_send(struct vdev *dev, struct net_backend *net, const void *frame, s
 {
     struct tape_event e = {.kind = TAPE_SEND, .device = index_of(dev)};
     e.sum = sum_for(dev->vm, frame, len);
-    if (recall(dev->vm, &e))
-        return (int)e.a;
-    e.a = net ? net->ops->send(net, frame, len) : -EPIPE;
-    note(dev->vm, &e);
+    if (!recall(dev->vm, &e)) {
+        e.a = net ? net->ops->send(net, frame, len) : -EPIPE;
+        note(dev->vm, &e);
+    }
+    if (dev->vm->trace)
+        trace_frame(dev->vm->trace, dev->vm, index_of(dev), true, frame, len, e.a);
     return (int)e.a;
 }
 
-int outside_receive(struct vdev *dev, struct net_backend *net, void *frame, size_t room)
+static int receive(struct vdev *dev, struct net_backend *net, void *frame, size_t room)
 {
     struct tape_event e = {.kind = TAPE_RECEIVE, .device = index_of(dev)};
     if (recall(dev->vm, &e))
@@ -297,6 +299,14 @@ int outside_receive(struct vdev *dev, struct net_backend *net, void *frame, size
     e.len = e.a > 0 ? (uint32_t)e.a : 0;
     note(dev->vm, &e);
     return (int)e.a;
+}
+
+int outside_receive(struct vdev *dev, struct net_backend *net, void *frame, size_t room)
+{
+    int n = receive(dev, net, frame, room);
+    if (dev->vm->trace && n > 0)
+        trace_frame(dev->vm->trace, dev->vm, index_of(dev), false, frame, (size_t)n, n);
+    return n;
 }
 
 /* Disks. What was read is on the tape, so a replay needs no disk. */

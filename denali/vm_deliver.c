@@ -58,6 +58,8 @@ static void upcall(struct vm *vm, uint32_t pending, uint32_t entry)
     regs->intr_enabled = 0;
     enter_handler(vm->cpu, entry, regs->upcall_stack);
     count_delivery(vm);
+    if (vm->trace)
+        trace_upcall(vm->trace, vm, batch);
     vm->counters.upcalls++;
 }
 
@@ -153,6 +155,8 @@ bool vm_fault_is_fatal(const struct vm *vm)
 
 void vm_fault(struct vm *vm)
 {
+    if (vm->trace)
+        trace_fault(vm->trace, vm);
     struct cpu *cpu = vm->cpu;
     uint32_t entry = vm_regs(vm)->fault_entry;
     if (vm_fault_is_fatal(vm)) {

@@ -5,6 +5,7 @@
 
 #include "denali/outside.h"
 #include "denali/snapshot.h"
+#include "denali/trace.h"
 #include "denali/vdev.h"
 #include "denali/vm.h"
 #include "emu/base/bucket.h"
@@ -70,6 +71,7 @@ struct vm {
     bool trap_due;      /* a single-step trap comes first */
     bool due;           /* something happened after which what is pending is delivered */
     struct outside outside;
+    struct trace *trace;            /* NULL: nobody wants to know */
     _Atomic uint64_t next_event_ns; /* of the clock; read by the driver's watcher too */
 
     bool idle;

@@ -24,6 +24,8 @@ static void do_port(struct vm *vm)
         if (status == VDEV_BLOCK)
             vm->blocked = dev;
     }
+    if (vm->trace)
+        trace_port(vm->trace, vm);
     if (status == VDEV_NO_PORT)
         vm_raise_gp(vm);
 }
@@ -107,12 +109,25 @@ static enum engine_exit finish_insn(struct vm *vm, uint64_t budget)
     return exit == ENGINE_EXIT_BUDGET ? ENGINE_EXIT_STOP : exit;
 }
 
+/* Each instruction is looked at before it runs. */
+static enum engine_exit run_traced(struct vm *vm, uint64_t budget)
+{
+    enum engine_exit exit = ENGINE_EXIT_BUDGET;
+    for (; budget && exit == ENGINE_EXIT_BUDGET; budget--) {
+        trace_step(vm->trace, vm);
+        exit = engine_run(vm->cpu, 1);
+    }
+    return exit;
+}
+
 static enum engine_exit run_engine(struct vm *vm, uint64_t budget)
 {
     struct cpu *cpu = vm->cpu;
     uint64_t before = cpu->icount;
     vm_time_refresh(vm);
-    enum engine_exit exit = engine_run(cpu, limit(vm, budget));
+    enum engine_exit exit = vm->trace && trace_steps(vm->trace)
+                                ? run_traced(vm, limit(vm, budget))
+                                : engine_run(cpu, limit(vm, budget));
     if (exit == ENGINE_EXIT_STOP && vm->counted) {
         uint64_t ran = cpu->icount - before;
         exit = finish_insn(vm, budget == ENGINE_UNLIMITED ? budget : budget - ran);

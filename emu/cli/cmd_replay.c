@@ -12,6 +12,8 @@
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_debug.h"
 #include "emu/cli/run_engine.h"
+#include "emu/cli/run_files.h"
+#include "emu/cli/run_observe.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -30,6 +32,8 @@ struct session {
     struct vm_resource resource[RUN_MAX_DISKS + 3];
     unsigned resources;
     struct replay *replay;
+    struct run_observe *observe;
+    struct run_files files;
     struct why why;
 };
 
@@ -129,6 +133,13 @@ static int make_solo(struct session *s)
     return solo_create(&config, &s->solo, &s->why);
 }
 
+static int observe(struct session *s)
+{
+    const struct record_info *info = recording_info(replay_recording(s->replay));
+    int err = run_files_of_recording(info, &s->files, &s->why);
+    return err ? err : run_observe_attach(s->observe, replay_vm(s->replay), &s->files, &s->why);
+}
+
 static int build(struct session *s)
 {
     int err = check_options(s);
@@ -139,10 +150,14 @@ static int build(struct session *s)
     if (!err && console_stdio_create(&s->console))
         err = why_fail(&s->why, -ENOMEM, "no memory");
     if (!err)
+        err = run_observe_create(&s->options, &s->observe, &s->why);
+    if (!err)
         err = run_engine_create(&s->options, &s->engine, &s->why);
     if (!err && goes_live(s))
         err = make_solo(s);
-    return err ? err : make_replay(s);
+    if (!err)
+        err = make_replay(s);
+    return err || !s->observe ? err : observe(s);
 }
 
 static void unmake(struct session *s)
@@ -151,6 +166,8 @@ static void unmake(struct session *s)
     solo_destroy(s->solo);
     if (s->engine)
         s->engine->ops->destroy(s->engine);
+    run_observe_destroy(s->observe);
+    run_files_free(&s->files);
     if (s->console)
         s->console->ops->destroy(s->console);
     for (unsigned i = 0; i < s->resources; i++) {
@@ -214,6 +231,7 @@ static int run_session(struct session *s)
                      : tell(s, result);
     if (s->console)
         s->console->ops->suspend(s->console);
+    run_observe_finish(s->observe);
     if (s->options.stats)
         vm_print_stats(replay_vm(s->replay), stderr, s->options.json);
     return status;
@@ -256,6 +274,7 @@ const struct cli_verb cli_replay = {
         "                           for denali run (default: no network; the recorded disks,\n"
         "                           read-only)\n"
         "      --engine dbt|interp|lockstep   any engine can replay what another recorded\n"
+        "      --trace KIND:FILE, --coverage KIND:FILE   as for denali run\n"
         "      --verify             checks every translation before it may run\n"
         "      --gdb [ADDR:]PORT, --monitor, --commands FILE\n"
         "                           stands at the beginning for the debugger, which can go\n"

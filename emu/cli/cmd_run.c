@@ -12,6 +12,7 @@
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
 #include "emu/cli/run_files.h"
+#include "emu/cli/run_observe.h"
 #include "emu/cli/run_resources.h"
 #include "emu/cli/run_sandbox.h"
 
@@ -28,6 +29,8 @@ struct run {
     struct console_backend *console;
     struct engine *engine;
     struct record *record; /* NULL: none is made */
+    struct run_observe *observe;
+    struct run_files files;
     struct solo *solo;
     struct vm *vm;
     enum solo_result result;
@@ -123,6 +126,8 @@ static int build(struct run *run)
     if (!err && console_stdio_create(&run->console))
         err = why_fail(&run->why, -ENOMEM, "no memory");
     if (!err)
+        err = run_observe_create(&run->options, &run->observe, &run->why);
+    if (!err)
         err = run_engine_create(&run->options, &run->engine, &run->why);
     if (!err)
         err = make_solo(run);
@@ -132,6 +137,10 @@ static int build(struct run *run)
         err = make_vm(run);
     if (!err)
         err = start_record(run);
+    if (!err && run->observe)
+        err = run_files_find(&run->options, &run->boot, &run->files, &run->why);
+    if (!err)
+        err = run_observe_attach(run->observe, run->vm, &run->files, &run->why);
     return err;
 }
 
@@ -148,6 +157,8 @@ static void unmake(struct run *run)
     solo_destroy(run->solo);
     if (run->engine)
         run->engine->ops->destroy(run->engine);
+    run_observe_destroy(run->observe);
+    run_files_free(&run->files);
     if (run->console)
         run->console->ops->destroy(run->console);
     run_resources_close(&run->resources);
@@ -182,6 +193,7 @@ static int run_guest(struct run *run)
     run->result = solo_run(run->solo, run->vm);
     give_terminal_back(run);
     finish_record(run);
+    run_observe_finish(run->observe);
     int status = run_status(run);
     if (run->options.stats)
         vm_print_stats(run->vm, stderr, run->options.json);
@@ -258,6 +270,10 @@ const struct cli_verb cli_run = {
         "      --monitor [unix:PATH]    the debugger's prompt when the guest is stopped (Ctrl-C), "
         "or\n"
         "                           its commands from a socket; see denali help debug\n"
+        "      --trace KIND:FILE[,json][,from=ADDR,to=ADDR|,in=FUNCTION][,first=N,last=N]\n"
+        "                           writes each instruction, block, call, syscall, port,\n"
+        "                           interrupt or packet; may be given several times\n"
+        "      --coverage drcov:FILE, lcov:FILE   which code ran, or which lines of source\n"
         "      --stats [--json]     tells on stderr what the guest did\n"
         "\n"
         "Exit status: 0 to 119 the guest's own; 120 it died of a fault (report on stderr);\n"

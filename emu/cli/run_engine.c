@@ -16,8 +16,10 @@ static int create_named(const char *name, const struct engine_options *e, struct
 
 int run_engine_create(const struct run_options *o, struct engine **out, struct why *why)
 {
-    const struct engine_options e = {
-        .verify = o->verify, .count = o->deterministic || o->record || o->replay || o->counts};
+    const struct engine_options e = {.verify = o->verify,
+                                     .coverage = o->coverage,
+                                     .count =
+                                         o->deterministic || o->record || o->replay || o->counts};
     const char *name = o->engine ? o->engine : "dbt";
     int err = create_named(name, &e, out);
     if (err == -ENOPKG)

@@ -158,6 +158,27 @@ static int take_record(struct run_options *o, const char *value, struct why *why
     return 0;
 }
 
+static int take_coverage(struct run_options *o, const char *value, struct why *why)
+{
+    bool drcov = !strncmp(value, "drcov:", 6), lcov = !strncmp(value, "lcov:", 5);
+    if (drcov && value[6])
+        o->drcov = value + 6;
+    else if (lcov && value[5])
+        o->lcov = value + 5;
+    else
+        return why_fail(why, -EINVAL, "--coverage %s: say drcov:FILE or lcov:FILE", value);
+    return 0;
+}
+
+static int take_trace(struct run_options *o, const char *value, struct why *why)
+{
+    if (o->traces == RUN_MAX_TRACES)
+        return why_fail(why, -EINVAL, "more than %d traces", RUN_MAX_TRACES);
+    int err = trace_parse(value, &o->trace[o->traces], why);
+    o->traces += !err;
+    return err;
+}
+
 static int take_count(const char *name, const char *value, uint64_t *out, struct why *why)
 {
     char *end;
@@ -263,6 +284,8 @@ static const struct option options[] = {
     {"engine", 0, true, take_engine, NULL},
     {"timeout", 0, true, take_timeout, NULL},
     {"record", 0, true, take_record, NULL},
+    {"coverage", 0, true, take_coverage, NULL},
+    {"trace", 0, true, take_trace, NULL},
     {"until", 0, true, take_until, NULL},
     {"live-from", 0, true, take_live_from, NULL},
     {"commands", 0, true, take_commands, NULL},

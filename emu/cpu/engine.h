@@ -77,10 +77,21 @@ struct engine {
     const struct engine_ops *ops;
 };
 
+/*
+ * Told of code when it is about to run for the first time (or again, after it was dropped): a basic
+ * block, whose instructions all run unless one faults; and of ways from the end of one block
+ * to the start of another. From any thread that runs a processor, one call at a time.
+ */
+struct engine_coverage {
+    void (*block)(struct engine_coverage *coverage, uint32_t eip, uint32_t len);
+    void (*edge)(struct engine_coverage *coverage, uint32_t end, uint32_t to);
+};
+
 struct engine_options {
-    uint64_t cache_bytes; /* code cache; 0: default */
-    bool verify;          /* every translation is verified before it may run */
-    bool count;           /* icount is exact in the translator too */
+    uint64_t cache_bytes;             /* code cache; 0: default */
+    bool verify;                      /* every translation is verified before it may run */
+    bool count;                       /* icount is exact in the translator too */
+    struct engine_coverage *coverage; /* the translator's only; NULL */
 };
 
 /* Constructors. The translator's and lockstep's are in dbt/dbt.h. */

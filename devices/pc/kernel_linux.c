@@ -42,7 +42,7 @@ static int read_header(const struct kernel_config *c, struct header *h, struct w
         return why_fail(why, -ENOEXEC, "the kernel %s is a zImage; a bzImage is needed", c->name);
     if (h->version >= 0x204) {
         uint64_t want = (uint64_t)kernel_get(d + 0x1f4, 4) * 16;
-        if (c->len - h->setup_bytes < want)
+        if (c->len - h->setup_bytes + 15 < want) /* it is told in whole paragraphs */
             return why_fail(why, -ENOEXEC, "the kernel %s is cut off: %zu bytes of code, not %llu",
                             c->name, c->len - h->setup_bytes, (unsigned long long)want);
     }

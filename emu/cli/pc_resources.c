@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define FILE_MAX (1024 * MIB)
 
@@ -40,6 +41,45 @@ static int read_file(const char *path, struct pc_file *out, struct why *why)
     if (!err && !out->len)
         return why_fail(why, -ENOEXEC, "%s is empty", path);
     return err ? why_fail(why, err, "cannot read %s: %s", path, strerror(-err)) : 0;
+}
+
+/* Grows by doubling: the length at a gzip file's end is not to be trusted. */
+static int inflate_all(z_stream *z, struct pc_file *out)
+{
+    size_t room = 1u << 20;
+    int result = Z_OK;
+    while (result == Z_OK) {
+        uint8_t *more = room > FILE_MAX ? NULL : realloc(out->data, room);
+        if (!more)
+            return -EFBIG;
+        out->data = more;
+        z->next_out = out->data + out->len;
+        z->avail_out = (uInt)(room - out->len);
+        result = inflate(z, Z_NO_FLUSH);
+        out->len = room - z->avail_out;
+        room = z->avail_out ? room : 2 * room;
+    }
+    return result == Z_STREAM_END ? 0 : -ENOEXEC;
+}
+
+/* A gzip file is replaced by what is in it, as boot loaders do. */
+static int gunzip(const char *path, struct pc_file *file, struct why *why)
+{
+    struct pc_file plain = {0};
+    z_stream z = {.next_in = file->data, .avail_in = (uInt)file->len};
+    if (file->len < 18 || file->data[0] != 0x1f || file->data[1] != 0x8b)
+        return 0;
+    if (inflateInit2(&z, 15 + 16) != Z_OK)
+        return why_fail(why, -ENOMEM, "no memory");
+    int err = inflate_all(&z, &plain);
+    inflateEnd(&z);
+    if (err) {
+        free(plain.data);
+        return why_fail(why, -ENOEXEC, "%s is a damaged gzip file", path);
+    }
+    free(file->data);
+    *file = plain;
+    return 0;
 }
 
 /* The first that exists. */
@@ -113,6 +153,8 @@ static int open_modules(struct pc_resources *r, struct why *why)
         memcpy(path, at, len);
         path[len] = 0;
         int err = read_file(path, &r->module[i], why);
+        if (!err)
+            err = gunzip(path, &r->module[i], why);
         if (err)
             return err;
         r->kernel.module[i] = (struct kernel_module){r->module[i].data, r->module[i].len, at};
@@ -141,6 +183,8 @@ static int open_kernel(const struct pc_options *o, struct pc_resources *r, struc
     if (!o->kernel)
         return 0;
     int err = read_file(o->kernel, &r->kernel_file, why);
+    if (!err)
+        err = gunzip(o->kernel, &r->kernel_file, why);
     if (err)
         return err;
     r->kernel.name = o->kernel;

@@ -6,6 +6,7 @@
  */
 #include "devices/pc/machine_pc_private.h"
 
+#include "devices/pc/floppy.h"
 #include "devices/pc/i8042.h"
 #include "devices/pc/ide.h"
 #include "devices/pc/ne2000.h"
@@ -124,6 +125,14 @@ static int make_drives(struct pc *pc)
     return ide_create(&pc->board, pc->pci, &config);
 }
 
+static int make_floppies(struct pc *pc)
+{
+    struct floppy_config config = {.irq6 = pc_isa_line(pc, 6)};
+    memcpy(config.medium, pc->c.floppy, sizeof(config.medium));
+    int err = dma_create(&pc->board, &config.dma);
+    return err ? err : floppy_create(&pc->board, &config);
+}
+
 /* Cards in slots from 3 on. */
 static int make_cards(struct pc *pc)
 {
@@ -154,8 +163,11 @@ static void fill_cmos(struct pc *pc)
         rtc_set(pc->rtc, 0x30 + i, (uint8_t)(ext >> (8 * i)));
         rtc_set(pc->rtc, 0x34 + i, (uint8_t)(high >> (8 * i)));
     }
-    rtc_set(pc->rtc, 0x14, 0x06); /* a coprocessor, a mouse */
-    rtc_set(pc->rtc, 0x5f, 0);    /* one processor */
+    uint8_t a = floppy_type(pc->c.floppy[0]), b = floppy_type(pc->c.floppy[1]);
+    rtc_set(pc->rtc, 0x10, (uint8_t)(a << 4 | b));
+    /* A coprocessor, a mouse, floppies and how many. */
+    rtc_set(pc->rtc, 0x14, (uint8_t)(0x06 | (a || b) | (a && b) << 6));
+    rtc_set(pc->rtc, 0x5f, 0); /* one processor */
 }
 
 static uint8_t boot_code(char drive)
@@ -205,6 +217,8 @@ static int make_whole(struct pc *pc)
                          &pc->vga);
     if (!err)
         err = make_drives(pc);
+    if (!err)
+        err = make_floppies(pc);
     if (!err)
         err = make_cards(pc);
     if (!err)

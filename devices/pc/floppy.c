@@ -478,7 +478,6 @@ static void chip_reset(struct floppy *f)
     f->sense_pending = 0;
     f->track[0] = f->track[1] = 0;
     f->no_dma = 0;
-    set_irq(f, true);
 }
 
 static void write_dor(struct floppy *f, uint8_t v)
@@ -487,8 +486,7 @@ static void write_dor(struct floppy *f, uint8_t v)
     f->dor = v;
     if (leaves_reset)
         chip_reset(f);
-    else
-        set_irq(f, f->irq && (v & DOR_RESET));
+    set_irq(f, leaves_reset || (f->irq && (v & DOR_RESET)));
 }
 
 /* Offsets from 3F0h; 6 is the IDE channel's. */
@@ -517,9 +515,10 @@ static void floppy_write(void *opaque, uint32_t offset, unsigned size, uint32_t 
     (void)size;
     if (offset == 2)
         write_dor(f, v);
-    else if (offset == 4 && (v & 0x80))
+    else if (offset == 4 && (v & 0x80)) {
         chip_reset(f);
-    else if (offset == 5 && (f->dor & DOR_RESET))
+        set_irq(f, true);
+    } else if (offset == 5 && (f->dor & DOR_RESET))
         write_data(f, v);
 }
 

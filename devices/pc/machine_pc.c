@@ -295,7 +295,7 @@ static enum pc_state step(struct pc *pc, uint64_t end_ns)
     return state == PC_RUNNING ? take_request(pc) : state;
 }
 
-enum pc_state pc_run(struct pc *pc, uint64_t max_ns)
+enum pc_state pc_run_for(struct pc *pc, uint64_t max_ns)
 {
     uint64_t end_ns = clock_now_ns(pc->clock) + max_ns;
     enum pc_state state;
@@ -320,7 +320,7 @@ uint32_t pc_post_code(const struct pc *pc)
     return pc->debug_ports ? debug_ports_post(pc->debug_ports) : 0;
 }
 
-struct cpu *pc_cpu(const struct pc *pc)
+struct cpu *pc_processor(const struct pc *pc)
 {
     return pc->cpu;
 }

@@ -67,7 +67,7 @@ enum pc_state {
 
 /* Runs for at most `max_ns` (of the host's time, or of a deterministic machine's), asleep while the
  * guest waits. */
-enum pc_state pc_run(struct pc *pc, uint64_t max_ns);
+enum pc_state pc_run_for(struct pc *pc, uint64_t max_ns);
 
 uint32_t pc_exit_status(const struct pc *pc);
 uint64_t pc_now_ns(const struct pc *pc);
@@ -75,7 +75,7 @@ uint64_t pc_now_ns(const struct pc *pc);
 uint32_t pc_post_code(const struct pc *pc);
 /* Waits for ever: HLT with interrupts off. */
 bool pc_is_dead(const struct pc *pc);
-struct cpu *pc_cpu(const struct pc *pc);
+struct cpu *pc_processor(const struct pc *pc);
 struct board *pc_board(struct pc *pc);
 struct bus *pc_bus(const struct pc *pc);
 struct vga *pc_vga(const struct pc *pc);     /* NULL: none */

@@ -212,7 +212,7 @@ static int between_turns(struct pc_session *s)
 static void print_cpu(const struct pc *pc)
 {
     static const char *const names[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
-    const struct cpu *cpu = pc_cpu(pc);
+    const struct cpu *cpu = pc_processor(pc);
     for (unsigned i = 0; i < 8; i++)
         fprintf(stderr, "  %s %08x%s", names[i], cpu->gpr[i], i % 4 == 3 ? "\n" : "");
     fprintf(stderr, "  cs:eip %04x:%08x  eflags %08x  cr0 %08x  cr2 %08x  cr3 %08x  cr4 %08x\n",
@@ -224,13 +224,13 @@ static void print_cpu(const struct pc *pc)
 
 static int engine_failed(const struct pc_session *s, const char *what)
 {
-    s->engine->ops->report(s->engine, pc_cpu(s->pc), stderr);
+    s->engine->ops->report(s->engine, pc_processor(s->pc), stderr);
     return cli_complain(CLI_FAILED, "%s; see above", what);
 }
 
 static int shut_down(const struct pc_session *s)
 {
-    const struct cpu *cpu = pc_cpu(s->pc);
+    const struct cpu *cpu = pc_processor(s->pc);
     int status =
         cli_complain(CLI_FAULT, "the guest died of a triple fault (the last: %s, error %#x)",
                      cpu_vector_name(cpu->fault.vector), cpu->fault.error);
@@ -271,7 +271,7 @@ static int loop(struct pc_session *s)
 {
     int status = GO_ON;
     while (status == GO_ON) {
-        status = status_of(s, pc_run(s->pc, TURN_NS));
+        status = status_of(s, pc_run_for(s->pc, TURN_NS));
         if (status == GO_ON)
             status = between_turns(s);
     }

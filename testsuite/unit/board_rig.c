@@ -121,7 +121,7 @@ void pc_setup_pics(struct board_rig *rig)
 
 int pc_interrupt(struct board_rig *rig)
 {
-    struct irq_pin *pin = pc_cpu(rig->pc)->pc.pin;
+    struct irq_pin *pin = pc_processor(rig->pc)->pc.pin;
     return pin->intr ? pin->ack(pin->opaque) : -1;
 }
 

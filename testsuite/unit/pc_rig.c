@@ -242,13 +242,16 @@ void pc_use_model(const char *model)
     enter_protected();
 }
 
-int pc_rig_main(const char *name, const TTest *const *const *tests, size_t count)
+int pc_rig_main(const char *name, const TTest *const *const *tests, size_t count,
+                const struct pc_rig_loop *loops, size_t loop_count)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     tcase_add_checked_fixture(tcase, setup, destroy);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(tcase, *tests[i]);
+    for (size_t i = 0; i < loop_count; i++)
+        tcase_add_loop_test(tcase, *loops[i].test, 0, loops[i].count);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

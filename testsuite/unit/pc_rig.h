@@ -114,6 +114,13 @@ void pc_want_ok(void);
 /* Words of the handler's stack, the top one being 0. */
 uint32_t pc_frame(unsigned i);
 
-int pc_rig_main(const char *name, const TTest *const *const *tests, size_t count);
+/* A test that is run for _i from 0 to count - 1. */
+struct pc_rig_loop {
+    const TTest *const *test;
+    int count;
+};
+
+int pc_rig_main(const char *name, const TTest *const *const *tests, size_t count,
+                const struct pc_rig_loop *loops, size_t loop_count);
 
 #endif

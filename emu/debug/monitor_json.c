@@ -32,7 +32,8 @@
 
 struct client {
     struct json_server *server;
-    int fd; /* -1: this place is free */
+    int fd;     /* -1: this place is free */
+    bool ended; /* it sends no more, but may wait for answers */
     size_t have;
     char line[MAX_REQUEST];
 };
@@ -50,6 +51,7 @@ static void hang_up(struct client *c)
     close(c->fd);
     c->fd = -1;
     c->have = 0;
+    c->ended = false;
 }
 
 static void send_all(struct client *c, const char *text, size_t len)
@@ -137,12 +139,19 @@ static bool take_line(struct client *c, char out[MAX_REQUEST])
     return true;
 }
 
+static void run_lines(struct client *c, char *line)
+{
+    while (c->fd >= 0 && take_line(c, line))
+        run_request(c, line);
+    if (c->fd >= 0 && c->ended)
+        hang_up(c);
+}
+
 void json_run_pending(struct json_server *server)
 {
     char *line = server->monitor->session->running ? NULL : malloc(MAX_REQUEST);
     for (unsigned i = 0; line && i < MAX_CLIENTS; i++)
-        while (server->client[i].fd >= 0 && take_line(&server->client[i], line))
-            run_request(&server->client[i], line);
+        run_lines(&server->client[i], line);
     free(line);
 }
 
@@ -187,8 +196,13 @@ static void on_data(void *opaque, short revents)
     ssize_t n = recv(c->fd, c->line + c->have, MAX_REQUEST - c->have, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n <= 0) {
+    if (n < 0) {
         hang_up(c);
+        return;
+    }
+    if (n == 0) {
+        c->ended = true;
+        loop_unwatch_fd(c->server->monitor->session->loop, c->fd);
         return;
     }
     c->have += (size_t)n;

@@ -107,9 +107,9 @@ static void ask_of(struct symbols *symbols, uint32_t at, FILE *sink)
 
 static void ask_expressions(struct symbols *symbols, FILE *sink)
 {
-    static const char *const texts[] = {"accounts",        "accounts[1].memo", "*accounts[0].name",
-                                        "bookings",        "&accounts[3]",     "(struct account *)4",
-                                        "sizeof accounts", "guest_main + 1"};
+    static const char *const texts[] = {
+        "accounts",     "accounts[1].memo",    "*accounts[0].name", "bookings",
+        "&accounts[3]", "(struct account *)4", "sizeof accounts",   "guest_main + 1"};
     struct target target = {.ops = &ops};
     struct expr_context context = {.source = {&target, symbols}};
     frame_first(&context.source, &context.frame);

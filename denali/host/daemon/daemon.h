@@ -35,13 +35,7 @@ enum vm_life {
     VM_FINISHED, /* `end` says how */
 };
 
-struct group {
-    struct group *next;
-    char name[SPEC_NAME_MAX + 1];
-    uint32_t subnet; /* 10.SUBNET.0.0/16 */
-    uint32_t next_host;
-    int worker; /* index; all VMs of a group are in one */
-};
+struct group; /* VMs that share a LAN: group.h */
 
 /* A clone's `spec` is its batch's, shared. */
 struct fleet_vm {
@@ -116,7 +110,7 @@ struct daemon {
 /* One line on stderr, with the time. */
 void daemon_log(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* fleet.c */
+/* fleet.c; groups: group.c */
 MUST_CHECK int fleet_open(struct fleet *fleet, const char *state, struct why *why);
 void fleet_close(struct fleet *fleet);
 struct fleet_vm *fleet_find(struct fleet *fleet, const char *ref); /* a name or an id */

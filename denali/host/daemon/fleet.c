@@ -7,6 +7,7 @@
 #include "denali/host/daemon/daemon.h"
 
 #include "denali/host/daemon/fleet_json.h"
+#include "denali/host/daemon/group.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,10 +16,6 @@
 
 /* Old lines that are worth a new file. */
 #define REWRITE_LINES 20000u
-#define SUBNETS_FIRST 64u
-#define SUBNETS_END 250u
-#define HOSTS_FIRST 16u
-#define HOSTS_END 65000u
 
 static unsigned hash_name(const char *name)
 {
@@ -122,6 +119,7 @@ void fleet_drop(struct fleet *fleet, struct fleet_vm *vm)
     fleet_set_timer(fleet, &vm->restart_ns, 0);
     fleet_set_timer(fleet, &vm->kill_ns, 0);
     unlink_vm(fleet, vm);
+    group_leave(vm);
     json_decref(vm->spec);
     json_decref(vm->end);
     free(vm);
@@ -134,99 +132,6 @@ void fleet_set_end(struct fleet_vm *vm, const char *reason, int status, const ch
                         strlen(message));
     if (!vm->end) /* what a guest's report holds may be no text */
         vm->end = json_pack("{s:s, s:i, s:s}", "reason", reason, "status", status, "message", "");
-}
-
-/* Groups. */
-
-static struct group *find_group(struct fleet *fleet, const char *name)
-{
-    struct group *g = fleet->groups;
-    while (g && strcmp(g->name, name))
-        g = g->next;
-    return g;
-}
-
-static struct group *add_group(struct fleet *fleet, const char *name, uint32_t subnet)
-{
-    struct group *g = calloc(1, sizeof(*g));
-    if (!g)
-        return NULL;
-    snprintf(g->name, sizeof(g->name), "%s", name);
-    g->subnet = subnet;
-    g->next_host = HOSTS_FIRST;
-    g->worker = -1;
-    g->next = fleet->groups;
-    fleet->groups = g;
-    return g;
-}
-
-static bool subnet_is_used(const struct fleet *fleet, uint32_t subnet)
-{
-    const struct group *g = fleet->groups;
-    while (g && g->subnet != subnet)
-        g = g->next;
-    return g;
-}
-
-struct group *fleet_group(struct fleet *fleet, const char *name)
-{
-    struct group *g = find_group(fleet, name);
-    uint32_t subnet = SUBNETS_FIRST;
-    if (g)
-        return g;
-    while (subnet < SUBNETS_END && subnet_is_used(fleet, subnet))
-        subnet++;
-    if (subnet == SUBNETS_END)
-        return NULL;
-    json_t *line = json_pack("{s:{s:s, s:i}}", "group", "name", name, "subnet", (int)subnet);
-    int err = line ? journal_add(fleet->journal, line) : -ENOMEM;
-    json_decref(line);
-    return err ? NULL : add_group(fleet, name, subnet);
-}
-
-static bool ip_is_used(const struct fleet *fleet, const struct group *group, uint32_t ip)
-{
-    for (const struct fleet_vm *vm = fleet->all.next; vm != &fleet->all; vm = vm->next) {
-        if (vm->group == group && vm->ip == ip)
-            return true;
-    }
-    return false;
-}
-
-static void take_place(struct fleet_vm *vm, struct group *group, uint32_t ip)
-{
-    if ((ip & 0xffff) >= group->next_host)
-        group->next_host = (ip & 0xffff) + 1;
-    vm->group = group;
-    vm->ip = ip;
-}
-
-int fleet_join(struct fleet *fleet, struct fleet_vm *vm, struct group *group, uint32_t ip)
-{
-    uint32_t base = 10u << 24 | group->subnet << 16;
-    if (ip && ((ip ^ base) >> 16 || (ip & 0xffff) < HOSTS_FIRST || (ip & 0xffff) >= HOSTS_END))
-        return -EINVAL;
-    if (ip && ip_is_used(fleet, group, ip))
-        return -EADDRINUSE;
-    if (!ip) {
-        /* Addresses are given in turn; those that were given by hand are above the rest, or
-         * stepped over here. */
-        if (group->next_host >= HOSTS_END)
-            return -ENOSPC;
-        ip = base | group->next_host;
-    }
-    take_place(vm, group, ip);
-    return 0;
-}
-
-int fleet_join_api(struct fleet *fleet, struct fleet_vm *vm)
-{
-    struct group *group = vm->group;
-    (void)fleet;
-    if (group->next_host >= HOSTS_END)
-        return -ENOSPC;
-    vm->api_ip = 10u << 24 | group->subnet << 16 | group->next_host++;
-    return 0;
 }
 
 /* The journal. */
@@ -302,24 +207,25 @@ static void read_vm(struct fleet *fleet, const json_t *line)
         fleet->next_id = id + 1;
     fleet_read_line(vm, line);
     const char *group = spec_text(line, "group");
-    if (group && !vm->group && find_group(fleet, group))
-        take_place(vm, find_group(fleet, group),
-                   (uint32_t)json_integer_value(json_object_get(line, "ip")));
-    vm->api_ip = (uint32_t)json_integer_value(json_object_get(line, "api_ip"));
-    if (vm->group && (vm->api_ip & 0xffff) >= vm->group->next_host)
-        vm->group->next_host = (vm->api_ip & 0xffff) + 1;
+    if (group && !vm->group && group_find(fleet, group))
+        group_take_back(vm, group_find(fleet, group),
+                        (uint32_t)json_integer_value(json_object_get(line, "ip")),
+                        (uint32_t)json_integer_value(json_object_get(line, "api_ip")));
 }
 
 static void read_line(void *opaque, json_t *line)
 {
     struct fleet *fleet = opaque;
     json_t *vm = json_object_get(line, "vm"), *group = json_object_get(line, "group");
+    json_t *empty = json_object_get(line, "nogroup");
     json_t *gone = json_object_get(line, "gone"), *next = json_object_get(line, "next");
     if (vm)
         read_vm(fleet, vm);
     else if (group && spec_text(group, "name"))
-        add_group(fleet, spec_text(group, "name"),
+        group_add(fleet, spec_text(group, "name"),
                   (uint32_t)json_integer_value(json_object_get(group, "subnet")));
+    else if (empty)
+        group_drop(fleet, group_find(fleet, json_string_value(empty)));
     else if (next)
         fleet->next_id = (uint64_t)json_integer_value(next);
     struct fleet_vm *old = gone ? fleet_by_id(fleet, (uint64_t)json_integer_value(gone)) : NULL;
@@ -344,10 +250,7 @@ void fleet_close(struct fleet *fleet)
 {
     while (fleet->all.next && fleet->all.next != &fleet->all)
         fleet_drop(fleet, fleet->all.next);
-    while (fleet->groups) {
-        struct group *g = fleet->groups;
-        fleet->groups = g->next;
-        free(g);
-    }
+    while (fleet->groups)
+        group_drop(fleet, fleet->groups);
     journal_close(fleet->journal);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* VMs as JSON: for the journal, and for people. */
 #include "denali/host/daemon/fleet_json.h"
+#include "denali/host/daemon/group.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -22,7 +22,8 @@
 
 #define STATUS_FAILED 125
 #define TICK_NS 1000000u
-#define MORE_NS 5000000000u /* after the grace, until the rest is killed */
+#define START_NS 30000000000u /* for who waits for a detached daemon */
+#define MORE_NS 5000000000u   /* after the grace, until the rest is killed */
 
 void daemon_log(const char *fmt, ...)
 {
@@ -180,11 +181,17 @@ static bool all_up(const struct daemon *d)
 }
 
 /* What ran when the host went down, or is always to run, begins when the workers are there. */
-static void loop(struct daemon *d)
+static int loop(struct daemon *d, struct why *why)
 {
     bool told = false;
+    uint64_t late = host_monotonic_ns() + START_NS;
     while (!d->quit) {
         turn(d);
+        if (!told && d->ready_fd >= 0 && host_monotonic_ns() > late) {
+            workers_quit(d, true);
+            return why_fail(why, -ETIMEDOUT, "the workers do not come up; see %s/host.log",
+                            d->config.state);
+        }
         if (!told && all_up(d)) {
             told = true;
             daemon_log("ready: %u workers, socket %s", d->config.workers, d->config.socket);
@@ -195,6 +202,7 @@ static void loop(struct daemon *d)
         turn(d);
     if (!workers_quit_done(d))
         workers_quit(d, true);
+    return 0;
 }
 
 static void close_all(struct daemon *d)
@@ -214,8 +222,11 @@ static void close_all(struct daemon *d)
 static int await_ready(int fd, pid_t pid, const struct daemon *d)
 {
     char byte;
-    if (read(fd, &byte, 1) != 1)
-        return STATUS_FAILED; /* it has said why */
+    if (read(fd, &byte, 1) != 1) {
+        fprintf(stderr, "denali: the daemon has not started; see above, and %s/host.log\n",
+                d->config.state ? d->config.state : "");
+        return STATUS_FAILED;
+    }
     printf("denali-host: ready, pid %d, socket %s\n", (int)pid, d->config.socket);
     return 0;
 }
@@ -260,7 +271,7 @@ static int serve(struct daemon *d, struct why *why)
     if (!err) {
         if (d->ready_fd >= 0)
             redirect_log(d);
-        loop(d);
+        err = loop(d, why);
     }
     return err;
 }
@@ -281,5 +292,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "denali: %s\n", why.text);
     if (go == 1)
         close_all(&d);
+    else
+        config_fini(&d.config);
     return err ? STATUS_FAILED : status;
 }

@@ -6,6 +6,7 @@
  * exist for it: no files, no consoles, no other VMs with the capability.
  */
 #include "denali/host/daemon/vms.h"
+#include "denali/host/daemon/group.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From a VM that runs to its end, and what policy makes of that. */
 #include "denali/host/daemon/vms.h"
+#include "denali/host/daemon/group.h"
 
 #include "emu/base/host.h"
 

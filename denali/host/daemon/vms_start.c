@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From a spec to a VM that runs: create checks it in a worker, start sends it there. */
 #include "denali/host/daemon/vms.h"
+#include "denali/host/daemon/group.h"
 
 #include "emu/base/host.h"
 

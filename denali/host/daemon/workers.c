@@ -6,6 +6,7 @@
  * started it; a new one takes its place, sooner or later.
  */
 #include "denali/host/daemon/daemon.h"
+#include "denali/host/daemon/group.h"
 
 #include "denali/host/place.h"
 #include "emu/base/host.h"

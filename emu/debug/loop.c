@@ -37,7 +37,7 @@ struct loop {
     struct target *target[MAX_TARGETS];
     struct target_wait wait[MAX_TARGETS];
     bool idle[MAX_TARGETS];
-    unsigned targets;
+    unsigned targets, next; /* whose turn it is */
     struct watched_fd fd[MAX_FDS];
     unsigned fds;
     struct loop_front *fronts;
@@ -405,15 +405,19 @@ static void take_turn(struct loop *loop, unsigned n)
         on_stepped(loop, target);
 }
 
+/* Who comes after the last one that had a turn is the first: also after a stop. */
 static void take_turns(struct loop *loop)
 {
-    for (unsigned n = 0; n < loop->targets; n++) {
-        unsigned most = STEPS_PER_TURN;
+    for (unsigned i = 0; i < loop->targets; i++) {
+        unsigned n = loop->next % loop->targets, most = STEPS_PER_TURN;
+        loop->next = n + 1;
         while (loop->target[n]->run != TARGET_HALTED && !loop->idle[n] && most--) {
             take_turn(loop, n);
             if (loop->target[n]->run != TARGET_STEPS)
                 break;
         }
+        if (!loop_is_running(loop))
+            break;
     }
 }
 

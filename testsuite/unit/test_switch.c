@@ -2,6 +2,7 @@
 /* The switch: who hears what, who may say what, and what happens when nobody listens. */
 #include <check.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "denali/switch.h"
@@ -545,6 +546,62 @@ START_TEST(dhcp)
 }
 END_TEST
 
+/* Whatever a guest sends: nothing but itself suffers. */
+START_TEST(random_frames)
+{
+    struct lan *net;
+    struct lan_port port, second, out;
+    const struct lan_subnet subnet = {IP(0x100), IP(0x101), IP(0x102), 24};
+    uint8_t frame[NET_FRAME_MAX], got[NET_FRAME_MAX];
+    ck_assert_int_eq(lan_create(&net), 0);
+    ck_assert_int_eq(lan_set_subnet(net, &subnet), 0);
+    ck_assert_int_eq(lan_port_add(net, &out, 0, LAN_UPLINK, bell), 0);
+    ck_assert_int_eq(lan_port_add(net, &port, LAN_ANY_IP, 0, bell), 0);
+    ck_assert_int_eq(lan_port_add(net, &second, LAN_ANY_IP, 0, bell), 0);
+    srand(9);
+    for (unsigned i = 0; i < 300000; i++) {
+        size_t len = 14 + (size_t)rand() % (i % 4 ? 320 : NET_FRAME_MAX - 13);
+        for (size_t k = 0; k < len; k++)
+            frame[k] = (uint8_t)rand();
+        lan_port_mac(i % 3 ? &port : &second, frame); /* mostly what gets far */
+        if (i % 5)
+            memset(frame, 0xff, 6);
+        lan_port_mac(&port, frame + 6);
+        static const uint8_t head[] = {8, 0, 0x45};
+        memcpy(frame + 12, head, sizeof(head));
+        if (i % 2 && len >= 282) {
+            frame[20] = frame[21] = frame[34] = frame[36] = 0;
+            frame[23] = 17;
+            frame[35] = 68;
+            frame[37] = 67;
+            memset(frame + 26, 0, 4);
+            static const uint8_t cookie[] = {0x63, 0x82, 0x53, 0x63, 53, 1};
+            frame[42] = frame[43] = 1;
+            frame[44] = 6;
+            memcpy(frame + 278, cookie, len >= 284 ? 6 : 4);
+            if (len > 284)
+                frame[284] = (uint8_t)(rand() % 10);
+        } else if (len >= 42) {
+            static const uint8_t arp[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
+            memcpy(frame + 12, arp, i % 7 ? sizeof(arp) : 2);
+        }
+        lan_send(&port, frame, len);
+        len = lan_receive(&second, got, sizeof(got));
+        ck_assert(!len || !memcmp(got + 6, frame + 6, 6));
+        drain(&port);
+        drain(&out);
+    }
+    struct lan_counters counters;
+    lan_count(net, &counters);
+    ck_assert_uint_gt(counters.dhcp, 1000);
+    ck_assert_uint_gt(counters.forged, 10000);
+    lan_port_remove(&port);
+    lan_port_remove(&second);
+    lan_port_remove(&out);
+    lan_destroy(net);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("switch");
@@ -568,6 +625,7 @@ int main(void)
     tcase_add_test(tc, wires_end_with_their_port);
     tcase_add_test(tc, nothing_is_lost_between_threads);
     tcase_add_test(tc, dhcp);
+    tcase_add_test(tc, random_frames);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

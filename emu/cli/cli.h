@@ -21,6 +21,7 @@ struct cli_verb {
     const char *summary;               /* one line */
     const char *help;                  /* the whole text of `denali help NAME` */
     int (*run)(int argc, char **argv); /* argv[0] is the verb; the exit status */
+    void (*reference)(bool markdown);  /* NULL, or prints what `denali help NAME` tells beyond */
 };
 
 extern const struct cli_verb cli_run, cli_pc, cli_debug, cli_replay, cli_disk, cli_bench, cli_help,

@@ -2,6 +2,7 @@
 /* denali debug: a VM that stands before its first instruction, and the monitor. */
 #include "emu/cli/cli.h"
 #include "emu/cli/run_debug.h"
+#include "emu/debug/command.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,11 @@ static int debug_run(int argc, char **argv)
     }
     options.monitor = true;
     return run_debug(&options, true);
+}
+
+static void print_reference(bool markdown)
+{
+    command_print_reference(stdout, markdown);
 }
 
 const struct cli_verb cli_debug = {
@@ -49,4 +55,5 @@ const struct cli_verb cli_debug = {
             "  continue\n"
             "  backtrace' | denali debug build/guests/httpd\n",
     .run = debug_run,
+    .reference = print_reference,
 };

@@ -3,6 +3,7 @@
 #include "emu/cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int print_overview(void)
 {
@@ -20,13 +21,19 @@ static int run_help(int argc, char **argv)
     const struct cli_verb *verb = cli_find_verb(argv[1]);
     if (!verb)
         return cli_complain(CLI_FAILED, "there is no verb \"%s\"; see denali help", argv[1]);
-    fputs(verb->help, stdout);
+    bool markdown = argc > 2 && !strcmp(argv[2], "--markdown");
+    if (!markdown)
+        fputs(verb->help, stdout);
+    if (verb->reference)
+        verb->reference(markdown);
     return CLI_OK;
 }
 
 const struct cli_verb cli_help = {
     .name = "help",
     .summary = "tell what can be done, or more of one verb",
-    .help = "usage: denali help [VERB]\n\nLists the verbs, or tells everything about one.\n",
+    .help =
+        "usage: denali help [VERB [--markdown]]\n\nLists the verbs, or tells everything about one. "
+        "--markdown: what its reference in docs/ holds.\n",
     .run = run_help,
 };

@@ -41,17 +41,22 @@ static void print_char(FILE *out, unsigned c, char quote)
 static void print_string(struct printer *p, uint32_t address, uint32_t bytes)
 {
     char c;
-    fputc('"', p->out);
     for (uint32_t i = 0; i < bytes; i++) {
-        if (i == MAX_STRING || p->target->ops->read(p->target, TARGET_LINEAR, address + i, &c, 1)) {
-            fputs(i == MAX_STRING ? "\"..." : "\" <no memory>", p->out);
+        if (p->target->ops->read(p->target, TARGET_LINEAR, address + i, &c, 1)) {
+            fputs(i ? "\" <no memory>" : "<no memory>", p->out);
             return;
         }
+        if (i == MAX_STRING) {
+            fputs("\"...", p->out);
+            return;
+        }
+        if (!i)
+            fputc('"', p->out);
         if (!c)
             break;
         print_char(p->out, (unsigned char)c, '"');
     }
-    fputc('"', p->out);
+    fputs(bytes ? "\"" : "\"\"", p->out);
 }
 
 static void print_pointer(struct printer *p, const struct value *v, uint32_t address)

@@ -75,6 +75,7 @@ enum thread_work {
     WORK_FRAME = 2,  /* the frame was changed */
     WORK_TIMER = 4,  /* the machine's timer must be set */
     WORK_YIELD = 8,  /* another thread's turn */
+    WORK_STEP = 16,  /* the program steps itself: TF is set again */
 };
 
 /* Lies at the low end of the memory of its kernel stack. */

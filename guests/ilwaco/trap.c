@@ -23,6 +23,7 @@ _Static_assert(sizeof(struct denali_context) == FRAME_SIZE, "entry.S");
 #define QUANTUM_NS (4 * (uint64_t)NS_PER_MS)
 #define EFLAGS_ALWAYS 0x2u
 #define EFLAGS_OF 0x800u
+#define EFLAGS_TF 0x100u
 #define EFLAGS_IF 0x200u
 
 extern char trap_entry[], upcall_entry[], fault_entry[], fault_stack_top[];
@@ -116,6 +117,8 @@ void trap_finish(struct denali_context *frame);
 void trap_finish(struct denali_context *frame)
 {
     frame_unpack(frame);
+    if (trap_work & WORK_STEP)
+        frame->eflags |= EFLAGS_TF;
     while (trap_work & (WORK_SIGNAL | WORK_YIELD)) {
         if (trap_work & WORK_YIELD) {
             trap_work &= ~(uint32_t)WORK_YIELD;
@@ -159,6 +162,28 @@ static NORETURN void kernel_fault(const struct denali_context *context)
     __builtin_unreachable();
 }
 
+enum {
+    FAULT_DEBUG = 1,
+    FAULT_OVERFLOW = 4,
+    FAULT_BOUND = 5,
+    FAULT_BREAKPOINT = 3,
+    FAULT_PAGE = 14,
+    FAULT_X87 = 16,
+    FAULT_SIMD = 19
+};
+
+/* A program that steps itself made a system call: INT leaves TF set. The call runs without, and the
+ * program's first instruction after it is the next step. */
+static void step_over_kernel(struct denali_context *context)
+{
+    if (machine_regs.fault_vector != FAULT_DEBUG || !(context->eflags & EFLAGS_TF))
+        return;
+    context->eflags &= ~EFLAGS_TF;
+    trap_work |= WORK_STEP;
+    machine_regs.fault_active = 0;
+    __asm__ volatile(MACHINE_FN(2) : : "a"(context) : "memory");
+}
+
 /* A kernel's copy that met a bad address goes on at its fixup. Otherwise the program's frame. */
 struct denali_context *trap_fault(void);
 struct denali_context *trap_fault(void)
@@ -171,6 +196,7 @@ struct denali_context *trap_fault(void)
         machine_regs.fault_active = 0;
         return frame;
     }
+    step_over_kernel(context);
     for (const struct fixup *fixup = fixup_table_start; fixup < fixup_table_end; fixup++) {
         if (fixup->at != context->eip)
             continue;
@@ -184,21 +210,13 @@ struct denali_context *trap_fault(void)
 struct fault_signal {
     uint8_t signal, code;
 };
-enum {
-    FAULT_OVERFLOW = 4,
-    FAULT_BOUND = 5,
-    FAULT_BREAKPOINT = 3,
-    FAULT_PAGE = 14,
-    FAULT_X87 = 16,
-    FAULT_SIMD = 19
-};
 
 static struct fault_signal fault_signal(uint32_t vector, uint32_t address)
 {
     switch (vector) {
     case 0:
         return (struct fault_signal){SIGFPE, 1};
-    case 1:
+    case FAULT_DEBUG:
         return (struct fault_signal){SIGTRAP, 2};
     case FAULT_BREAKPOINT:
         return (struct fault_signal){SIGTRAP, SI_KERNEL};

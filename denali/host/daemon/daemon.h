@@ -102,6 +102,7 @@ struct daemon {
     unsigned workers;
     struct api *api;
     int signals, state_lock;
+    int log_fd;   /* of a detached daemon and its workers; -1: stderr is theirs */
     int ready_fd; /* told when everything is up; -1: nobody asks */
     bool quit;
     uint64_t quit_ns; /* monotonic; when the rest is killed */

@@ -100,11 +100,25 @@ static int absolute(char **path)
     return 0;
 }
 
+/* Of a detached daemon: its workers' words from the first, its own once it is ready to be left
+ * alone. Without a file they go nowhere. */
+static int open_log(const struct daemon *d)
+{
+    char *path;
+    if (asprintf(&path, "%s/host.log", d->config.state) < 0)
+        return -1;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    free(path);
+    return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
 static int open_all(struct daemon *d, struct why *why)
 {
     int err = absolute(&d->config.state) || absolute(&d->config.socket) || absolute(&d->config.swap)
                   ? why_fail(why, -ENOMEM, "no memory")
                   : lock_state(d, why);
+    if (!err && d->config.detach)
+        d->log_fd = open_log(d);
     if (!err && (d->signals = open_signals()) < 0)
         err = why_fail(why, d->signals, "cannot take signals");
     if (!err)
@@ -251,26 +265,12 @@ static int detach(struct daemon *d, int *status)
     return 1;
 }
 
-/* A detached daemon's words go to a file, once it is ready to be left alone. */
-static void redirect_log(struct daemon *d)
-{
-    char *path;
-    if (asprintf(&path, "%s/host.log", d->config.state) < 0)
-        return;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        dup2(fd, 2);
-        close(fd);
-    }
-    free(path);
-}
-
 static int serve(struct daemon *d, struct why *why)
 {
     int err = open_all(d, why);
     if (!err) {
-        if (d->ready_fd >= 0)
-            redirect_log(d);
+        if (d->log_fd >= 0)
+            dup2(d->log_fd, 2);
         err = loop(d, why);
     }
     return err;
@@ -278,7 +278,7 @@ static int serve(struct daemon *d, struct why *why)
 
 int main(int argc, char **argv)
 {
-    struct daemon d = {.signals = -1, .state_lock = -1, .ready_fd = -1};
+    struct daemon d = {.signals = -1, .state_lock = -1, .log_fd = -1, .ready_fd = -1};
     struct why why = {""};
     int status = 0;
     raise_limits();

@@ -98,6 +98,8 @@ static int exec_worker(struct daemon *d, struct worker *w, int listener)
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     err = posix_spawn_file_actions_adddup2(&actions, listener, LISTEN_FD);
+    for (int fd = 1; !err && fd <= 2; fd++)
+        err = posix_spawn_file_actions_adddup2(&actions, d->log_fd >= 0 ? d->log_fd : 2, fd);
     if (!err)
         err = posix_spawn(&w->pid, program, &actions, &attr, argv, environ);
     posix_spawn_file_actions_destroy(&actions);

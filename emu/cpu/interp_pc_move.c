@@ -43,6 +43,19 @@ enum cpu_status interp_pop_sreg_pc(struct cpu *cpu, const struct isa_insn *insn)
     return CPU_OK;
 }
 
+/* With 32-bit operands eSP moves by 4, and the upper half of the stack's word stays as it was. */
+enum cpu_status interp_push_sreg_pc(struct cpu *cpu, const struct isa_insn *insn)
+{
+    uint32_t selector = cpu->seg[insn->row->op[0].fixed].selector, bytes = insn->opsize;
+    uint32_t offset = interp_stack_offset(cpu, cpu->gpr[ISA_ESP] - bytes);
+    enum cpu_status status = interp_check_push(cpu, bytes, bytes);
+    if (status == CPU_OK)
+        status = cpu_write_int(cpu, ISA_SS, offset, 2, selector);
+    if (status == CPU_OK)
+        interp_move_stack(cpu, -(int32_t)bytes);
+    return status;
+}
+
 /* LDS and its kin: offset to a register, selector to the segment register. */
 MUST_CHECK static enum cpu_status load_far(struct cpu *cpu, const struct isa_insn *insn,
                                            unsigned seg)

@@ -193,13 +193,6 @@ static int run_info_frame(struct session *s, const char *args, struct command_ou
     return 0;
 }
 
-static bool thread_of(struct session *s, unsigned n, struct target_thread *out)
-{
-    if (s->target && s->target->ops->thread)
-        return s->target->ops->thread(s->target, n, out);
-    return false;
-}
-
 static int run_threads(struct session *s, const char *args, struct command_out *out,
                        struct why *why)
 {
@@ -212,7 +205,7 @@ static int run_threads(struct session *s, const char *args, struct command_out *
     if (!s->target)
         return why_fail(why, -ESRCH, "there is no VM");
     out_list(out, "threads");
-    for (; thread_of(s, n, &t); n++) {
+    for (; session_thread(s, n, &t); n++) {
         bool selected = s->thread ? t.number == s->thread : t.running;
         if (!n)
             out_text(out, "  Id   Name             State      Where\n");
@@ -244,7 +237,7 @@ static int run_thread(struct session *s, const char *args, struct command_out *o
                  s->thread);
         return 0;
     }
-    for (unsigned n = 0; thread_of(s, n, &t); n++) {
+    for (unsigned n = 0; session_thread(s, n, &t); n++) {
         if (t.number != number)
             continue;
         s->thread = t.running ? 0 : t.number;

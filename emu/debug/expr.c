@@ -205,15 +205,25 @@ static int parse_dollar(struct parser *p, struct value *out)
                     word);
 }
 
-static void symbol_value(const struct symbols_symbol *s, struct value *out)
+/* A label of assembly has no type: in code it is a place like a function. */
+static bool is_code(const struct symbols *symbols, const struct symbols_symbol *s)
 {
+    uint32_t low, high;
+    if (s->function || s->size)
+        return s->function;
+    for (unsigned n = 0; symbols_code_range(symbols, n, &low, &high); n++)
+        if (s->address >= low && s->address < high)
+            return true;
+    return false;
+}
+
+static void symbol_value(const struct symbols *symbols, const struct symbols_symbol *s,
+                         struct value *out)
+{
+    static const char *const by_size[9] = {[1] = "u8", [2] = "u16", [8] = "u64"};
     struct type type;
-    type_builtin(s->function    ? "<text>"
-                 : s->size == 1 ? "u8"
-                 : s->size == 2 ? "u16"
-                 : s->size == 8 ? "u64"
-                                : "u32",
-                 &type);
+    const char *name = s->size < ARRAY_LEN(by_size) ? by_size[s->size] : NULL;
+    type_builtin(is_code(symbols, s) ? "<text>" : name ? name : "u32", &type);
     *out = value_in_memory(&type, s->address);
 }
 
@@ -227,7 +237,7 @@ static int parse_name(struct parser *p, struct value *out)
     if (frame_find_variable(&p->c->source, &p->c->frame, word, out))
         return 0;
     if (symbols_find(p->c->source.symbols, word, 0, &symbol)) {
-        symbol_value(&symbol, out);
+        symbol_value(p->c->source.symbols, &symbol, out);
         return 0;
     }
     return why_fail(p->why, -ENOENT,

@@ -128,9 +128,9 @@ void session_select(struct session *s, struct target *target)
 static bool thread_frame(struct session *s, struct expr_context *c)
 {
     struct target_thread t;
-    if (!s->thread || !s->target->ops->thread)
+    if (!s->thread)
         return false;
-    for (unsigned n = 0; s->target->ops->thread(s->target, n, &t); n++) {
+    for (unsigned n = 0; session_thread(s, n, &t); n++) {
         if (t.number == s->thread && !t.running) {
             frame_of(&c->source, t.gpr, t.eip, &c->frame);
             return true;

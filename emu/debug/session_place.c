@@ -60,6 +60,20 @@ static int at_function(struct session *s, const char *name, bool after_prologue,
     return (int)count;
 }
 
+/* Of functions of one name, those that the file has. */
+static int keep_file(struct session *s, const char *file, uint32_t *out, int count,
+                     const char *name, struct why *why)
+{
+    struct symbols_line line;
+    int kept = 0;
+    for (int i = 0; i < count; i++)
+        if (symbols_line_at(session_symbols(s), out[i], &line) &&
+            symbols_names_file(line.file, file))
+            out[kept++] = out[i];
+    return kept ? kept
+                : why_fail(why, -ENOENT, "no function \"%.60s\" is in \"%.60s\"", name, file);
+}
+
 /* FILE:LINE or FILE:FUNCTION. */
 static int in_file(struct session *s, const char *text, const char *colon, bool after_prologue,
                    uint32_t *out, unsigned room, struct why *why)
@@ -70,7 +84,8 @@ static int in_file(struct session *s, const char *text, const char *colon, bool 
     snprintf(file, sizeof(file), "%.*s", (int)(colon - text), text);
     if (all_digits(colon + 1))
         return at_line(s, file, atoi(colon + 1), out, room, why);
-    return at_function(s, colon + 1, after_prologue, out, room, why);
+    int n = at_function(s, colon + 1, after_prologue, out, room, why);
+    return n < 0 ? n : keep_file(s, file, out, n, colon + 1, why);
 }
 
 static int at_address(struct session *s, const char *text, uint32_t *out, struct why *why)

@@ -82,6 +82,8 @@ unsigned symbols_line_addresses(const struct symbols *symbols, const char *file,
 /* Where a function that is entered at `address` has set up its frame; the address itself if that
  * is not known. */
 uint32_t symbols_after_prologue(const struct symbols *symbols, uint32_t address);
+/* Whether `file` is that path, or its end at a folder's name. */
+bool symbols_names_file(const char *path, const char *file);
 /* Every source file, until fn returns false. */
 void symbols_each_file(const struct symbols *symbols, bool (*fn)(void *opaque, const char *file),
                        void *opaque);

@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool symbols_names_file(const char *path, const char *file)
+{
+    size_t a = strlen(path), b = strlen(file);
+    return b && b <= a && !strcmp(path + a - b, file) &&
+           (a == b || file[0] == '/' || path[a - b - 1] == '/');
+}
+
 #if HAVE_LIBDW
 
 #define MAX_FOUND 256u
@@ -96,14 +103,6 @@ bool symbols_module_has_lines(const struct symbols_module *m)
     return symbols_dwarf((struct symbols_module *)m) != NULL && m->ranges;
 }
 
-/* Whether `file` is the path, or its end at a component. */
-static bool names_file(const char *path, const char *file)
-{
-    size_t a = strlen(path), b = strlen(file);
-    return b && b <= a && !strcmp(path + a - b, file) &&
-           (a == b || file[0] == '/' || path[a - b - 1] == '/');
-}
-
 struct search {
     const char *file;
     int line, best; /* the line wanted; the nearest one behind it that has code, or 0 */
@@ -156,7 +155,7 @@ static void search_unit(struct search *s, Dwarf_Die *unit, uint32_t bias)
     for (size_t i = 0; i < count && row_at(lines, i, &row); i++) {
         if (row.file != last) {
             last = row.file;
-            is_it = last && names_file(last, s->file);
+            is_it = last && symbols_names_file(last, s->file);
         }
         if (is_it)
             take_row(s, &row, bias);

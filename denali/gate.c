@@ -2,8 +2,8 @@
 /*
  * Admission by memory and by windows. A part of the limit is kept free for what
  * running VMs write between two measurements: a sixteenth, within bounds. Nobody is
- * let in to the whole of it, a quarter is given back at leisure, and from one half
- * on nobody runs before something was given back.
+ * let in to the whole of it and a quarter more; then memory is given back at leisure,
+ * and from three quarters on nobody runs before something was given back.
  *
  * Parked VMs may have half of the memory as they are, then they are squeezed; and
  * five eighths of it in all, then they go to the swap file, if there is one; before
@@ -39,7 +39,7 @@ bool gate_enter(struct gate *gate, bool has_memory)
 {
     uint64_t more = has_memory ? 0 : gate->window_bytes;
     if (gate->windows && (gate->windows >= gate->max_windows ||
-                          gate->used_bytes + more > gate->limit_bytes - reserve(gate)))
+                          gate->used_bytes + more > gate->limit_bytes - reserve(gate) / 4 * 5))
         return false;
     gate->windows++;
     gate->used_bytes += more;
@@ -81,7 +81,7 @@ enum gate_wish gate_wish(const struct gate *gate)
     uint64_t windows = gate->windows * gate->parked_window_bytes;
     uint64_t known = windows + gate->parked_bytes;
     uint64_t rest = gate->used_bytes > known ? gate->used_bytes - known : 0;
-    uint64_t room = gate->limit_bytes - reserve(gate);
+    uint64_t room = gate->limit_bytes - reserve(gate) / 4 * 5;
     uint64_t budget = room > rest ? room - rest : 0; /* for windows and parked VMs */
     bool few = windows < budget / 4;                 /* then some must be able to enter */
     uint64_t aim = few ? room - room / 16 : room + reserve(gate) / 4;
@@ -96,5 +96,5 @@ enum gate_wish gate_wish(const struct gate *gate)
 
 bool gate_is_over(const struct gate *gate)
 {
-    return gate->used_bytes > gate->limit_bytes - reserve(gate) / 2;
+    return gate->used_bytes > gate->limit_bytes - reserve(gate) / 4 * 3;
 }

@@ -77,8 +77,10 @@ static void displace(struct pool *pool)
 void pool_wake(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;
-    if (vm->state != POOL_IDLE && vm->state != POOL_PARKED)
+    if (vm->state != POOL_IDLE && vm->state != POOL_PARKED) {
+        vm->wanted = true; /* by whoever settles it next, unless it runs before */
         return;
+    }
     pool_make_ready(vm, pool->config.sync_interrupts ? SCHED_URGENT : SCHED_WOKEN);
     if (pool->config.sync_interrupts && pool->busy >= pool->config.workers)
         displace(pool);
@@ -88,12 +90,13 @@ void pool_post(struct pool_vm *vm, uint32_t irq)
 {
     host_lock_enter(&vm->pool->lock);
     vm->arrived |= irq;
-    if (vm->state == POOL_RUNNING) {
+    if (vm->state == POOL_RUNNING && irq) {
         vm->pool->counters.interrupts++;
         vm->pool->counters.batches++;
         slot_give(vm);
+    } else {
+        pool_wake(vm);
     }
-    pool_wake(vm);
     host_lock_leave(&vm->pool->lock);
 }
 

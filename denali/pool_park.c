@@ -121,6 +121,8 @@ static size_t put_line(uint8_t *out, const uint8_t *a, const uint8_t *b)
 {
     uint8_t mask = 0;
     size_t at = 1;
+    if (!memcmp(a, b, LINE))
+        return 0;
     for (unsigned i = 0; i < LINE / 8; i++) {
         uint64_t x = load64(a + 8 * i) ^ load64(b + 8 * i);
         memcpy(out + at, &x, 8);
@@ -137,6 +139,8 @@ static bool put_page(struct pack *p, uint32_t page, const uint8_t *bytes, const 
     uint8_t raw[4 + 8 + PAGE_SIZE + PAGE_SIZE / LINE + LINE];
     uint64_t mask = 0;
     size_t at = 12;
+    if (!memcmp(bytes, origin, PAGE_SIZE))
+        return false;
     for (unsigned i = 0; i < PAGE_SIZE / LINE; i++) {
         size_t len = put_line(raw + at, bytes + i * LINE, origin + i * LINE);
         mask |= (uint64_t)(len != 0) << i;

@@ -80,7 +80,7 @@ struct pool_vm {
     uint8_t state;           /* enum pool_state */
     uint8_t reason;          /* ENDED: enum vm_end_reason */
     bool called;             /* from the line: it is its turn */
-    bool wanted;             /* paused: it had something to do */
+    bool wanted;             /* something happened while it could not be made ready */
     bool paused, killed;
 };
 

@@ -288,7 +288,6 @@ void pool_resume(struct pool_vm *vm)
     vm->paused = false;
     if (vm->wanted || vm->arrived)
         pool_wake(vm);
-    vm->wanted = false;
     host_lock_leave(&vm->pool->lock);
 }
 

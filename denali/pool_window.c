@@ -106,7 +106,7 @@ void pool_settle_parked(struct pool_vm *vm)
     vm->state = POOL_PARKED;
     pool_count_parked(vm);
     ring_parked(vm);
-    if (vm->arrived || vm->killed || (vm->extra && vm->extra->request))
+    if (vm->arrived || vm->wanted || vm->killed || (vm->extra && vm->extra->request))
         pool_make_ready(vm, SCHED_WOKEN);
 }
 
@@ -141,7 +141,7 @@ struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct 
     victim->state = POOL_IDLE;
     pool->counters.idle++;
     pool_ring_add(&pool->idle, victim);
-    if (victim->arrived || victim->killed || vm_has_news(slot->vm))
+    if (victim->arrived || victim->wanted || victim->killed || vm_has_news(slot->vm))
         pool_make_ready(victim, SCHED_WOKEN);
     return NULL;
 }
@@ -204,6 +204,11 @@ static struct slot *find_window(struct pool_worker *w, struct pool_origin *origi
 void pool_line_up(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;
+    if (vm->killed) { /* that needs no window */
+        vm->state = POOL_PARKED;
+        pool_make_ready(vm, SCHED_WOKEN);
+        return;
+    }
     vm->state = POOL_WAITING;
     struct sched_node **at =
         vm->called || !pool->line_first ? &pool->line_first : &pool->line_last->next;
@@ -233,8 +238,10 @@ void pool_leave_line(struct pool_vm *vm)
 void pool_call_line(struct pool *pool)
 {
     struct sched_node *node = pool->line_first;
-    if (!node)
+    if (!node) {
+        pool->line_retry_ns = HOST_FOREVER;
         return;
+    }
     struct pool_vm *vm = CONTAINER_OF(node, struct pool_vm, node);
     pool_leave_line(vm);
     pool->line_retry_ns = pool->line_first ? host_monotonic_ns() + RETRY_NS : HOST_FOREVER;

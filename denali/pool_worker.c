@@ -39,7 +39,7 @@ static void serve_request(struct pool_vm *vm)
 
 static bool has_work(const struct pool_vm *vm, uint64_t wait_ns)
 {
-    return !wait_ns || vm->arrived || vm->killed || vm_has_news(vm->slot->vm) ||
+    return !wait_ns || vm->arrived || vm->wanted || vm->killed || vm_has_news(vm->slot->vm) ||
            (vm->extra && vm->extra->request && !vm_is_busy(vm->slot->vm));
 }
 
@@ -65,34 +65,44 @@ static void settle_idle(struct pool_vm *vm, uint64_t wait_ns)
         pool_call_line(vm->pool);
 }
 
-/* Larger than all that there is: no waiting helps. True: it has ended. */
-static bool end_if_too_large(struct pool_vm *vm)
+/* Larger than all that there is: no waiting helps. */
+static bool is_too_large(const struct pool_vm *vm)
 {
-    struct pool *pool = vm->pool;
-    if ((uint64_t)vm->resident_pages * PAGE_SIZE < pool->gate.limit_bytes / 4 * 3)
-        return false;
-    const struct pool_end end = {.reason = VM_END_HOST,
-                                 .report = "the VM uses more memory than all VMs may have\n"};
-    pool_unring_parked(vm);
-    pool_uncount_parked(vm);
-    pool_set_ended(vm, &end);
-    return true;
+    return (uint64_t)vm->resident_pages * PAGE_SIZE >= vm->pool->gate.limit_bytes / 4 * 3;
 }
 
-/* It is idle, but has more to do. False: it keeps its window. */
+static void end_too_large(struct pool_vm *vm)
+{
+    const struct pool_end end = {.reason = VM_END_HOST,
+                                 .report = "the VM uses more memory than all VMs may have\n"};
+    pool_uncount_parked(vm);
+    pool_set_ended(vm, &end);
+}
+
+/*
+ * It is idle, but has more to do. False: it keeps its window. What becomes of the VM is settled
+ * before the lock is left: afterwards it may be anybody's.
+ */
 static bool give_window_up(struct pool_worker *w, struct pool_vm *vm, bool over)
 {
     struct pool *pool = w->pool;
     struct slot *slot = pool_take_window(pool, vm, &w->scratch);
     if (!slot)
         return false;
+    bool large = vm->state == POOL_PARKED && is_too_large(vm);
+    if (large) {
+        pool_unring_parked(vm);
+        vm->state = POOL_PARKING; /* nobody else's business */
+    } else if (vm->state == POOL_PARKED) {
+        pool_make_ready(vm, SCHED_PREEMPTED);
+    }
     if (over)
         pool_drop_window(slot);
     else
         pool_free_window(slot);
     pool_measure(pool);
-    if (vm->state == POOL_PARKED && !end_if_too_large(vm))
-        pool_make_ready(vm, SCHED_PREEMPTED);
+    if (large)
+        end_too_large(vm);
     pool_call_line(pool);
     return true;
 }
@@ -195,6 +205,7 @@ static void begin_slice(struct pool_worker *w, struct pool_vm *vm)
     struct pool *pool = w->pool;
     vm->state = POOL_RUNNING;
     vm->slices++;
+    vm->wanted = false;
     w->running = vm;
     w->since_ns = host_monotonic_ns();
     w->displaced = false;

@@ -33,6 +33,7 @@ MUST_CHECK int bench_game(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_http(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_tcp(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_hostile(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_soak(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_create(const struct bench_options *options, struct why *why);
 
 #endif

@@ -123,7 +123,7 @@ static int program_takes(const struct bench_options *o, size_t len, double *ns, 
     char path[4096], data[1472] = {0};
     const struct bench_server server = {.program = bench_find("gamed", path, sizeof(path)),
                                         .args = {"-s"}};
-    struct bench_world w;
+    struct bench_world w = {.ended = NULL};
     struct net_sock *sock = NULL;
     int err = make_program(&w, o, &server, &sock, why);
     uint64_t before = 0;
@@ -150,7 +150,7 @@ static int program_sends(const struct bench_options *o, unsigned len, double *ns
     snprintf(bytes, sizeof(bytes), "%u", len - UDP_HEADS);
     const struct bench_server server = {.program = bench_find("gamed", path, sizeof(path)),
                                         .args = {"-f", bytes}};
-    struct bench_world w;
+    struct bench_world w = {.ended = NULL};
     struct net_sock *sock = NULL;
     int err = make_program(&w, o, &server, &sock, why);
     if (!err) {

@@ -81,7 +81,9 @@ static int make_pool(struct bench_world *w, struct why *why)
                                  .swap_path = w->options->swap_path,
                                  .swap_bytes = w->options->swap_bytes,
                                  .seed = host_wall_ns(),
-                                 .identify = identify};
+                                 .identify = identify,
+                                 .ended = w->ended,
+                                 .opaque = w->ended_opaque};
     if (sched_round_robin(QUANTUM_NS, &config.sched))
         return why_fail(why, -ENOMEM, "no memory");
     const struct pool_origin_config origin = {
@@ -99,7 +101,7 @@ int bench_world_init(struct bench_world *w, const struct bench_options *options,
 int bench_world_init_server(struct bench_world *w, const struct bench_options *options,
                             const struct bench_server *server, struct why *why)
 {
-    memset(w, 0, sizeof(*w));
+    *w = (struct bench_world){.ended = w->ended, .ended_opaque = w->ended_opaque};
     w->options = options;
     bench_document(w->document);
     int err = dbt_create(NULL, &w->engine);

@@ -20,6 +20,9 @@ struct bench_world {
     struct bench_client *client;
     char document[BENCH_DOCUMENT_BYTES];
     double create_s;
+    /* As in pool_config; set before bench_world_init. */
+    void (*ended)(void *opaque, struct pool_vm *vm, const struct pool_end *end);
+    void *ended_opaque;
 };
 
 #define BENCH_PATIENCE_NS 10000000000u

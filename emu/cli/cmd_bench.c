@@ -121,7 +121,7 @@ static const struct experiment {
     {"packet", bench_packet, 1, 0},    {"tcp", bench_tcp, 1, 6},
     {"http", bench_http, 1, 10},       {"interrupts", bench_interrupts, 800, 4},
     {"idle", bench_idle, 800, 4},      {"game", bench_game, 128, 4},
-    {"hostile", bench_hostile, 4, 3},
+    {"hostile", bench_hostile, 4, 3},  {"soak", bench_soak, 300, 60},
 };
 
 static const struct experiment *find_experiment(const char *name)
@@ -138,7 +138,7 @@ static int run_bench(int argc, char **argv)
     char path[PATH_MAX];
     struct why why = {""};
     struct bench_options o = {
-        .sample = 10000, .max_windows = 2000, .memory_bytes = 4 * GIB, .workers = 2, .alpha = 1};
+        .sample = 10000, .max_windows = 4000, .memory_bytes = 4 * GIB, .workers = 2, .alpha = 1};
     const struct experiment *e = find_experiment(argc < 2 ? NULL : argv[1]);
     if (!e)
         return cli_complain(CLI_FAILED,
@@ -177,6 +177,8 @@ const struct cli_verb cli_bench = {
         "              and parked, how soon a parked one answers\n"
         "  zipf        for some seconds the VM of rank r is asked in proportion to 1 / r^A,\n"
         "              while the memory holds but some: requests per second, latencies\n"
+        "  soak        VMs that check their memory are made, cloned, saved, paused, parked and\n"
+        "              killed at random while web servers are asked; memory must be what it was\n"
         "  interrupts  in batches, against a switch to the VM for each; by number of VMs\n"
         "  idle        with the next timer as timeout, against spinning until it is due\n"
         "\n"
@@ -194,7 +196,7 @@ const struct cli_verb cli_bench = {
         "      --sample N      alive: ask at most so many of them (default 10000)\n"
         "      --memory SIZE   for this process, all in all (default 4G)\n"
         "      --swap FILE[,SIZE]  parked VMs go there when memory is short\n"
-        "      --windows N     at most so many are not parked (default 2000)\n"
+        "      --windows N     at most so many are not parked (default 4000)\n"
         "      --workers N     threads that run VMs (default 2)\n"
         "      --httpd FILE    another build of guests/httpd\n"
         "      --json          one JSON object on stdout\n"

@@ -87,11 +87,26 @@ static int add(unsigned i)
     return pool_add(w.pool, &config, &w.vm[i]);
 }
 
+static void say_who_is_left(unsigned vms)
+{
+    for (unsigned i = 0; i < vms; i++) {
+        struct pool_figures f;
+        pool_figures(w.vm[i], &f);
+        if (f.state != POOL_ENDED)
+            printf("VM %u: %s (%d), %llu slices, %llu parked, %llu swapped\n", i,
+                   pool_state_name(f.state), (int)f.state, (unsigned long long)f.slices,
+                   (unsigned long long)f.parked_bytes, (unsigned long long)f.swapped_bytes);
+    }
+    fflush(stdout);
+}
+
 /* The most that the process had at any time that was looked at. */
 static uint64_t wait_for_all(unsigned vms)
 {
     uint64_t most = 0, own = 0, end = host_monotonic_ns() + PATIENCE_NS;
     while (w.good + w.bad < vms) {
+        if (host_monotonic_ns() >= end)
+            say_who_is_left(vms);
         ck_assert_msg(host_monotonic_ns() < end, "%u of %u have ended", w.good + w.bad, vms);
         host_poll(NULL, 0, 1000000);
         ck_assert_int_eq(host_own_memory(&own), 0);

@@ -8,3 +8,24 @@ pc/vectors: obj/testsuite/pc/vectors.o obj/testsuite/pc/moo.o $(floor_libs)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(pie_ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) $(floor_libs) $(LIBS)
+
+# Guests of the PC's tests: Multiboot kernels, flat binaries with their own addresses, boot sectors.
+ifneq ($(GUEST_CC),)
+pc_kernels = $(addprefix pc/guests/,hello hammer triple)
+pc_sectors = $(addprefix pc/guests/,sector game)
+PC_CFLAGS = -m32 -march=i386 -std=c11 -O2 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -Wall -Wextra
+PC_LDFLAGS = -m32 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-N -Wl,--no-warn-rwx-segments
+tests: $(pc_kernels) $(pc_sectors) pc/guests/aout
+$(pc_kernels): pc/guests/%: $(wildcard $(srcdir)/testsuite/pc/guests/*)
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(PC_CFLAGS) $(PC_LDFLAGS) -T $(srcdir)/testsuite/pc/guests/kernel.ld -o $@ $(wildcard $(srcdir)/testsuite/pc/guests/$*.[cS]) -lgcc
+$(pc_sectors): pc/guests/%: $(srcdir)/testsuite/pc/guests/%.S
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(PC_LDFLAGS) -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $<
+pc/guests/aout: $(srcdir)/testsuite/pc/guests/aout.S
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(PC_LDFLAGS) -Wl,-Ttext=0x300000 -Wl,--oformat=binary -o $@ $<
+endif

@@ -66,13 +66,17 @@ static int set_subnet(struct lan_net *n, const struct lan_net_config *c, struct 
     return err;
 }
 
-static int make_nat(struct lan_net *n, const char *program, const char *words,
+static int make_nat(struct lan_net *n, const struct lan_net_config *c, const char *words,
                     struct net_backend **out, struct net_error *error)
 {
     const struct lan_subnet *s = &n->subnet;
-    const struct net_user_side side = {
-        .net = s->net, .prefix = s->prefix, .host = s->gateway, .dns = s->dns, .guest = s->net + 3};
-    const struct net_user_config config = {.program = program, .side = &side};
+    const struct net_user_side side = {.net = s->net,
+                                       .prefix = s->prefix,
+                                       .host = s->gateway,
+                                       .dns = s->dns,
+                                       .guest = s->net + 3,
+                                       .loopback = c->host_loopback};
+    const struct net_user_config config = {.program = c->nat_program, .side = &side};
     struct wire_config wire = {.seed = 1};
     if (!s->prefix)
         return net_fail(error, -EINVAL, "a LAN with \"user\" needs a subnet");
@@ -96,7 +100,7 @@ static int make_backend(struct lan_net *n, const struct lan_net_config *c, unsig
 {
     const struct net_user_config nobody = {.program = NULL};
     const char *words = user_words(c->uplink[i]);
-    int err = words ? make_nat(n, c->nat_program, words, out, error)
+    int err = words ? make_nat(n, c, words, out, error)
                     : net_backend_create(c->uplink[i], &nobody, out, error);
     if (err || i || !c->pcap)
         return err;

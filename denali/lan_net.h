@@ -25,6 +25,9 @@ struct lan_net_config {
      * behind commas. "user" needs a subnet and stands at most once. */
     const char *const *uplink;
     unsigned uplinks;
+    /* VMs reach what listens on the host's 127.0.0.1 at the subnet's first address. Others'
+     * published ports are among it. */
+    bool host_loopback;
     const char *pcap;        /* NULL, or a file: what passes the first uplink */
     const char *nat_program; /* NULL: as net_user_config.program */
 };

@@ -45,6 +45,7 @@ struct net_user_side {
     uint32_t net, host, dns;
     uint32_t guest; /* who gets the ports that name no guest, and the only one that DHCP serves */
     unsigned prefix;
+    bool loopback; /* `host` is also the way to what listens on 127.0.0.1 there */
 };
 
 struct net_user_config {

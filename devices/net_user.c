@@ -222,9 +222,11 @@ static void side_format(const struct net_user_side *side, char *text)
                                                .host = 0x0a000202,
                                                .dns = 0x0a000203,
                                                .guest = 0x0a00020f,
-                                               .prefix = 24};
+                                               .prefix = 24,
+                                               .loopback = true};
     const struct net_user_side *s = side ? side : &usual;
-    snprintf(text, USER_ARG_LEN, "%x/%u,%x,%x,%x", s->net, s->prefix, s->host, s->dns, s->guest);
+    snprintf(text, USER_ARG_LEN, "%x/%u,%x,%x,%x,%d", s->net, s->prefix, s->host, s->dns, s->guest,
+             s->loopback);
 }
 
 /* Starts `path` with its end of the pair as descriptor 3. */

@@ -67,12 +67,14 @@ static void nat_harden(void)
     }
 }
 
-/* "NET/PREFIX,HOST,DNS,GUEST" in hexadecimal, but for the prefix. */
+/* "NET/PREFIX,HOST,DNS,GUEST,LOOPBACK" in hexadecimal, but for the prefix. */
 static int side_read(const char *text, struct net_user_side *side, struct net_error *why)
 {
-    int n = sscanf(text, "%8x/%2u,%8x,%8x,%8x", &side->net, &side->prefix, &side->host, &side->dns,
-                   &side->guest);
-    if (n == 5 && side->prefix >= 8 && side->prefix <= 30)
+    unsigned loopback = 0;
+    int n = sscanf(text, "%8x/%2u,%8x,%8x,%8x,%1u", &side->net, &side->prefix, &side->host,
+                   &side->dns, &side->guest, &loopback);
+    side->loopback = loopback;
+    if (n == 6 && side->prefix >= 8 && side->prefix <= 30)
         return 0;
     return net_fail(why, -EINVAL, "the NAT process was started with a wrong network");
 }

@@ -10,6 +10,7 @@
  */
 #include "devices/nat/nat.h"
 
+#include "devices/nat/doors.h"
 #include "devices/nat/early.h"
 #include "devices/nat/neighbours.h"
 
@@ -60,6 +61,7 @@ struct nat {
     struct net_publish *publish; /* those that are bound */
     size_t publish_count;
     struct neighbours neighbours;
+    struct doors doors; /* unless side.loopback */
     struct nat_frames in, out;
     struct early early;
 };
@@ -113,6 +115,8 @@ static ssize_t nat_packet_out(const void *frame, size_t len, void *opaque)
     if (len > NET_FRAME_MAX || neighbours_note_out(&nat->neighbours, frame, len))
         return (ssize_t)len;
     nat_frame_out(nat, frame, len);
+    if (!nat->side.loopback)
+        doors_note_out(&nat->doors, frame, len);
     if (nat->is_early)
         early_note_out(&nat->early, frame, len, nat_clock_ms());
     return (ssize_t)len;
@@ -293,6 +297,8 @@ static int nat_read(struct nat *nat)
         }
         if (len >= NAT_FRAME_MIN)
             neighbours_note_in(&nat->neighbours, nat->in.bytes[i], len);
+        if (!nat->side.loopback && !doors_let_pass(&nat->doors, nat->in.bytes[i], len))
+            continue;
         if (!nat->is_early || !early_note_in(&nat->early, nat->in.bytes[i], len, nat_clock_ms()))
             slirp_input(nat->slirp, nat->in.bytes[i], (int)len);
     }
@@ -436,6 +442,8 @@ static int nat_init(struct nat *nat, int fd, const struct net_user_side *side)
 {
     nat->fd = fd;
     nat->side = *side;
+    nat->doors.host = side->host;
+    nat->doors.dns = side->dns;
     nat->poll_room = 64;
     early_init(&nat->early, nat_clock_ms());
     nat->is_early = true;

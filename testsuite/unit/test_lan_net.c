@@ -152,7 +152,7 @@ static bool ask_all(const struct net_publish *p, unsigned count)
                 sendto(fd, &i, 1, 0, (const struct sockaddr *)&to, sizeof(to));
         }
         if (host_monotonic_ns() >= again)
-            again = host_monotonic_ns() + 500000000u;
+            again = host_monotonic_ns() + 2000000000u;
         serve();
         while (recv(fd, &tag, 1, 0) == 1 && tag < count) {
             missing -= !heard[tag];
@@ -178,7 +178,7 @@ START_TEST(one_nat_for_many)
     ck_assert(ask_all(p, GUESTS));
     uint64_t before = host_monotonic_ns();
     ck_assert(ask_all(p, GUESTS)); /* all known by now, and more than libslirp remembers */
-    ck_assert_uint_lt(host_monotonic_ns() - before, 450000000u);
+    ck_assert_uint_lt(host_monotonic_ns() - before, 1900000000u);
     other = p[0];
     ck_assert_int_eq(lan_net_publish(net, &other, &why), -EADDRINUSE);
     other.host_port = free_port();
@@ -241,6 +241,64 @@ START_TEST(no_descriptors)
     ck_assert(gone && heard);
     ck_assert(ask_all(&p, 1));
     stop();
+}
+END_TEST
+
+/* A datagram of a guest to a port of the subnet's first address, by hand. */
+static void send_to_host(struct lan_port *from, uint16_t port)
+{
+    uint8_t frame[60] = {0x52, 0x55, 10, 9, 0, 1};
+    static const uint8_t ip[] = {0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17};
+    uint32_t sum = 0;
+    lan_port_mac(from, frame + 6);
+    frame[12] = 8;
+    memcpy(frame + 14, ip, sizeof(ip));
+    for (unsigned i = 0; i < 4; i++) {
+        frame[26 + i] = (uint8_t)(from->ip >> (24 - 8 * i));
+        frame[30 + i] = (uint8_t)(0x0a090001u >> (24 - 8 * i));
+    }
+    for (unsigned i = 14; i < 34; i += 2)
+        sum += (uint32_t)frame[i] << 8 | frame[i + 1];
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    frame[24] = (uint8_t)(sum >> 8);
+    frame[25] = (uint8_t)sum;
+    frame[35] = 99;
+    frame[36] = (uint8_t)(port >> 8);
+    frame[37] = (uint8_t)port;
+    frame[39] = 26;
+    lan_send(from, frame, sizeof(frame));
+}
+
+/* What listens on the host's 127.0.0.1 is not for guests, unless somebody said so. */
+START_TEST(the_host_itself)
+{
+    static const char *const user[] = {"user"};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(a);
+    char byte;
+    if (!have_nat())
+        return;
+    const struct lan_net_config config = {.subnet = "10.9.0.0/16",
+                                          .uplink = user,
+                                          .uplinks = 1,
+                                          .host_loopback = _i,
+                                          .nat_program = nat_program};
+    ck_assert_int_eq(lan_net_create(&config, &net, &why), 0);
+    ck_assert_int_eq(lan_port_add(lan_net_lan(net), &guest[0], LAN_ANY_IP, 0, quiet), 0);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    bool heard = false;
+    uint64_t end = host_monotonic_ns() + (_i ? PATIENCE_NS : 600000000u);
+    while (!heard && host_monotonic_ns() < end) {
+        send_to_host(&guest[0], ntohs(a.sin_port));
+        host_poll(NULL, 0, 20000000);
+        heard = recv(fd, &byte, 1, 0) >= 0;
+    }
+    ck_assert_int_eq(heard, _i);
+    close(fd);
+    lan_port_remove(&guest[0]);
+    lan_net_destroy(net);
 }
 END_TEST
 
@@ -364,6 +422,7 @@ int main(void)
     tcase_set_timeout(tc, 90);
     tcase_add_test(tc, one_nat_for_many);
     tcase_add_test(tc, no_descriptors);
+    tcase_add_loop_test(tc, the_host_itself, 0, 2);
     tcase_add_test(tc, a_taken_port_is_told);
     tcase_add_test(tc, a_socket_joins_two_lans);
     tcase_add_test(tc, a_tap_leads_to_a_host);

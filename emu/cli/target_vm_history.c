@@ -70,6 +70,53 @@ static int restore(struct target *target, const char *name, struct target_stop *
     return err ? err : stands(target, TARGET_STOP_STEP, stop);
 }
 
+static int forget(struct target *target, const char *name, struct why *why)
+{
+    return history_forget(of(target)->history, name, why);
+}
+
+static bool saved(struct target *target, unsigned n, const char **name, uint64_t *icount)
+{
+    struct history_saved one;
+    if (!history_saved(of(target)->history, n, &one))
+        return false;
+    *name = one.name;
+    *icount = one.icount;
+    return true;
+}
+
+static int read_saved(struct target *target, const char *name, uint64_t addr, void *out,
+                      uint64_t len)
+{
+    return history_read(of(target)->history, name, addr, out, len);
+}
+
+static int saved_cpu(struct target *target, const char *name, struct cpu *out)
+{
+    return history_read_cpu(of(target)->history, name, out);
+}
+
+static int differs(struct target *target, const char *name, uint64_t *page)
+{
+    return history_diff(of(target)->history, name, page);
+}
+
+static int last_write(struct target *target, uint32_t linear, uint32_t len,
+                      struct target_stop *stop, struct why *why)
+{
+    struct target_vm *t = of(target);
+    enum vm_slice slice = history_last_write(t->history, linear, len);
+    if (slice == VM_ENDED)
+        return why_fail(why, -EIO, "cannot go back: %s", vm_end(t->vm)->why.text);
+    if (slice == VM_REPLAYED) {
+        stands(target, TARGET_STOP_HISTORY, stop);
+        stop->kind = TARGET_STOP_HISTORY;
+        return 0;
+    }
+    target_vm_tell(t, slice, stop);
+    return 0;
+}
+
 static const struct target_history_ops ops = {
     .now = now,
     .first = first,
@@ -79,6 +126,12 @@ static const struct target_history_ops ops = {
     .continue_back = continue_back,
     .save = save,
     .restore = restore,
+    .forget = forget,
+    .saved = saved,
+    .read_saved = read_saved,
+    .saved_cpu = saved_cpu,
+    .differs = differs,
+    .last_write = last_write,
 };
 
 static bool counts_as_stop(void *opaque, enum vm_slice slice)

@@ -213,27 +213,11 @@ static int run_reverse_finish(struct session *s, const char *args, struct comman
     return err ? err : tell(s, out);
 }
 
-/* All breakpoints are out of the way but one watchpoint on the bytes. */
 static int find_writer(struct session *s, uint32_t at, uint32_t len, struct why *why)
 {
-    struct cpu *cpu = target_cpu(s->target);
-    struct breakpoint *bp = NULL;
     struct target_stop stop = {0};
-    int err = cpu_debug_watch(cpu, at, len, CPU_WATCH_WRITE);
-    if (err)
-        return why_fail(why, err, "so much memory cannot be watched at once");
-    while ((bp = breakpoints_next(s->breakpoints, bp)))
-        if (bp->enabled && breakpoints_enable(s->breakpoints, bp, false, why) == 0)
-            bp->enabled = true; /* comes back below */
-    do {
-        err = s->target->history->continue_back(s->target, &stop, why);
-        moved(s, err, &stop);
-    } while (!err && stop.kind == TARGET_STOP_BREAKPOINT);
-    cpu_debug_unwatch(cpu, at, len, CPU_WATCH_WRITE);
-    while ((bp = breakpoints_next(s->breakpoints, bp)))
-        if (bp->enabled && breakpoints_enable(s->breakpoints, bp, true, NULL))
-            bp->enabled = false;
-    return err;
+    int err = s->target->history->last_write(s->target, at, len, &stop, why);
+    return moved(s, err, &stop);
 }
 
 static void tell_writer(struct session *s, uint32_t at, uint32_t len, struct command_out *out)
@@ -287,8 +271,9 @@ static int run_who_wrote(struct session *s, const char *args, struct command_out
     if (err)
         return err;
     if (at_beginning(s)) {
-        out_text(out, "Nobody wrote 0x%x since the history begins.\n", (uint32_t)n);
-        return tell(s, out);
+        out_text(out, "Nobody wrote 0x%x between the beginning of the history and here.\n",
+                 (uint32_t)n);
+        return 0;
     }
     tell_writer(s, (uint32_t)n, (uint32_t)len, out);
     return 0;
@@ -321,6 +306,122 @@ static int run_restore(struct session *s, const char *args, struct command_out *
         return why_fail(why, -EINVAL, "which snapshot? \"snapshot list\" tells their names");
     int err = moved(s, h->restore(s->target, args, &stop, why), &stop);
     return err ? err : tell(s, out);
+}
+
+static int run_list(struct session *s, const char *args, struct command_out *out, struct why *why)
+{
+    const struct target_history_ops *h = history_of(s, why);
+    const char *name;
+    uint64_t icount;
+    unsigned n = 0;
+    int err = h ? command_no_args(args, why) : -ENOTSUP;
+    if (err)
+        return err;
+    out_list(out, "snapshots");
+    for (; h->saved(s->target, n, &name, &icount); n++) {
+        out_text(out, "%-20s at instruction %llu%s\n", name, (unsigned long long)icount,
+                 icount == h->now(s->target) ? " (here)" : "");
+        out_object(out, NULL);
+        out_string(out, "name", "%s", name);
+        out_number(out, "instruction", (int64_t)icount);
+        out_close(out);
+    }
+    out_close(out);
+    if (!n)
+        out_text(out, "There are no snapshots; \"snapshot save NAME\" takes one.\n");
+    return 0;
+}
+
+static int run_forget(struct session *s, const char *args, struct command_out *out, struct why *why)
+{
+    const struct target_history_ops *h = history_of(s, why);
+    (void)out;
+    if (!h)
+        return -ENOTSUP;
+    if (!*args)
+        return why_fail(why, -EINVAL, "which snapshot? \"snapshot list\" tells their names");
+    return h->forget(s->target, args, why);
+}
+
+static void diff_registers(struct session *s, const char *name, struct command_out *out)
+{
+    static const char *const names[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+    const struct cpu *now = target_cpu(s->target);
+    struct cpu *then = calloc(1, sizeof(*then));
+    if (then && !s->target->history->saved_cpu(s->target, name, then)) {
+        for (unsigned i = 0; i < 8; i++)
+            if (then->gpr[i] != now->gpr[i])
+                out_text(out, "%-10s 0x%08x -> 0x%08x\n", names[i], then->gpr[i], now->gpr[i]);
+        if (then->eip != now->eip)
+            out_text(out, "%-10s 0x%08x -> 0x%08x\n", "eip", then->eip, now->eip);
+        if (then->eflags != now->eflags)
+            out_text(out, "%-10s 0x%08x -> 0x%08x\n", "eflags", then->eflags, now->eflags);
+    }
+    free(then);
+}
+
+/* Words of one page that were different then; how many were told. */
+static unsigned diff_page(struct session *s, const char *name, uint64_t page, unsigned room,
+                          struct command_out *out)
+{
+    uint32_t then[PAGE_SIZE / 4], now[PAGE_SIZE / 4];
+    char text[SYMBOLS_TEXT];
+    unsigned told = 0;
+    if (s->target->history->read_saved(s->target, name, page, then, PAGE_SIZE) ||
+        s->target->ops->read(s->target, TARGET_PHYSICAL, page, now, PAGE_SIZE))
+        return 0;
+    for (unsigned i = 0; i < PAGE_SIZE / 4 && told < room; i++) {
+        uint32_t at = (uint32_t)page + i * 4;
+        if (then[i] == now[i])
+            continue;
+        out_text(out, "0x%08x%s: 0x%08x -> 0x%08x\n", at,
+                 symbols_text(session_symbols(s), at, text), then[i], now[i]);
+        out_object(out, NULL);
+        out_number(out, "address", at);
+        out_number(out, "then", then[i]);
+        out_number(out, "now", now[i]);
+        out_close(out);
+        told++;
+    }
+    return told;
+}
+
+static int run_diff(struct session *s, const char *args, struct command_out *out, struct why *why)
+{
+    const struct target_history_ops *h = history_of(s, why);
+    char name[COMMAND_WORD];
+    uint64_t page = 0, limit;
+    unsigned told = 0, pages = 0;
+    int err = 0;
+    args = command_word(args, name);
+    if (!h)
+        return -ENOTSUP;
+    if (!*name)
+        return why_fail(why, -EINVAL, "which snapshot? \"snapshot list\" tells their names");
+    err = command_count(s, args, 200, &limit, why);
+    if (err)
+        return err;
+    diff_registers(s, name, out);
+    out_list(out, "words");
+    while ((err = h->differs(s->target, name, &page)) == 0) {
+        if (told < limit)
+            told += diff_page(s, name, page, (unsigned)(limit - told), out);
+        pages++;
+        page += PAGE_SIZE;
+    }
+    out_close(out);
+    const char *known;
+    uint64_t icount;
+    for (unsigned n = 0; h->saved(s->target, n, &known, &icount); n++) {
+        if (strcmp(known, name))
+            continue;
+        out_text(out, "%u pages differ%s.\n", pages,
+                 told == limit ? "; say how many words are to be shown for more" : "");
+        out_number(out, "pages", pages);
+        return 0;
+    }
+    return why_fail(why, -ENOENT, "there is no snapshot %.60s; \"snapshot list\" tells their names",
+                    name);
 }
 
 static int run_goto(struct session *s, const char *args, struct command_out *out, struct why *why)
@@ -383,6 +484,13 @@ const struct command command_past_rows[] = {
         "snapshot save here", COMPLETE_NOTHING, false, run_save),
     ROW("snapshot restore", NULL, "NAME", "go back to a snapshot; breakpoints stay", NULL,
         "snapshot restore here", COMPLETE_NOTHING, true, run_restore),
+    ROW("snapshot list", NULL, "", "the snapshots and where they were taken", NULL, "snapshot list",
+        COMPLETE_NOTHING, false, run_list),
+    ROW("snapshot diff", NULL, "NAME [COUNT]", "what differs between a snapshot and now",
+        "Registers, then words of memory: at most COUNT (200).", "snapshot diff here",
+        COMPLETE_NOTHING, false, run_diff),
+    ROW("snapshot delete", NULL, "NAME", "forget a snapshot", NULL, "snapshot delete here",
+        COMPLETE_NOTHING, false, run_forget),
     ROW("goto", NULL, "INSTRUCTION", "go to a place of the history, by its instruction count", NULL,
         "goto $icount - 10", COMPLETE_NOTHING, true, run_goto),
     ROW("info history", NULL, "", "which past can be gone to", NULL, "info history",

@@ -112,6 +112,20 @@ struct target_history_ops {
     int (*save)(struct target *target, const char *name, struct why *why);
     int (*restore)(struct target *target, const char *name, struct target_stop *stop,
                    struct why *why);
+    int (*forget)(struct target *target, const char *name, struct why *why);
+    /* The n-th saved state: its name (until the next call) and place; false: there are no more. */
+    bool (*saved)(struct target *target, unsigned n, const char **name, uint64_t *icount);
+    /* A saved state's physical memory. -ENOENT, -EFAULT. */
+    int (*read_saved)(struct target *target, const char *name, uint64_t addr, void *out,
+                      uint64_t len);
+    /* Its processor: the declared state, in a zeroed struct cpu. */
+    int (*saved_cpu)(struct target *target, const char *name, struct cpu *out);
+    /* The next page from *page on that differs from now; -ENOENT: there is none. */
+    int (*differs)(struct target *target, const char *name, uint64_t *page);
+    /* To right after the latest instruction before here that wrote into the linear range, whatever
+     * is set; TARGET_STOP_HISTORY: there is none. */
+    int (*last_write)(struct target *target, uint32_t linear, uint32_t len,
+                      struct target_stop *stop, struct why *why);
 };
 
 struct target_ops {

@@ -205,3 +205,37 @@ add-symbol-file /dev/null|no file of a reasonable size
 help frobnicate|there is no command
 
 END
+
+# Snapshots: what they keep and what differs; the writer of a place; backwards by instructions and lines.
+debug 'break post if amount == 45
+continue
+snapshot save a
+next
+set var account->bookings = 77
+snapshot list
+snapshot diff a
+snapshot restore a
+print account->bookings
+print account->balance
+who wrote accounts[0].balance
+snapshot delete a
+snapshot list'
+[ $status = 0 ] || fail "status $status: $(cat "$TMPDIR/err")"
+has 'a                    at instruction' '<accounts+N>: 0xN -> 0xN' 'pages differ.' '$1 = 0' '$2 = 0' \
+    'was last written at instruction' 'accounts.c:46' 'There are no snapshots'
+debug 'break audit
+continue
+print $icount
+reverse-stepi 5
+print $icount
+reverse-step
+reverse-next
+reverse-finish
+goto 10
+print $icount
+reverse-continue
+info history'
+[ $status = 0 ] || fail "status $status: $(cat "$TMPDIR/err")"
+has 'can be gone to' '= 10'
+a=$(sed -n 's/^\$1 = //p' "$TMPDIR/out") b=$(sed -n 's/^\$2 = //p' "$TMPDIR/out")
+[ $((a - b)) = 5 ] || fail "five instructions back from $a is not $b"

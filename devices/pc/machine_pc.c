@@ -204,13 +204,15 @@ static void sleep_until(struct pc *pc, uint64_t end_ns)
     clock_advance_ns(pc->clock, wait);
 }
 
-static enum engine_exit run_cpu(struct pc *pc, uint64_t end_ns)
+static enum engine_exit run_cpu(struct pc *pc, uint64_t end_ns, uint64_t budget)
 {
     uint64_t now = clock_now_ns(pc->clock), wait = end_ns > now ? end_ns - now : 1;
     pc->running = true;
     if (pc->alarm)
         pc_alarm_set(pc->alarm, wait);
-    enum engine_exit exit = engine_run(pc->cpu, pc->alarm ? ENGINE_UNLIMITED : wait);
+    if (!pc->alarm && wait < budget)
+        budget = wait;
+    enum engine_exit exit = engine_run(pc->cpu, budget);
     pc->running = false;
     if (pc->c.deterministic)
         count_time(pc);
@@ -278,7 +280,7 @@ static enum pc_state after_shutdown(struct pc *pc)
     return cmos[0x0f] ? do_reset(pc) : PC_SHUTDOWN;
 }
 
-static enum pc_state step(struct pc *pc, uint64_t end_ns)
+static enum pc_state step(struct pc *pc, uint64_t end_ns, uint64_t budget)
 {
     uint64_t next = clock_run_due(pc->clock);
     enum pc_state state = PC_RUNNING;
@@ -286,7 +288,7 @@ static enum pc_state step(struct pc *pc, uint64_t end_ns)
         end_ns = next;
     if (can_run(pc)) {
         poll_devices(pc, 0);
-        state = state_of(run_cpu(pc, end_ns));
+        state = state_of(run_cpu(pc, end_ns, budget));
     } else {
         sleep_until(pc, end_ns);
     }
@@ -300,9 +302,16 @@ enum pc_state pc_run_for(struct pc *pc, uint64_t max_ns)
     uint64_t end_ns = clock_now_ns(pc->clock) + max_ns;
     enum pc_state state;
     do
-        state = step(pc, end_ns);
+        state = step(pc, end_ns, ENGINE_UNLIMITED);
     while (state == PC_RUNNING && clock_now_ns(pc->clock) < end_ns);
     return state;
+}
+
+#define MOMENT_NS 10000000u
+
+enum pc_state pc_run_count(struct pc *pc, uint64_t instructions)
+{
+    return step(pc, clock_now_ns(pc->clock) + MOMENT_NS, instructions);
 }
 
 uint32_t pc_exit_status(const struct pc *pc)

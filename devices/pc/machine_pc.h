@@ -68,6 +68,8 @@ enum pc_state {
 /* Runs for at most `max_ns` (of the host's time, or of a deterministic machine's), asleep while the
  * guest waits. */
 enum pc_state pc_run_for(struct pc *pc, uint64_t max_ns);
+/* Runs at most so many instructions, or sleeps for a moment while the guest waits. */
+enum pc_state pc_run_count(struct pc *pc, uint64_t instructions);
 
 uint32_t pc_exit_status(const struct pc *pc);
 uint64_t pc_now_ns(const struct pc *pc);

@@ -13,6 +13,7 @@
 #include "emu/cli/cli.h"
 #include "emu/cli/pc_resources.h"
 #include "emu/cli/pc_screen.h"
+#include "emu/cli/target_pc.h"
 #include "emu/cpu/engine.h"
 
 #include <errno.h>
@@ -72,8 +73,8 @@ static int make_pc_with(struct pc_session *s, const char *engine)
 /* The translator where it can run a PC on this host, unless an engine was named. */
 static int make_pc(struct pc_session *s)
 {
-    if (s->options.engine)
-        return make_pc_with(s, s->options.engine);
+    if (s->options.engine || s->options.gdb)
+        return make_pc_with(s, s->options.engine ? s->options.engine : "interp");
     int err = make_pc_with(s, "dbt");
     if (err != -ENOTSUP)
         return err;
@@ -278,12 +279,30 @@ static int loop(struct pc_session *s)
     return status;
 }
 
+static int turn(void *opaque, enum pc_state state)
+{
+    struct pc_session *s = opaque;
+    int status = status_of(s, state);
+    return status == GO_ON ? between_turns(s) : status;
+}
+
+/* By gdb: the machine runs in turns between which gdb is heard. */
+static int debug(struct pc_session *s)
+{
+    const struct target_pc_config config = {
+        .pc = s->pc, .gdb = s->options.gdb, .stands = s->options.stands, .turn = turn, .opaque = s};
+    int status;
+    if (target_pc_run(&config, &status, &s->why))
+        return cli_complain(CLI_FAILED, "%s", s->why.text);
+    return status < 0 ? CLI_OK : status;
+}
+
 static int run_session(struct pc_session *s)
 {
     s->end_ns = HOST_FOREVER;
     if (s->options.timeout_ns)
         s->end_ns = host_monotonic_ns() + s->options.timeout_ns;
-    int status = loop(s);
+    int status = s->options.gdb ? debug(s) : loop(s);
     if (wants_shot(s) && take_shot(s))
         status = cli_complain(CLI_FAILED, "%s", s->why.text);
     if (pc_resources_save_cmos(&s->options, s->pc, &s->why))
@@ -354,6 +373,10 @@ const struct cli_verb cli_pc = {
         "      --timeout SECONDS    ends the machine after that time\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
         "      --no-reboot          a reset is the end\n"
+        "      --gdb [ADDR:]PORT    lets gdb attach (target remote 127.0.0.1:PORT); -S, --stop: "
+        "the\n"
+        "                           machine waits for it. 16-bit code is shown as such where gdb\n"
+        "                           attaches in it. The machine is interpreted\n"
         "\n"
         "Exit status: 0 powered off; the guest's by the exit port; 120 it died of a triple\n"
         "fault (report on stderr); 124 its time was up; 125 denali or the command line failed;\n"

@@ -106,6 +106,8 @@ static const struct option options[] = {
     FLAG_OPTION("deterministic", deterministic),
     FLAG_OPTION("no-reboot", no_reboot),
     FLAG_OPTION("verify", verify),
+    TEXT_OPTION("gdb", gdb),
+    OPTION("stop", 'S', FLAG, stands),
     OPTION("help", 'h', FLAG, help),
 };
 

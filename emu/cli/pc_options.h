@@ -24,7 +24,8 @@ struct pc_options {
     unsigned publishes;
     struct pc_step step[PC_MAX_STEPS];
     unsigned steps;
-    bool boot_menu, exit_port, screen_text, deterministic, no_reboot, verify, help;
+    const char *gdb; /* [ADDR:]PORT */
+    bool boot_menu, exit_port, screen_text, deterministic, no_reboot, verify, stands, help;
     /* Worked out from the above. */
     uint64_t ram_bytes, timeout_ns, at_ns; /* 0: not said */
 };

@@ -11,6 +11,7 @@
 #include "emu/cpu/debug.h"
 
 #include "emu/cpu/mem.h"
+#include "emu/cpu/mmu.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -351,10 +352,18 @@ void cpu_debug_disarm(struct cpu *cpu)
 /* Hits. */
 
 /* The watched bytes as they are now; what is not RAM reads as zero. */
-static void look(const struct cpu *cpu, const struct cpu_watch_hit *hit, uint8_t *out)
+static const uint8_t *find_byte(struct cpu *cpu, uint32_t linear)
+{
+    gpa_t gpa;
+    if (cpu->flat)
+        return cpu_page_raw(cpu, linear, 1, 0);
+    return mmu_peek(cpu, linear, &gpa) ? ram_span(cpu->ram, gpa, 1) : NULL;
+}
+
+static void look(struct cpu *cpu, const struct cpu_watch_hit *hit, uint8_t *out)
 {
     for (uint32_t i = 0; i < hit->values; i++) {
-        const uint8_t *at = cpu->flat ? cpu_page_raw(cpu, hit->at + i, 1, 0) : NULL;
+        const uint8_t *at = find_byte(cpu, hit->at + i);
         out[i] = at ? *at : 0;
     }
 }

@@ -8,9 +8,13 @@ started=
 trap 'for p in $started; do kill $p 2>/dev/null; done' EXIT
 
 # serve OPTIONS... IMAGE [ARGS]: denali run with a port for gdb, waiting; the port is in $port.
-serve() {
+serve() { serve_verb run "$@"; }
+serve_pc() { serve_verb pc "$@"; }
+serve_verb() {
+    _verb=$1
+    shift
     rm -f "$TMPDIR/guest.err"
-    "$DENALI" run --gdb 0 -S "$@" >"$TMPDIR/guest" 2>"$TMPDIR/guest.err" </dev/null &
+    "$DENALI" $_verb --gdb 0 -S "$@" >"$TMPDIR/guest" 2>"$TMPDIR/guest.err" </dev/null &
     server=$!
     started="$started $server"
     port=

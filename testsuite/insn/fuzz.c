@@ -184,6 +184,8 @@ static int judge_cut(struct fuzz *f, uint64_t first, unsigned count)
     int err = f->runners.engines ? judge->run(judge, f->cases, count, f->want) : 0;
     for (unsigned e = 1; !err && e < f->runners.engines; e++) {
         struct runner *runner = f->runners.engine[e];
+        if (runner->is_pc)
+            continue;
         err = runner->run(runner, f->cases, count, f->got);
         for (unsigned i = 0; !err && i < count; i++)
             if (!program_pointers_at(&f->program[i], f->want[i].state.eip) &&

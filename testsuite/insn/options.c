@@ -30,8 +30,10 @@ bool options_parse(struct options *o, uint64_t count, int argc, char **argv)
 {
     uint64_t show = 1, only = UINT64_MAX, classes = ~0u;
     const char *build = getenv("BUILD");
-    *o = (struct options){
-        .runners = "interp,dbt,lockstep", .build = build ? build : ".", .seed = 1, .count = count};
+    *o = (struct options){.runners = "interp,dbt,lockstep,pc",
+                          .build = build ? build : ".",
+                          .seed = 1,
+                          .count = count};
     const struct option options[] = {
         {"--runners", &o->runners, NULL}, {"--rows", &o->rows, NULL},
         {"--native", &o->native, NULL},   {"--build", &o->build, NULL},
@@ -80,8 +82,8 @@ static struct runner *open_native(const struct options *o)
 
 int runners_open(struct runners *r, const struct options *o)
 {
-    static const char *const names[RUNNERS_MAX] = {"interp", "dbt",   "lockstep",
-                                                   "slices", "tight", "shared"};
+    static const char *const names[RUNNERS_MAX] = {
+        "interp", "dbt", "lockstep", "slices", "tight", "shared", "pc", "pcdbt", "pclockstep"};
     *r = (struct runners){.native = open_native(o)};
     if (!r->native) {
         printf("SKIP: no native runner (insn/native32 needs a compiler with -m32)\n");
@@ -90,8 +92,9 @@ int runners_open(struct runners *r, const struct options *o)
     for (unsigned i = 0; i < RUNNERS_MAX; i++) {
         if (!in_list(o->runners, names[i]))
             continue;
-        r->engine[r->engines] =
-            !strcmp(names[i], "shared") ? runner_shared_create() : runner_engine_create(names[i]);
+        r->engine[r->engines] = !strcmp(names[i], "shared")   ? runner_shared_create()
+                                : !strncmp(names[i], "pc", 2) ? runner_pc_create(names[i])
+                                                              : runner_engine_create(names[i]);
         if (!r->engine[r->engines++]) {
             printf("the engine %s cannot be created\n", names[i]);
             return 2;

@@ -24,7 +24,7 @@ bool options_parse(struct options *o, uint64_t count, int argc, char **argv);
 /* Whether --rows names this row. */
 bool options_select(const struct options *o, const struct isa_row *row);
 
-#define RUNNERS_MAX 6
+#define RUNNERS_MAX 9
 
 struct runners {
     struct runner *native;

@@ -2,7 +2,7 @@
 # The instruction tests and the fuzzer; their oracle is a 32-bit process on this CPU. Capstone
 # tells what a difference is about.
 ifneq ($(capstone_libs),)
-insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form frame gen machine options program runner_engine runner_native runner_shared value)
+insn_common = $(patsubst %,obj/testsuite/insn/%.o,compare form frame gen machine options program runner_engine runner_native runner_pc runner_shared value)
 insn_programs = tests/insn tests/accept tests/flagsets insn/fuzz
 all_objs += $(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs)))
 -include $(patsubst %.o,%.d,$(insn_common) $(patsubst %,obj/testsuite/insn/%.o,$(notdir $(insn_programs))))
@@ -15,7 +15,7 @@ $(1): obj/testsuite/insn/$(notdir $(1)).o $(insn_common) $(floor_libs)
 	$$(Q)$$(CC) $$(CFLAGS) $$(pie_ldflags) $$(LDFLAGS) -o $$@ $$< $(insn_common) $$(floor_libs) $$(LIBS)
 endef
 $(foreach p,$(insn_programs),$(eval $(call insn_rule,$(p))))
-fuzz_quick = insn/fuzz --runners interp,dbt,slices,tight $(FUZZ_ARGS) && \
+fuzz_quick = insn/fuzz --runners interp,dbt,slices,tight,pc $(FUZZ_ARGS) && \
 	insn/fuzz --runners interp,shared --count 100000 $(FUZZ_ARGS)
 
 endif

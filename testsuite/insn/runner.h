@@ -17,6 +17,7 @@ struct runner {
     int (*run)(struct runner *runner, const struct insn_case *cases, unsigned count,
                struct insn_outcome *outcomes);
     void (*destroy)(struct runner *runner);
+    bool is_pc; /* knows no budgets; rows that ABI.md defines are others there */
 };
 
 /* The host's CPU through the 32-bit process `helper`. NULL: it cannot be started. */
@@ -27,6 +28,9 @@ struct runner *runner_native_create(const char *helper);
  * budgets, "tight" is dbt that must always evict. NULL: the host has none such.
  */
 struct runner *runner_engine_create(const char *name);
+
+/* The same in ring 3 of a PC: "pc" the interpreter, "pcdbt", "pclockstep"; see runner_pc.c. */
+struct runner *runner_pc_create(const char *name);
 
 /* Machines that share the translator's work, on threads; see runner_shared.c. */
 struct runner *runner_shared_create(void);

@@ -90,7 +90,8 @@ struct runner *runner_engine_create(const char *name)
     struct on_engine *e = calloc(1, sizeof(*e));
     if (!e)
         return NULL;
-    e->runner = (struct runner){name, engine_run_cases, engine_runner_destroy};
+    e->runner =
+        (struct runner){.name = name, .run = engine_run_cases, .destroy = engine_runner_destroy};
     e->slices = !strcmp(name, "slices");
     int err = make_engine(name, &e->engine);
     if (!err)

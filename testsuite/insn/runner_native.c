@@ -82,7 +82,7 @@ struct runner *runner_native_create(const char *helper)
         return NULL;
     }
     signal(SIGPIPE, SIG_IGN);
-    n->runner = (struct runner){"native", native_run, native_destroy};
+    n->runner = (struct runner){.name = "native", .run = native_run, .destroy = native_destroy};
     n->to_child = n->from_child = -1;
     int memory = memfd_create("insn", MFD_CLOEXEC);
     if (memory >= 0 && ftruncate(memory, sizeof(*n->shared)) != 0) {

@@ -156,7 +156,7 @@ struct runner *runner_shared_create(void)
     struct shared *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
-    s->runner = (struct runner){"shared", shared_run, shared_destroy};
+    s->runner = (struct runner){.name = "shared", .run = shared_run, .destroy = shared_destroy};
     if (dbt_create(&options, &s->engine) == 0)
         return &s->runner;
     free(s);

@@ -136,8 +136,11 @@ void fleet_set_end(struct fleet_vm *vm, const char *reason, int status, const ch
 
 /* The journal. */
 
+/* One that is being removed is gone already, for the journal. */
 int fleet_note(struct fleet *fleet, const struct fleet_vm *vm)
 {
+    if (vm->removing)
+        return 0;
     json_t *line = fleet_line(vm);
     int err = line ? journal_add(fleet->journal, line) : -ENOMEM;
     json_decref(line);
@@ -171,7 +174,7 @@ static json_t *next_line(void *opaque)
         r->group = g->next;
         return json_pack("{s:{s:s, s:i}}", "group", "name", g->name, "subnet", (int)g->subnet);
     }
-    while (r->vm != &r->fleet->all && r->vm->life == VM_CREATING)
+    while (r->vm != &r->fleet->all && (r->vm->life == VM_CREATING || r->vm->removing))
         r->vm = r->vm->next;
     if (r->vm == &r->fleet->all)
         return NULL;

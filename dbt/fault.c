@@ -69,6 +69,13 @@ static void on_fault(struct dbt_cpu *d, struct host_frame *frame, const struct b
     leave_at(d, frame, block, block_side_at(block, host), STUB_TRAP);
 }
 
+/* A counting block begins with a load that faults when the budget does not hold the block. */
+static bool is_budget_check(const struct host_frame *frame, const struct image *image,
+                            const struct block *block, uint32_t host)
+{
+    return image->counting && !block->exact && host == block->host && frame->trap == HOST_TRAP_PAGE;
+}
+
 /* An indirect jump to a page without blocks: r9 is the guest address, and the state is exact. */
 static void on_miss(struct dbt_cpu *d, struct host_frame *frame)
 {
@@ -106,6 +113,8 @@ bool fault_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
     }
     if (block && asked)
         try_to_leave(d, frame, block, host);
+    else if (block && is_budget_check(frame, image, block, host))
+        leave_at(d, frame, block, block_side_at(block, host), STUB_BUDGET);
     else if (block)
         on_fault(d, frame, block, host);
     else if (frame->trap == HOST_TRAP_DEBUG)

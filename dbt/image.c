@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "dbt/engine_state.h"
@@ -58,6 +59,19 @@ static uint64_t exits_bytes(const struct image *image)
     return (uint64_t)image->exit_cap * CACHE_SEGMENTS * sizeof(struct exit);
 }
 
+/* Below the table: a page that is never accessible, and the ramp. */
+#define BELOW_TABLE (IMAGE_RAMP + PAGE_SIZE)
+
+static int reserve_table(struct image *image)
+{
+    void *raw;
+    int err = host_reserve(BELOW_TABLE + TABLE_BYTES, PAGE_SIZE, &raw);
+    if (err)
+        return err;
+    image->table = (uint64_t *)(void *)((uint8_t *)raw + BELOW_TABLE);
+    return host_commit(image->table, TABLE_BYTES, HOST_R | HOST_W);
+}
+
 static int reserve_arrays(struct image *image)
 {
     uint32_t bytes = image->cache.segment_bytes;
@@ -78,7 +92,19 @@ static int reserve_arrays(struct image *image)
     if (!err && image->key)
         err = reserve_array(&image->page_copy, RAM_WINDOW);
     if (!err)
-        err = reserve_array(&image->table, TABLE_BYTES);
+        err = reserve_table(image);
+    return err;
+}
+
+int image_make_ramp(struct image *image)
+{
+    int fd = host_memobj_create("denali-ramp", PAGE_SIZE);
+    int err = fd < 0 ? fd : 0;
+    uint8_t *ramp = (uint8_t *)image->table - IMAGE_RAMP;
+    for (uint32_t at = 0; !err && at < IMAGE_RAMP; at += PAGE_SIZE)
+        err = host_map_fd(ramp + at, PAGE_SIZE, HOST_R, fd, 0, true);
+    if (fd >= 0)
+        close(fd);
     return err;
 }
 
@@ -127,7 +153,8 @@ void image_destroy(struct image *image)
     release_array(image->page_heat, PAGE_COUNT);
     release_array(image->log, LOG_ENTRIES * sizeof(image->log[0]));
     release_array(image->page_copy, RAM_WINDOW);
-    release_array(image->table, TABLE_BYTES);
+    if (image->table)
+        host_release((uint8_t *)image->table - BELOW_TABLE, BELOW_TABLE + TABLE_BYTES);
     cache_fini(&image->cache);
     verifier_destroy(image->verifier);
     host_lock_fini(&image->lock);

@@ -139,6 +139,16 @@ MUST_CHECK int image_create(uint64_t key, const struct cpu *cpu, uint64_t cache_
                             struct image **out);
 void image_destroy(struct image *image);
 
+/*
+ * Counting blocks ask whether the budget holds them by a load below the dispatch table, which
+ * faults if it does not: the ramp is readable, one page everywhere, so that it costs the host's
+ * caches no more than that; below it nothing is accessible. So a budget of blocks is below
+ * IMAGE_RAMP, less a page for the load's own bytes.
+ */
+#define IMAGE_RAMP ((uint32_t)MIB)
+#define IMAGE_BUDGET_MAX (IMAGE_RAMP - PAGE_SIZE)
+MUST_CHECK int image_make_ramp(struct image *image);
+
 /* All below: inside the lock. */
 
 /* The block whose host code holds `host`; NULL for stubs and gaps. Also from a signal

@@ -79,13 +79,16 @@ static int join_new(struct dbt *dbt, struct dbt_cpu *d, uint64_t key)
 {
     struct image *image;
     int err = image_create(key, d->cpu, dbt->options.cache_bytes, &image);
-    if (!err && dbt->options.verify) {
-        err = verifier_create(&image->verifier);
-        if (err)
-            image_destroy(image);
-    }
     if (err)
         return err;
+    if (dbt->options.verify)
+        err = verifier_create(&image->verifier);
+    if (!err && dbt->options.count)
+        err = image_make_ramp(image);
+    if (err) {
+        image_destroy(image);
+        return err;
+    }
     image->counting = dbt->options.count;
     image->coverage = dbt->options.coverage;
     image->debug = key ? NULL : d->cpu->debug;

@@ -312,27 +312,16 @@ void rewrite_count(struct rewrite *r, unsigned done)
     r->counted = done;
 }
 
-/* The difference's top byte is zero unless it is negative, for budgets are below 2^24; rcx lends
- * itself to the test. */
+/* A load that faults if the budget is smaller than the block (image.h); fault.c leaves then. */
 void rewrite_check_budget(struct rewrite *r)
 {
-    static const struct emit_op bswap = {.map = ISA_MAP_0F, .opcode = 0xc8};
     static const struct emit_op movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
-    struct emit *e = &r->emit;
-    struct emit_mem left = emit_at(EMIT_R12, -(int32_t)r->scan->count);
+    struct emit_mem at =
+        emit_at_index(EMIT_R14, EMIT_R12, 1, -(int32_t)IMAGE_RAMP - (int32_t)r->scan->count);
     if (!r->counting)
         return;
     rewrite_mark(r, rewrite_eip(r));
-    emit_lea32(e, EMIT_R11, &left);
-    emit_op_low(e, &bswap, EMIT_R11);
-    emit_mov32(e, EMIT_R10, EMIT_RCX);
-    emit_op_reg(e, &movzx_byte, EMIT_RCX, EMIT_R11);
-    uint32_t enough = emit_jrcxz(e);
-    emit_mov32(e, EMIT_RCX, EMIT_R10);
-    rewrite_leave(r, STUB_BUDGET, rewrite_eip(r), 0, false);
-    emit_fix8(e, enough, e->at);
-    emit_mov32(e, EMIT_RCX, EMIT_R10);
-    r->ended = false;
+    emit_op_mem(&r->emit, &movzx_byte, EMIT_R11, &at);
 }
 
 /* Ways out. */

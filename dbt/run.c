@@ -364,22 +364,25 @@ static enum engine_exit step_exact(struct dbt_cpu *d, uint64_t budget)
     return handle(d, reason, 0);
 }
 
-/* Counting blocks for as long as there is budget for whole ones, exact blocks for the rest. Inside
- * the chunk r12 stays below 2^24. */
-#define COUNT_CHUNK (1u << 23)
+/* Counting blocks for as long as there is budget for whole ones, exact blocks for the rest. */
+#define COUNT_CHUNK IMAGE_BUDGET_MAX
+/* Budgets for which it is not worth a fault to find out that no block fits. */
+#define TINY 4u
 
 static enum engine_exit step_counting(struct dbt_cpu *d, uint64_t budget)
 {
     struct cpu *cpu = d->cpu;
     uint32_t chunk = budget < COUNT_CHUNK ? (uint32_t)budget : COUNT_CHUNK;
     uint64_t removals = d->image->removals;
+    if (budget <= TINY)
+        return step_exact(d, budget);
     cpu->slot[STUB_SLOT_BUDGET] = chunk;
     uint32_t reason = enter_table(d);
     uint32_t done = chunk - (uint32_t)cpu->slot[STUB_SLOT_BUDGET];
     cpu->icount += done;
     bool is_done = reason == STUB_HYPERCALL || reason == STUB_PORT;
-    if (reason == STUB_BUDGET && !done)
-        return step_exact(d, budget);
+    if (reason == STUB_BUDGET && chunk == budget)
+        return step_exact(d, budget - done);
     if (done == budget && !is_done)
         return GO_ON; /* what the reason asks for belongs to the next run */
     d->steps_left = budget - done;

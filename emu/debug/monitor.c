@@ -72,9 +72,19 @@ int monitor_signal(const struct monitor *m)
     return m->signal;
 }
 
+/* gdb has let the machine run: the monitor waits until it stands again. */
+static void run_for_gdb(struct monitor *m)
+{
+    struct why why;
+    if (session_go_on(m->session, &why))
+        fprintf(stderr, "denali: %s\n", why.text);
+}
+
 void monitor_serve(struct monitor *m, uint64_t wait_ns)
 {
     loop_poll(m->session->loop, wait_ns);
+    if (loop_is_running(m->session->loop))
+        run_for_gdb(m);
     if (m->json)
         json_run_pending(m->json);
 }

@@ -46,12 +46,11 @@ static void resume(struct session *s, uint64_t steps)
         loop_resume(s->loop, s->target, steps);
 }
 
-static int run(struct session *s, uint64_t steps, struct why *why)
+static int run(struct session *s, struct why *why)
 {
     struct front front = {.base = {.stopped = on_stopped}};
     loop_add_front(s->loop, &front.base);
     s->running = true;
-    resume(s, steps);
     int err = loop_run_until_stop(s->loop);
     s->running = false;
     loop_remove_front(s->loop, &front.base);
@@ -67,11 +66,20 @@ int session_go(struct session *s, uint64_t steps, struct why *why)
     int err = check(s, why);
     if (err)
         return err;
+    resume(s, steps);
     if (!steps)
         terminal(s, true);
-    err = run(s, steps, why);
+    err = run(s, why);
     if (!steps)
         terminal(s, false);
+    return err;
+}
+
+int session_go_on(struct session *s, struct why *why)
+{
+    terminal(s, true);
+    int err = run(s, why);
+    terminal(s, false);
     return err;
 }
 

@@ -11,6 +11,8 @@
  * -ESRCH: the target has ended. Others: the host failed.
  */
 MUST_CHECK int session_go(struct session *session, uint64_t steps, struct why *why);
+/* Somebody else (gdb) has resumed targets: runs until they stand again. */
+MUST_CHECK int session_go_on(struct session *session, struct why *why);
 /* Runs until control reaches one of the addresses with esp at or above `min_esp`. True in
  * `*arrived` if that is why it stopped. */
 MUST_CHECK int session_go_to(struct session *session, const uint32_t *address, unsigned count,

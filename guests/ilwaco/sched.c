@@ -45,6 +45,7 @@ static void sleep_until_something(void)
     uint64_t now = time_now(), next = timer_next();
     if (next <= now || (spins && next != TIME_NEVER))
         return;
+    trap_leave_timer(next);
     machine_idle(next == TIME_NEVER ? TIME_NEVER : next - now);
     idle_ns += time_now() - now;
 }

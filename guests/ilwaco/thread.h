@@ -158,6 +158,7 @@ void interrupts_poll(void); /* handles what is pending now */
 void interrupts_run(uint32_t batch);
 /* Programs the machine's timer for the next timer and the quantum. */
 void trap_set_timer(void);
+void trap_leave_timer(uint64_t next); /* before idling until then */
 /* A frame's flags as the processor has them. */
 void frame_unpack(struct denali_context *frame);
 

@@ -76,6 +76,16 @@ void trap_set_timer(void)
     machine_timer(timer_port, want);
 }
 
+/* The timer is for who computes; an idle VM has its timeout, and is parked more cheaply until then
+ * than brought back for a timer that nobody needs any more. */
+void trap_leave_timer(uint64_t next)
+{
+    if (timer_set_for >= next)
+        return;
+    timer_set_for = TIME_NEVER;
+    machine_timer(timer_port, TIME_NEVER);
+}
+
 /* This VM is a clone from here on; before anything else, or the batch's frames meet the old
  * address. */
 static void identity_interrupt(void)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What time does to a connection. It has several times and one timer, armed for
- * the first of them. A time that moved on leaves the timer where it was: it fires,
- * finds nothing due and is armed anew, which is cheaper than to move it with
- * every segment.
+ * the first of them. A time that moved on a little leaves the timer where it was: it
+ * fires, finds nothing due and is armed anew, which is cheaper than to move it with
+ * every segment. One that moved on far, or is gone, takes the timer along: a VM that
+ * is parked would be brought back only to find nothing due.
  */
 #include "guests/ilwaco/net/tcp.h"
+
+#define LEFT_BEHIND (20 * NET_MS)
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -19,7 +22,11 @@ void tcp_timer_update(struct tcp *t)
     first = earlier(first, t->long_at);
     first = earlier(first, t->keep_at);
     first = earlier(first, t->starved_at);
-    if (first != UINT64_MAX)
+    if (first == UINT64_MAX)
+        timers_cancel(&t->sk.ns->timers, &t->timer);
+    else if (t->timer.link && first > t->timer.due + LEFT_BEHIND)
+        timers_arm(&t->sk.ns->timers, &t->timer, first);
+    else
         timers_arm_by(&t->sk.ns->timers, &t->timer, first);
 }
 

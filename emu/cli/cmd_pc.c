@@ -323,6 +323,9 @@ static int run_pc(int argc, char **argv)
         fputs(cli_pc.help, stdout);
         return CLI_OK;
     }
+    if (!err && s.options.stands && !s.options.gdb)
+        err =
+            why_fail(&s.why, -EINVAL, "-S: nobody would ever let the machine run; add --gdb PORT");
     if (err)
         return cli_complain(CLI_FAILED, "%s", s.why.text);
     err = build(&s);

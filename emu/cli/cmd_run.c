@@ -204,6 +204,21 @@ static int run_guest(struct run *run)
     return status;
 }
 
+/* What cannot be had together. */
+static int check_options(const struct run_options *o, struct why *why)
+{
+    bool debugged = o->gdb || o->alsos || o->monitor;
+    if (o->stands && !o->gdb && !o->monitor)
+        return why_fail(why, -EINVAL,
+                        "-S: nobody would ever let the guest run; add --gdb PORT or --monitor");
+    if (debugged && o->record)
+        return why_fail(
+            why, -EINVAL,
+            "a run is recorded or debugged: record it, then denali replay %s --gdb PORT",
+            o->record);
+    return 0;
+}
+
 static int run_run(int argc, char **argv)
 {
     struct run run;
@@ -214,6 +229,8 @@ static int run_run(int argc, char **argv)
         run_options_fini(&run.options);
         return CLI_OK;
     }
+    if (!err)
+        err = check_options(&run.options, &run.why);
     if (!err && (run.options.gdb || run.options.alsos || run.options.monitor))
         return run_debug(&run.options, run.options.stands);
     if (!err)

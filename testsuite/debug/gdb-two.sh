@@ -34,3 +34,14 @@ END
         ' = 10000$' ' = 21405$'
     ended 137
 done
+
+# What makes no sense is told at once.
+refused() {
+    "$DENALI" run "$@" "$BUILD/guests/hello" >"$TMPDIR/out" 2>&1 && fail "$*: was taken"
+    [ "$(wc -l <"$TMPDIR/out")" = 1 ] || fail "$*: $(cat "$TMPDIR/out")"
+}
+refused -S
+refused --gdb x
+refused --gdb 99999
+refused --gdb 0 --record "$TMPDIR/r"
+refused --gdb 0 --also /nonexistent

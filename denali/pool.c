@@ -59,13 +59,25 @@ void pool_make_ready(struct pool_vm *vm, enum sched_reason reason)
         host_waker_wake(pool->waker);
 }
 
-/* Whoever has run longest gives its processor to an urgent VM. */
-static void displace(struct pool *pool)
+static bool makes_room(const struct pool_worker *w, const struct pool_vm *vm, uint64_t now)
 {
+    const struct sched *sched = w->pool->config.sched;
+    if (!w->running || w->displaced)
+        return false;
+    return w->pool->config.sync_interrupts ||
+           sched->ops->preempts(sched, &vm->node, &w->running->node, now - w->since_ns);
+}
+
+/* A VM that should not wait gets the processor of whoever has run longest, of those who must make
+ * room for it. */
+static void displace(struct pool_vm *vm)
+{
+    struct pool *pool = vm->pool;
     struct pool_worker *longest = NULL;
+    uint64_t now = host_monotonic_ns();
     for (unsigned i = 0; i < pool->config.workers; i++) {
         struct pool_worker *w = &pool->worker[i];
-        if (w->running && !w->displaced && (!longest || w->since_ns < longest->since_ns))
+        if (makes_room(w, vm, now) && (!longest || w->since_ns < longest->since_ns))
             longest = w;
     }
     if (!longest)
@@ -82,8 +94,8 @@ void pool_wake(struct pool_vm *vm)
         return;
     }
     pool_make_ready(vm, pool->config.sync_interrupts ? SCHED_URGENT : SCHED_WOKEN);
-    if (pool->config.sync_interrupts && pool->busy >= pool->config.workers)
-        displace(pool);
+    if (vm->state == POOL_READY && pool->busy >= pool->config.workers)
+        displace(vm);
 }
 
 void pool_post(struct pool_vm *vm, uint32_t irq)

@@ -194,7 +194,7 @@ struct pool_counters {
     uint64_t page_bytes;   /* of VMs when they were parked last: pages that they had changed */
     uint64_t slices, preempted;
     uint64_t switches;   /* slices of another VM than the worker's last */
-    uint64_t displaced;  /* VMs that an urgent one took the processor from */
+    uint64_t displaced;  /* VMs that one which woke took the processor from */
     uint64_t interrupts; /* frames, timers and the like that VMs were told of */
     uint64_t batches;    /* slices that began with any, and those that came to a running VM */
     uint64_t batch_max;

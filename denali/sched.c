@@ -70,6 +70,13 @@ static void rr_ran(struct sched *sched, struct sched_node *node, uint64_t ran_ns
     node->ran_ns += ran_ns;
 }
 
+static bool rr_preempts(const struct sched *sched, const struct sched_node *woken,
+                        const struct sched_node *running, uint64_t ran_ns)
+{
+    (void)sched, (void)woken, (void)running, (void)ran_ns;
+    return false;
+}
+
 static uint64_t rr_quantum_ns(const struct sched *sched)
 {
     return self(sched)->quantum_ns;
@@ -91,6 +98,7 @@ static const struct sched_ops rr_ops = {
     .ready = rr_ready,
     .next = rr_next,
     .ran = rr_ran,
+    .preempts = rr_preempts,
     .quantum_ns = rr_quantum_ns,
     .held_until_ns = rr_held_until_ns,
     .destroy = rr_destroy,

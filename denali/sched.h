@@ -40,6 +40,10 @@ struct sched_ops {
     struct sched_node *(*next)(struct sched *sched, uint64_t now_ns); /* NULL: nobody may run now */
     /* Node, which is not ready, had a processor for so long. */
     void (*ran)(struct sched *sched, struct sched_node *node, uint64_t ran_ns, uint64_t now_ns);
+    /* Whether a node that has just become ready need not wait for the end of the quantum of one
+     * that has had its processor for ran_ns. */
+    bool (*preempts)(const struct sched *sched, const struct sched_node *woken,
+                     const struct sched_node *running, uint64_t ran_ns);
     uint64_t (*quantum_ns)(const struct sched *sched);
     /* When somebody who is ready but held back may run; SCHED_NEVER. */
     uint64_t (*held_until_ns)(const struct sched *sched);
@@ -60,8 +64,8 @@ MUST_CHECK int sched_round_robin(uint64_t quantum_ns, struct sched **out);
 /*
  * Shares: among those who are ready, processor time goes by weight. Who was idle is
  * a quantum ahead of the others when it wakes, however long it slept: it is served
- * soon, and cannot save up. A node with a cap has, over any second, no more than
- * its part of one processor (and one quantum).
+ * at once while it has this lead, and cannot save up. A node with a cap has, over any second, no
+ * more than its part of one processor (and one quantum).
  */
 MUST_CHECK int sched_fair(uint64_t quantum_ns, struct sched **out);
 

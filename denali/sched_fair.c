@@ -141,12 +141,24 @@ static struct sched_node *fair_next(struct sched *sched, uint64_t now_ns)
     return node;
 }
 
+static uint64_t weighed(const struct sched_node *node, uint64_t ns)
+{
+    return ns * SCHED_WEIGHT / (node->weight ? node->weight : SCHED_WEIGHT);
+}
+
+/* By a lead that is worth a switch. Who wakes often has soon used its lead up. */
+static bool fair_preempts(const struct sched *sched, const struct sched_node *woken,
+                          const struct sched_node *running, uint64_t ran_ns)
+{
+    uint64_t lead = self(sched)->quantum_ns / 4;
+    return woken->virtual_ns + lead < running->virtual_ns + weighed(running, ran_ns);
+}
+
 static void fair_ran(struct sched *sched, struct sched_node *node, uint64_t ran_ns, uint64_t now_ns)
 {
     struct fair *f = self(sched);
     node->ran_ns += ran_ns;
-    node->virtual_ns +=
-        (ran_ns + TURN_NS) * SCHED_WEIGHT / (node->weight ? node->weight : SCHED_WEIGHT);
+    node->virtual_ns += weighed(node, ran_ns + TURN_NS);
     if (!node->cap)
         return;
     uint64_t oldest = now_ns > f->quantum_ns ? now_ns - f->quantum_ns : 0;
@@ -176,6 +188,7 @@ static const struct sched_ops fair_ops = {
     .ready = fair_ready,
     .next = fair_next,
     .ran = fair_ran,
+    .preempts = fair_preempts,
     .quantum_ns = fair_quantum_ns,
     .held_until_ns = fair_held_until_ns,
     .destroy = fair_destroy,

@@ -308,7 +308,14 @@ START_TEST(a_victim_is_soon_served)
         hear(i);
     }
     uint64_t ns = others_meanwhile();
-    ck_assert_msg(ns <= 3 * QUANTUM_NS, "%c: the others had %llu us meanwhile", kinds[_i],
+    /* Who has a lead does not wait for quanta to end; who is flooded itself has none. */
+    uint64_t most = kinds[_i] == 'f' ? 4 * QUANTUM_NS : QUANTUM_NS / 2;
+    /* The host's other work can only make it look longer. */
+    for (unsigned i = 0; i < 9 && ns > most; i++) {
+        uint64_t again = others_meanwhile();
+        ns = again < ns ? again : ns;
+    }
+    ck_assert_msg(ns <= most, "%c: the others had %llu us meanwhile", kinds[_i],
                   (unsigned long long)ns / 1000);
     stop();
 }
@@ -337,33 +344,46 @@ START_TEST(shares_hold)
 }
 END_TEST
 
+/* What the first three VMs had in half a second; how long that was. */
+static uint64_t half_a_second(uint64_t ns[3])
+{
+    uint64_t before[3], began = host_monotonic_ns();
+    for (unsigned i = 0; i < 3; i++)
+        before[i] = run_ns(i);
+    host_poll(NULL, 0, 500000000u);
+    for (unsigned i = 0; i < 3; i++)
+        ns[i] = run_ns(i) - before[i];
+    return host_monotonic_ns() - began;
+}
+
+/* A host that is busy makes single slices longer: some half second is as it should be. */
 START_TEST(weights_and_caps)
 {
     const struct quota light = {.weight = 100}, heavy = {.weight = 300}, capped = {.cap = 10};
+    uint64_t ns[3], took;
+    bool right = false;
     start(fair(), 1, false);
     add(&light);
     add(&heavy);
     add(&capped);
     for (unsigned i = 0; i < 3; i++)
         ask(i, 's');
-    uint64_t before[3], ns[3], all = 0, began = host_monotonic_ns();
-    for (unsigned i = 0; i < 3; i++)
-        before[i] = run_ns(i);
-    host_poll(NULL, 0, 1500000000u);
-    uint64_t took = host_monotonic_ns() - began;
-    for (unsigned i = 0; i < 3; i++)
-        all += ns[i] = run_ns(i) - before[i];
-    ck_assert_double_eq_tol((double)ns[1] / (double)ns[0], 3, 0.5);
-    ck_assert_uint_le(ns[2],
-                      took / 10 + 30 * QUANTUM_NS / 2); /* some slices are longer than meant */
-    ck_assert_uint_ge(ns[2], took / 20);
+    for (unsigned tries = 0; tries < 10 && !right; tries++) {
+        took = half_a_second(ns);
+        right = ns[1] * 10 > ns[0] * 27 && ns[1] * 10 < ns[0] * 33 &&
+                ns[2] <= took / 10 + 2 * QUANTUM_NS && ns[2] >= took / 20;
+    }
+    ck_assert_msg(right, "%llu, %llu, %llu us", (unsigned long long)ns[0] / 1000,
+                  (unsigned long long)ns[1] / 1000, (unsigned long long)ns[2] / 1000);
     /* Given more, it takes it. */
     ck_assert_int_eq(pool_set_quota(vm[2], &heavy), 0);
     ck_assert_int_eq(pool_set_quota(vm[1], &capped), 0);
-    uint64_t then = run_ns(2), other = run_ns(1);
-    host_poll(NULL, 0, 700000000u);
-    ck_assert_uint_gt(run_ns(2) - then, 2 * (run_ns(1) - other));
-    (void)all;
+    right = false;
+    for (unsigned tries = 0; tries < 10 && !right; tries++) {
+        half_a_second(ns);
+        right = ns[2] > 4 * ns[1];
+    }
+    ck_assert(right);
     stop();
 }
 END_TEST

@@ -262,6 +262,33 @@ START_TEST(urgent_ones_are_first)
 }
 END_TEST
 
+/* Who slept takes the processor of who computes; a lead is used up by using it. */
+START_TEST(leads_are_used_up)
+{
+    struct sched_node busy = {0}, sleeper = {0};
+    unsigned times = 0;
+    fair();
+    const struct sched_ops *ops = sched->ops;
+    for (now = 0; now < 100 * (uint64_t)MS; now += QUANTUM) {
+        ops->ready(sched, &busy, SCHED_PREEMPTED, now);
+        ck_assert_ptr_eq(ops->next(sched, now), &busy);
+        ops->ran(sched, &busy, QUANTUM, now + QUANTUM);
+    }
+    ops->ready(sched, &busy, SCHED_PREEMPTED, now);
+    ck_assert_ptr_eq(ops->next(sched, now), &busy);
+    for (unsigned i = 0; i < 100; i++) {
+        ops->ready(sched, &sleeper, SCHED_WOKEN, now);
+        times += ops->preempts(sched, &sleeper, &busy, 0);
+        ck_assert_ptr_eq(ops->next(sched, now), &sleeper);
+        ops->ran(sched, &sleeper, MS / 2, now);
+    }
+    ck_assert_uint_ge(times, 5);
+    ck_assert_uint_le(times, 10); /* of half a millisecond: a quantum */
+    ck_assert(!ops->preempts(sched, &busy, &busy, 0));
+    teardown();
+}
+END_TEST
+
 /* The heap against a sorted model: all equal weights, random work. */
 START_TEST(least_virtual_time_is_next)
 {
@@ -297,6 +324,7 @@ int main(void)
     tcase_add_test(tc, yielding_in_a_loop_gains_nothing);
     tcase_add_loop_test(tc, nobody_starves, 0, 2);
     tcase_add_loop_test(tc, urgent_ones_are_first, 0, 2);
+    tcase_add_test(tc, leads_are_used_up);
     tcase_add_test(tc, least_virtual_time_is_next);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

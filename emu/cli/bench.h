@@ -25,6 +25,7 @@ struct bench_options {
 /* 0; 1: an answer was missing or wrong; a negative errno and `why`. Prints the result. */
 MUST_CHECK int bench_alive(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_zipf(const struct bench_options *options, struct why *why);
+MUST_CHECK int bench_cliff(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_switch(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_packet(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_interrupts(const struct bench_options *options, struct why *why);
@@ -35,5 +36,13 @@ MUST_CHECK int bench_tcp(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_hostile(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_soak(const struct bench_options *options, struct why *why);
 MUST_CHECK int bench_create(const struct bench_options *options, struct why *why);
+
+/* zipf, without a word. */
+struct bench_zipf_result {
+    double requests_per_s, p99_ms;
+    uint64_t errors;
+};
+MUST_CHECK int bench_zipf_measure(const struct bench_options *options,
+                                  struct bench_zipf_result *out, struct why *why);
 
 #endif

@@ -11,6 +11,7 @@
  */
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
+#include "emu/cli/bench_report.h"
 #include "emu/cli/bench_world.h"
 
 #include <errno.h>
@@ -192,6 +193,24 @@ static void print(struct alive *a)
            (unsigned long long)l.dropped, (unsigned long long)l.forged);
 }
 
+/* How long a parked VM's answer took, by the share of them that took no longer. */
+static int draw_curve(const struct alive *a, struct why *why)
+{
+    struct bench_report report = {.experiment = "alive"};
+    struct bench_chart *chart =
+        bench_chart(&report, "Answers of parked VMs", "percent of the answers", "ms");
+    struct bench_series *s = bench_series(chart, "took at most");
+    for (unsigned percent = 5; percent <= 95 && a->parked_asked; percent += 5)
+        bench_point(s, percent, parked_ms(a, percent));
+    for (unsigned percent = 96; percent <= 99 && a->parked_asked; percent++)
+        bench_point(s, percent, parked_ms(a, percent));
+    bench_figure(&report, "vms", a->options->vms, "");
+    bench_figure(&report, "answered", a->answered, "");
+    bench_figure(&report, "kib_per_idle_vm", a->kib_idle, "KiB");
+    bench_figure(&report, "kib_per_parked_vm", a->kib_parked, "KiB");
+    return bench_report_draw(&report, a->options->svg, why);
+}
+
 int bench_alive(const struct bench_options *options, struct why *why)
 {
     uint32_t room = options->vms < options->sample ? options->vms : options->sample;
@@ -209,8 +228,10 @@ int bench_alive(const struct bench_options *options, struct why *why)
     if (!err)
         err = ask_all(a, own_kib() - before, why);
     a->ask_s = (double)(host_monotonic_ns() - start) / 1e9;
-    if (!err)
+    if (!err) {
         print(a);
+        err = draw_curve(a, why);
+    }
     if (!err)
         err = a->answered != a->asked || a->parked_lost;
     bench_world_fini(&a->world);

@@ -101,12 +101,8 @@ static void print_text(const struct bench_report *r)
         print_chart(&r->chart[c]);
 }
 
-int bench_report_print(const struct bench_report *r, bool json, const char *svg, struct why *why)
+int bench_report_draw(const struct bench_report *r, const char *svg, struct why *why)
 {
-    if (json)
-        print_json(r);
-    else
-        print_text(r);
     if (!svg)
         return 0;
     FILE *f = fopen(svg, "w");
@@ -114,4 +110,13 @@ int bench_report_print(const struct bench_report *r, bool json, const char *svg,
     if (f && fclose(f))
         good = false;
     return good ? 0 : why_fail(why, -EIO, "cannot write %s: %s", svg, strerror(errno));
+}
+
+int bench_report_print(const struct bench_report *r, bool json, const char *svg, struct why *why)
+{
+    if (json)
+        print_json(r);
+    else
+        print_text(r);
+    return bench_report_draw(r, svg, why);
 }

@@ -50,6 +50,10 @@ void bench_point(struct bench_series *series, double x, double y);
 MUST_CHECK int bench_report_print(const struct bench_report *report, bool json, const char *svg,
                                   struct why *why);
 
+/* The picture alone, to the file `svg`; NULL: nowhere. */
+MUST_CHECK int bench_report_draw(const struct bench_report *report, const char *svg,
+                                 struct why *why);
+
 /* bench_picture.c. False: it could not be written. */
 bool bench_picture(const struct bench_report *report, void *out);
 

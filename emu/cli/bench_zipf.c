@@ -9,6 +9,7 @@
  * measured is their coming and going, not their first boot.
  */
 #include "emu/base/host.h"
+#include "emu/cli/bench_report.h"
 #include "emu/cli/bench_world.h"
 
 #include <errno.h>
@@ -184,7 +185,24 @@ static void print(const struct zipf *z)
            (unsigned long long)bench_status_kib("VmHWM:"));
 }
 
-int bench_zipf(const struct bench_options *options, struct why *why)
+/* How long an answer took, by the share of answers that took no longer. */
+static int draw_curve(const struct zipf *z, struct why *why)
+{
+    struct bench_report report = {.experiment = "zipf"};
+    struct bench_chart *chart =
+        bench_chart(&report, "Answers by Zipf's law", "percent of the answers", "ms");
+    struct bench_series *s = bench_series(chart, "took at most");
+    for (unsigned percent = 5; percent <= 95; percent += 5)
+        bench_point(s, percent, percentile_ms(z, percent));
+    for (unsigned percent = 96; percent <= 99; percent++)
+        bench_point(s, percent, percentile_ms(z, percent));
+    bench_figure(&report, "vms", z->vms, "");
+    bench_figure(&report, "requests_per_s", (double)z->answers / z->seconds, "requests per second");
+    return bench_report_draw(&report, z->world.options->svg, why);
+}
+
+static int run(const struct bench_options *options, struct bench_zipf_result *result, bool tells,
+               struct why *why)
 {
     struct zipf *z = calloc(1, sizeof(*z));
     if (!z)
@@ -199,12 +217,29 @@ int bench_zipf(const struct bench_options *options, struct why *why)
     if (!err)
         err = measure(z, options->seconds, why);
     if (!err)
+        *result = (struct bench_zipf_result){.requests_per_s = (double)z->answers / z->seconds,
+                                             .p99_ms = percentile_ms(z, 99),
+                                             .errors = z->errors};
+    if (!err && tells) {
         print(z);
-    if (!err)
-        err = z->errors != 0;
+        err = draw_curve(z, why);
+    }
     bench_world_fini(&z->world);
     free(z->cumulative);
     free(z->took_us);
     free(z);
     return err;
+}
+
+int bench_zipf(const struct bench_options *options, struct why *why)
+{
+    struct bench_zipf_result result;
+    int err = run(options, &result, true, why);
+    return err ? err : result.errors != 0;
+}
+
+int bench_zipf_measure(const struct bench_options *options, struct bench_zipf_result *out,
+                       struct why *why)
+{
+    return run(options, out, false, why);
 }

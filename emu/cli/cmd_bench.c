@@ -116,12 +116,19 @@ static const struct experiment {
     uint32_t vms;
     unsigned seconds;
 } experiments[] = {
-    {"alive", bench_alive, 1000, 0},   {"zipf", bench_zipf, 1000, 10},
-    {"switch", bench_switch, 1024, 0}, {"create", bench_create, 100000, 0},
-    {"packet", bench_packet, 1, 0},    {"tcp", bench_tcp, 1, 6},
-    {"http", bench_http, 1, 10},       {"interrupts", bench_interrupts, 800, 4},
-    {"idle", bench_idle, 800, 4},      {"game", bench_game, 128, 4},
-    {"hostile", bench_hostile, 4, 3},  {"soak", bench_soak, 300, 60},
+    {"alive", bench_alive, 1000, 0},
+    {"zipf", bench_zipf, 1000, 10},
+    {"cliff", bench_cliff, 50000, 5},
+    {"switch", bench_switch, 1024, 0},
+    {"create", bench_create, 100000, 0},
+    {"packet", bench_packet, 1, 0},
+    {"tcp", bench_tcp, 1, 6},
+    {"http", bench_http, 1, 10},
+    {"interrupts", bench_interrupts, 800, 4},
+    {"idle", bench_idle, 800, 4},
+    {"game", bench_game, 128, 4},
+    {"hostile", bench_hostile, 4, 3},
+    {"soak", bench_soak, 300, 60},
 };
 
 static const struct experiment *find_experiment(const char *name)
@@ -141,9 +148,10 @@ static int run_bench(int argc, char **argv)
         .sample = 10000, .max_windows = 4000, .memory_bytes = 4 * GIB, .workers = 2, .alpha = 1};
     const struct experiment *e = find_experiment(argc < 2 ? NULL : argv[1]);
     if (!e)
-        return cli_complain(CLI_FAILED,
-                            "say which experiment: alive, zipf, switch, create, packet, tcp, http, "
-                            "interrupts, idle, game or hostile; see denali help bench");
+        return cli_complain(
+            CLI_FAILED,
+            "say which experiment: alive, zipf, cliff, switch, create, packet, tcp, http, "
+            "interrupts, idle, game, hostile or soak; see denali help bench");
     const char *wrong = parse(argc - 2, argv + 2, &o);
     if (wrong)
         return cli_complain(CLI_FAILED, "bench %s: %s: not an option, or not a good value", e->name,

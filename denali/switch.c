@@ -249,8 +249,10 @@ static int take_number(struct lan *lan, uint32_t *number)
     int err = lan->ports == MAX_NUMBERS ? -ENOSPC : 0;
     if (!err && lan->ports == lan->room)
         err = grow_arrays(lan);
-    if (!err)
+    if (!err) {
         *number = lan->ports++;
+        lan->port[*number] = NULL; /* nobody's yet, for whoever goes through all of them */
+    }
     return err;
 }
 

@@ -602,12 +602,33 @@ START_TEST(random_frames)
 }
 END_TEST
 
+/* Tables grow on the way; each port is found by its address and by its MAC. */
+START_TEST(ports_in_thousands)
+{
+    enum { PORTS = 10000 };
+    struct lan_port *port = calloc(PORTS, sizeof(*port));
+    uint8_t mac[6], found[6];
+    ck_assert_ptr_nonnull(port);
+    for (uint32_t i = 0; i < PORTS; i++)
+        ck_assert_int_eq(lan_port_add(lan, &port[i], IP(100 + i), 0, bell), 0);
+    for (uint32_t i = 0; i < PORTS; i++) {
+        lan_port_mac(&port[i], mac);
+        ck_assert(lan_find(lan, IP(100 + i), found));
+        ck_assert_mem_eq(mac, found, 6);
+    }
+    for (uint32_t i = 0; i < PORTS; i++)
+        lan_port_remove(&port[i]);
+    free(port);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("switch");
     TCase *tc = tcase_create("switch");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, unicast);
+    tcase_add_test(tc, ports_in_thousands);
     tcase_add_test(tc, strangers_and_broadcast);
     tcase_add_test(tc, arp_reaches_its_owner_only);
     tcase_add_test(tc, no_forgery);

@@ -55,7 +55,7 @@ shows "is ended"
 fds=$(ls "/proc/$daemon_pid/fd" | wc -l)
 # Two at once, one of which reads nothing: the VM goes on, and the other has everything.
 "$DENALI" create --name flood --start "$BUILD/guests/tty" raw >/dev/null || fail "create"
-sleep 3 | "$DENALI" console --timeout 20 flood 2>/dev/null | sleep 5 &
+sleep 3 | "$DENALI" console --timeout 20 flood 2>/dev/null | { sleep 5; head -c 1 >/dev/null; } &
 slow=$!
 head -c 40000 /dev/zero | tr '\0' a >"$TMPDIR/many"
 "$DENALI" console --timeout 20 flood >"$TMPDIR/out" 2>"$TMPDIR/err" <"$TMPDIR/many" &

@@ -9,6 +9,9 @@ S=$BUILD/guests/supervisor
 
 "$DENALI" create --name web --group g --root "$TMPDIR/site" --start "$BUILD/guests/httpd" / >/dev/null || fail "web"
 "$DENALI" create --name other --group h --start "$BUILD/guests/httpd" >/dev/null || fail "other"
+serves() { "$DENALI" logs "$1" | grep -q "serving"; }
+await 100 serves web || fail "web does not serve"
+await 100 serves other || fail "other does not serve"
 "$DENALI" snapshot web s >/dev/null || fail "snapshot"
 "$DENALI" snapshot other t >/dev/null || fail "snapshot"
 

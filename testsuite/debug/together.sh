@@ -34,6 +34,6 @@ timeout 60 gdb -q -batch -nx -x "$TMPDIR/script" "$guest" >"$TMPDIR/raw" 2>&1
 plain <"$TMPDIR/raw" >"$TMPDIR/out"
 has 'Breakpoint 1, remember (account=0xN <accounts>' 'gdb     breakpoint      keep y   0xN <remember+N> at accounts.c:39' \
     '= 0xN "rent"' 'lets the machine run; from gdb use' 'audit () at' '$1 = 26962'
-tell 'info vms' 'quit' >"$TMPDIR/answer"
-grep -q '"ok":true' "$TMPDIR/answer" || fail "the monitor does not answer any more: $(cat "$TMPDIR/answer")"
+# gdb has let go of the guest, which has ended.
 wait $server
+[ $? = 1 ] || fail "the guest's status was lost: $(cat "$TMPDIR/err")"

@@ -43,22 +43,22 @@ enum cpu_status interp_pop_sreg(struct cpu *cpu, const struct isa_insn *insn)
     return CPU_OK;
 }
 
-/* Eight words, EAX first, with eSP as it was before. All or nothing. */
+/*
+ * Eight words, EAX first, with eSP as it was before. All are checked first; on a
+ * PC one can still fault, if the stack lies over its own page table.
+ */
 enum cpu_status interp_pusha(struct cpu *cpu, const struct isa_insn *insn)
 {
     unsigned bytes = insn->opsize;
     uint32_t esp = cpu->gpr[ISA_ESP];
-    for (unsigned i = 0; i < 8; i++) {
-        enum cpu_status status = interp_check_push(cpu, (i + 1) * bytes, bytes);
-        if (status)
-            return status;
-    }
-    for (unsigned i = 0; i < 8; i++) {
-        uint32_t value = i == ISA_ESP ? esp : cpu->gpr[i];
-        enum cpu_status status = interp_push(cpu, value, bytes);
-        BUG_ON(status, "a checked push faults");
-    }
-    return CPU_OK;
+    enum cpu_status status = CPU_OK;
+    for (unsigned i = 0; i < 8 && status == CPU_OK; i++)
+        status = interp_check_push(cpu, (i + 1) * bytes, bytes);
+    for (unsigned i = 0; i < 8 && status == CPU_OK; i++)
+        status = interp_push(cpu, i == ISA_ESP ? esp : cpu->gpr[i], bytes);
+    if (status)
+        cpu->gpr[ISA_ESP] = esp;
+    return status;
 }
 
 enum cpu_status interp_popa(struct cpu *cpu, const struct isa_insn *insn)

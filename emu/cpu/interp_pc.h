@@ -8,8 +8,8 @@
 /* What an instruction has to pass before it is executed: privilege. */
 MUST_CHECK enum cpu_status interp_pc_check(struct cpu *cpu, const struct isa_insn *insn);
 
-/* Interrupts, traps and the like wait, or the next instruction must be run by
- * interp_pc_step_carefully: an engine calls interp_pc_attend before it goes on. */
+/* Interrupts, traps and the like wait, or the next instruction is one to be run by itself: an
+ * engine calls interp_pc_attend before it goes on. */
 bool interp_pc_needs_attention(const struct cpu *cpu);
 
 /*

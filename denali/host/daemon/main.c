@@ -23,7 +23,8 @@
 #define STATUS_FAILED 125
 #define TICK_NS 1000000u
 #define START_NS 30000000000u /* for who waits for a detached daemon */
-#define MORE_NS 5000000000u   /* after the grace, until the rest is killed */
+#define LEAVING_NS 2000000000u
+#define MORE_NS 5000000000u /* after the grace, until the rest is killed */
 
 void daemon_log(const char *fmt, ...)
 {
@@ -53,6 +54,27 @@ static int open_signals(void)
     return fd < 0 ? -errno : fd;
 }
 
+/* A daemon that was killed a moment ago may still be on its way out. */
+static bool lock_patiently(int fd)
+{
+    uint64_t late = host_monotonic_ns() + LEAVING_NS;
+    while (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (host_monotonic_ns() > late)
+            return false;
+        host_poll(NULL, 0, LEAVING_NS / 100);
+    }
+    return true;
+}
+
+static int open_api(struct daemon *d, struct why *why)
+{
+    uint64_t late = host_monotonic_ns() + LEAVING_NS;
+    int err;
+    while ((err = api_create(d, &d->api, why)) == -EADDRINUSE && host_monotonic_ns() < late)
+        host_poll(NULL, 0, LEAVING_NS / 100);
+    return err;
+}
+
 /* Two daemons with one state would each undo what the other does. */
 static int lock_state(struct daemon *d, struct why *why)
 {
@@ -73,7 +95,7 @@ static int lock_state(struct daemon *d, struct why *why)
     free(path);
     if (d->state_lock < 0)
         return why_fail(why, -errno, "cannot write in %s: %s", d->config.state, strerror(errno));
-    if (flock(d->state_lock, LOCK_EX | LOCK_NB))
+    if (!lock_patiently(d->state_lock))
         return why_fail(why, -EBUSY, "another daemon uses %s", d->config.state);
     return 0;
 }
@@ -124,7 +146,7 @@ static int open_all(struct daemon *d, struct why *why)
     if (!err)
         err = fleet_open(&d->fleet, d->config.state, why);
     if (!err)
-        err = api_create(d, &d->api, why);
+        err = open_api(d, why);
     if (!err)
         err = workers_start(d, why);
     return err;

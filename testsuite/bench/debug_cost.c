@@ -31,17 +31,23 @@ enum { MAX_ROUNDS = 15, MAX_PROGRAMS = 16 };
 #define HOT_WORD "bffffff8"
 #define COLD_WORD "70000000"
 
+#define RECORDING "bench/recording.tmp"
+
 static const struct arm {
     const char *name, *packet; /* NULL: nobody attaches */
     bool plain, past;
-    double limit; /* 0: none */
+    double limit;          /* 0: none */
+    const char *option[2]; /* of a run without a debugger */
 } arms[] = {
-    {"plain", NULL, true, false, 0},
-    {"port open", NULL, false, false, 0},
-    {"breakpoint elsewhere", "Z0," COLD_WORD ",1", false, false, 1.05},
-    {"watchpoint elsewhere", "Z2," COLD_WORD ",4", false, false, 3},
-    {"watchpoint in a hot page", "Z2," HOT_WORD ",4", false, false, 3},
-    {"with its past", "", false, true, 0},
+    {"plain", NULL, true, false, 0, {NULL}},
+    {"port open", NULL, false, false, 0, {NULL}},
+    {"breakpoint elsewhere", "Z0," COLD_WORD ",1", false, false, 1.05, {NULL}},
+    {"watchpoint elsewhere", "Z2," COLD_WORD ",4", false, false, 3, {NULL}},
+    {"watchpoint in a hot page", "Z2," HOT_WORD ",4", false, false, 3, {NULL}},
+    {"with its past", "", false, true, 0, {NULL}},
+    {"counting", NULL, true, false, 1.25, {"--deterministic"}},
+    {"recording", NULL, true, false, 1.15, {"--record", RECORDING}},
+    {"coverage", NULL, true, false, 1.3, {"--coverage", "drcov:/dev/null"}},
 };
 enum { ARMS = sizeof(arms) / sizeof(arms[0]) };
 
@@ -156,9 +162,13 @@ static void go_to_entry(int fd, const char *program)
 
 static double run(const struct options *o, const struct arm *arm, const char *program)
 {
-    const char *plain[] = {o->plain, "run", "--net", "none", program, NULL};
+    const char *plain[8] = {arm->option[0] ? o->denali : o->plain, "run", "--net", "none"};
     const char *debug[10] = {o->denali, "run", "--net", "none", "--gdb", "0"};
-    unsigned words = 6;
+    unsigned words = 6, plains = 4;
+    for (unsigned i = 0; i < 2 && arm->option[i]; i++)
+        plain[plains++] = arm->option[i];
+    plain[plains] = program;
+    unlink(RECORDING "/tape");
     if (!arm->past)
         debug[words++] = "--no-history";
     if (arm->packet)

@@ -28,7 +28,12 @@ static int put_acpi(const struct kernel_config *c, struct ram *ram, struct why *
     BUG_ON(!at, "a PC has more than 1 MiB");
     if (!acpi_build(&acpi, at, room))
         return why_fail(why, -ENOSPC, "no room for ACPI tables");
-    /* The BIOS data area: base memory, and where the extended one begins. */
+    return 0;
+}
+
+/* The BIOS data area: base memory, and where the extended one begins. */
+static int put_bios_data(struct ram *ram)
+{
     uint8_t bda[2] = {(KERNEL_LOW_END >> 10) & 0xff, KERNEL_LOW_END >> 18};
     uint8_t ebda[2] = {(KERNEL_LOW_END >> 4) & 0xff, KERNEL_LOW_END >> 12};
     int err = ram_write(ram, 0x413, bda, 2);
@@ -38,8 +43,10 @@ static int put_acpi(const struct kernel_config *c, struct ram *ram, struct why *
 int kernel_load(const struct kernel_config *c, struct ram *ram, struct kernel_start *out,
                 struct why *why)
 {
-    int err = put_acpi(c, ram, why);
+    int err = put_bios_data(ram);
     memset(out, 0, sizeof(*out));
+    if (!err && c->acpi)
+        err = put_acpi(c, ram, why);
     if (err)
         return err;
     if (kernel_is_linux(c))

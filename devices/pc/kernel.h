@@ -25,6 +25,7 @@ struct kernel_config {
     const char *append;                              /* NULL: none */
     struct kernel_module module[KERNEL_MAX_MODULES]; /* Linux: the first is the initrd */
     unsigned modules;
+    bool acpi;     /* the machine is what the ACPI tables describe */
     bool apic;     /* the processor has one */
     bool has_disk; /* a boot device is told */
     uint8_t pirq_irq[4];

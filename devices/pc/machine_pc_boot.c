@@ -106,6 +106,7 @@ int pc_boot_kernel(struct pc *pc, struct why *why)
     struct kernel_config config = *pc->c.kernel;
     struct kernel_start start;
     memcpy(config.pirq_irq, pc_pirq_irq, sizeof(config.pirq_irq));
+    config.acpi = pc->pci != NULL;
     config.apic = pc->lapic != NULL;
     config.has_disk = pc->c.drive[0] != NULL;
     setup_board(pc);

@@ -8,7 +8,7 @@ cd "$TMPDIR" || exit 1
 need_media
 [ -f "$media/netboot/linux" ] || skip "no installer in the archive"
 pc -m 512M --kernel "$media/netboot/linux" --initrd "$media/netboot/initrd.gz" --serial null \
-    --append "quiet cryptomgr.notests vga=normal" --wait 'Select a language' --screen-text \
+    --append "quiet cryptomgr.notests nomodeset fb=false vga=normal" --wait 'Select a language' --screen-text \
     --screenshot screen.png --timeout 260
 expect 0 'Select a language'
 is_png screen.png

@@ -13,6 +13,6 @@ expect 0 'vm_page: DIRECTMAP'
 pc --kernel "$media/boot/invaders" --serial null --wait '-*-' --screen-text --screenshot i.png --timeout 60
 expect 0 '\*'
 is_png i.png
-pc -m 8M --kernel "$media/boot/memtest" --serial null --wait 'Pass:  1' --screen-text --timeout 200
+pc -m 8M --kernel "$media/boot/memtest" --serial null --wait '#5' --screen-text --timeout 200
 expect 0 'Errors: 0 '
 exit 0

@@ -22,6 +22,7 @@ for kind in raw layer layers; do
         trial=$((trial + 1))
         "$DENALI" run --disk data="$spec" "$BUILD/guests/ledger" >told 2>err &
         vm=$!
+        while ! [ -s told ] && kill -0 $vm 2>/dev/null; do sleep 0.01; done
         sleep "0.0$(awk "BEGIN { srand($$ + $trial); printf \"%d\", 3 + rand() * 6 }")$trial"
         kill -9 $vm 2>/dev/null || fail "$kind: it ended by itself: $(cat told err)"
         wait $vm 2>/dev/null

@@ -23,7 +23,8 @@ static void show_bytes(const struct state_field *f, const void *object, struct c
     size_t len = (size_t)f->size * f->count;
     for (size_t i = 0; i < len && i < SHOWN_BYTES; i++)
         out_text(out, "%s%02x", i ? " " : "", bytes[i]);
-    out_text(out, len > SHOWN_BYTES ? " ... (%zu bytes)" : "", len);
+    if (len > SHOWN_BYTES)
+        out_text(out, " ... (%zu bytes)", len);
 }
 
 static void show_field(const struct state_field *f, const void *object, struct command_out *out)

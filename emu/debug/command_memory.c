@@ -66,8 +66,10 @@ static int show_units(struct session *s, const struct command_format *f, uint32_
     int err = 0;
     for (uint64_t i = 0; i < f->count && !err; i++, at += f->size) {
         err = read_linear(s, at, bytes, f->size, why);
-        if (err)
-            out_text(out, i % width ? "\n" : "");
+        if (err && i % width)
+            out_text(out, "\n");
+        else if (err)
+            break;
         else if (i % width == 0)
             out_text(out, "0x%08x%s:", at, symbols_text(session_symbols(s), at, text));
         if (err)

@@ -14,5 +14,5 @@ pc --kernel "$media/boot/invaders" --serial null --wait '-*-' --screen-text --sc
 expect 0 '\*'
 is_png i.png
 pc -m 8M --kernel "$media/boot/memtest" --serial null --wait '#5' --screen-text --timeout 200
-expect 0 'Errors: 0 '
+expect 0 'Errors: 0$'
 exit 0

@@ -151,12 +151,6 @@ static bool is_lasting_nop(const ZydisDecodedInstruction *d)
     return d->opcode == HOST_LONG_NOP && d->raw.modrm.reg == 0 && d->raw.modrm.mod != 3;
 }
 
-/* Every value of modrm's low bits is the same fence today; one of them is documented. */
-static bool is_lasting_fence(const ZydisDecodedInstruction *d)
-{
-    return d->raw.modrm.rm == 0;
-}
-
 static const char *check_kind(const ZydisDecodedInstruction *d)
 {
     if (!prefixes_are_plain(d))
@@ -166,10 +160,6 @@ static const char *check_kind(const ZydisDecodedInstruction *d)
         return NULL;
     case ZYDIS_MNEMONIC_NOP:
         return is_lasting_nop(d) ? NULL : "a NOP that may get a meaning";
-    case ZYDIS_MNEMONIC_LFENCE:
-    case ZYDIS_MNEMONIC_MFENCE:
-    case ZYDIS_MNEMONIC_SFENCE:
-        return is_lasting_fence(d) ? NULL : "a fence in an undocumented form";
     case ZYDIS_MNEMONIC_CLI:
     case ZYDIS_MNEMONIC_STI:
     case ZYDIS_MNEMONIC_CPUID:

@@ -264,6 +264,12 @@ static bool is_stub(const struct stubs *s, uint32_t at)
     return at == s->miss || at == s->chain || at == s->exact || at == s->leave;
 }
 
+/* LFENCE, MFENCE, SFENCE: processors take any low bits of modrm, Capstone one value. */
+static bool is_odd_fence(const uint8_t *code)
+{
+    return code[0] == 0x0f && code[1] == 0xae && code[2] >= 0xe8;
+}
+
 static const char *look(struct guard *g, const struct host_frame *frame)
 {
     uint64_t far = frame->rip - (uint64_t)(uintptr_t)g->image->cache.rx;
@@ -279,7 +285,7 @@ static const char *look(struct guard *g, const struct host_frame *frame)
     size_t left = 16;
     uint64_t address = frame->rip;
     if (!cs_disasm_iter(g->capstone, &code, &left, &address, g->insn))
-        return "bytes that another decoder does not know";
+        return is_odd_fence(code) ? NULL : "bytes that another decoder does not know";
     if (++g->steps > MAX_STEPS)
         g->ending = ENDLESS;
     return check_insn(g, frame);

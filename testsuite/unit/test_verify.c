@@ -82,6 +82,7 @@ ACCEPT(branch, "test %eax,%eax\nje 1f\nmov %ebx,%r9d\nmov %ecx,%r10d\nmov %r9d,%
 ACCEPT(loop_to_start, "dec %ecx\njne code_loop_to_start")
 ACCEPT(units, "fldpi\nfaddp\npaddb %mm1,%mm2\nmulps %xmm1,%xmm2\nldmxcsr "
               "4(%r15,%rax)\nemms\nrdtsc\nbswap %edx")
+ACCEPT(fence_any_form, ".byte 0x0f,0xae,0xf2,0x0f,0xae,0xe8,0x0f,0xae,0xff")
 ACCEPT(divide, "mov $3,%ecx\nxor %edx,%edx\ndiv %ecx\ncmpxchg %ecx,(%r15,%rax)")
 
 REFUSE(host_read, "mov (%rbx),%eax")
@@ -134,7 +135,6 @@ REFUSE(nop_for_now, ".byte 0x0f,0x1c,0xc0")
 REFUSE(nop_hint, ".byte 0x0f,0x1a,0xc1")
 REFUSE(nop_numbered, ".byte 0x0f,0x1f,0xcd")
 REFUSE(reads_segment, "mov %es,0x10(%rsp)")
-REFUSE(fence_odd, ".byte 0x0f,0xae,0xf2")
 REFUSE(address_of_scratch, "mov %gs:4(%r11d),%r9d")
 REFUSE(address_of_scratch_wide, "mov (%r15,%r11),%r9d")
 REFUSE(two_segments, ".byte 0x65,0x26,0x0f,0x7f,0x41,0x10")
@@ -297,7 +297,7 @@ int main(void)
     tcase_add_test(tc, test_nop_hint);
     tcase_add_test(tc, test_nop_numbered);
     tcase_add_test(tc, test_reads_segment);
-    tcase_add_test(tc, test_fence_odd);
+    tcase_add_test(tc, test_fence_any_form);
     tcase_add_test(tc, test_address_of_scratch);
     tcase_add_test(tc, test_address_of_scratch_wide);
     tcase_add_test(tc, test_two_segments);

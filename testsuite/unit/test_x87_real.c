@@ -7,84 +7,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "testsuite/unit/dbt_rig.h"
+#include "testsuite/unit/pc_rig.h"
 
-#include "emu/cpu/interp.h"
-
-#define AREA 0x20000u
-
-/* An interpreter's processor as a PC in real mode with flat segments. */
-static void make_real(struct rig *rig)
+/* In real mode, DS at DATA's paragraph. */
+static void make_real(void)
 {
-    rig_create(rig, ENGINE_INTERP, NULL);
-    rig->cpu->flat = NULL;
-    rig->cpu->sys.cr0 = 0;
-    rig->cpu->fpu.ip = 0x000a1234;
-    rig->cpu->fpu.dp = 0x000b5678;
-    rig->cpu->fpu.opcode = 0x5d9;
-    rig->cpu->gpr[ISA_EDI] = AREA;
+    pc_enter_real();
+    pc_cpu->fpu.ip = 0x000a1234;
+    pc_cpu->fpu.dp = 0x000b5678;
+    pc_cpu->fpu.opcode = 0x5d9;
+    pc_cpu->gpr[ISA_EDI] = 0;
 }
 
-static void execute(struct rig *rig, const char *bytes, size_t len)
+static void execute(const char *bytes, size_t len)
 {
     struct isa_insn insn;
 
     ck_assert_int_eq(isa_decode((const uint8_t *)bytes, len, true, &insn), ISA_OK);
-    ck_assert_int_eq(interp_execute(rig->cpu, &insn), CPU_OK);
+    ck_assert_int_eq(interp_execute(pc_cpu, &insn), CPU_OK);
 }
 
-static void expect_pointers(const struct rig *rig)
+static uint32_t stored(uint32_t offset)
 {
-    ck_assert_uint_eq(rig->cpu->fpu.ip, 0x000a1234);
-    ck_assert_uint_eq(rig->cpu->fpu.dp, 0x000b5678);
-    ck_assert_uint_eq(rig->cpu->fpu.opcode, 0x5d9);
+    return pc_peek32(pc_cpu->seg[ISA_DS].base + offset);
+}
+
+static void expect_pointers(void)
+{
+    ck_assert_uint_eq(pc_cpu->fpu.ip, 0x000a1234);
+    ck_assert_uint_eq(pc_cpu->fpu.dp, 0x000b5678);
+    ck_assert_uint_eq(pc_cpu->fpu.opcode, 0x5d9);
 }
 
 START_TEST(image_of_32_bits)
 {
-    struct rig rig;
-
-    make_real(&rig);
-    execute(&rig, "\xd9\x37", 2); /* fnstenv [edi] */
-    ck_assert_uint_eq(rig_peek(&rig, AREA + 12), 0xffff1234);
-    ck_assert_uint_eq(rig_peek(&rig, AREA + 16), 0x0000a5d9);
-    ck_assert_uint_eq(rig_peek(&rig, AREA + 20), 0xffff5678);
-    ck_assert_uint_eq(rig_peek(&rig, AREA + 24), 0x0000b000);
-    execute(&rig, "\xdb\xe3", 2); /* fninit */
-    execute(&rig, "\xd9\x27", 2); /* fldenv [edi] */
-    expect_pointers(&rig);
-    rig_destroy(&rig);
+    make_real();
+    execute("\xd9\x37", 2); /* fnstenv [edi] */
+    ck_assert_uint_eq(stored(12), 0xffff1234);
+    ck_assert_uint_eq(stored(16), 0x0000a5d9);
+    ck_assert_uint_eq(stored(20), 0xffff5678);
+    ck_assert_uint_eq(stored(24), 0x0000b000);
+    execute("\xdb\xe3", 2); /* fninit */
+    execute("\xd9\x27", 2); /* fldenv [edi] */
+    expect_pointers();
 }
 END_TEST
 
 START_TEST(image_of_16_bits)
 {
-    struct rig rig;
-
-    make_real(&rig);
-    execute(&rig, "\x66\xd9\x37", 3);
-    ck_assert_uint_eq(rig_peek(&rig, AREA + 6), 0xa5d91234);
-    ck_assert_uint_eq(rig_peek(&rig, AREA + 10), 0xb0005678);
-    execute(&rig, "\xdb\xe3", 2);
-    execute(&rig, "\x66\xd9\x27", 3);
-    expect_pointers(&rig);
-    rig_destroy(&rig);
+    make_real();
+    execute("\x66\xd9\x37", 3);
+    ck_assert_uint_eq(stored(6), 0xa5d91234);
+    ck_assert_uint_eq(stored(10), 0xb0005678);
+    execute("\xdb\xe3", 2);
+    execute("\x66\xd9\x27", 3);
+    expect_pointers();
 }
 END_TEST
 
+static const TTest *const *const tests[] = {&image_of_32_bits, &image_of_16_bits};
+
 int main(void)
 {
-    Suite *suite = suite_create("x87_real");
-    TCase *tc = tcase_create("images");
-    SRunner *runner;
-    int failed;
-
-    tcase_add_test(tc, image_of_32_bits);
-    tcase_add_test(tc, image_of_16_bits);
-    suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return pc_rig_main("x87_real", tests, ARRAY_LEN(tests), NULL, 0);
 }

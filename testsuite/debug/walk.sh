@@ -7,7 +7,7 @@ doc=$SRCDIR/docs/DEBUGGING.md
 
 # What stands indented between the first command and the end of the section; addresses and counts
 # of instructions depend on the compiler.
-session() { sed -n '/^## Finding/,/^## Good/p' "$doc" | sed -n '/^    (denali)/,$p'; }
+session() { awk '/^## / { on = /^## Finding/ } on' "$doc" | sed -n '/^    (denali)/,$p'; }
 counts() { sed -e 's/instruction [0-9]*/instruction N/'; }
 session | sed -n 's/^    (denali) //p' >"$TMPDIR/commands"
 [ -s "$TMPDIR/commands" ] || fail "the document has no session"

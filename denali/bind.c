@@ -191,7 +191,7 @@ int vm_set_disks(struct vm *vm, const struct vm_resource *resource, unsigned res
     struct binding b = {vm, &config, NULL, 0};
     int err = resources > 32 ? -EINVAL : 0;
     for (unsigned i = 0; !err && i < vm->devices; i++) {
-        struct denali_device was, now;
+        struct denali_device was = {0}, now;
         if (vm->device[i]->ops->kind != DENALI_DEV_DISK)
             continue;
         const struct vm_resource *r = find_resource(&b, DENALI_DEV_DISK, vm->device[i]->name);

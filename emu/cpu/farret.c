@@ -45,7 +45,7 @@ static void drop_segments(struct cpu *cpu)
 MUST_CHECK static enum cpu_status go_outer(struct cpu *cpu, struct farret *ret)
 {
     unsigned level = ret->cs & 3;
-    uint32_t esp, selector;
+    uint32_t esp, selector = 0;
     struct desc ss;
     stack_drop(&ret->stack, ret->drop);
     enum cpu_status status = stack_pop(cpu, &ret->stack, ret->bytes, &esp);

@@ -82,7 +82,7 @@ static NORETURN void PRINTF_LIKE(1, 2) give_up(const char *fmt, ...)
 /* ---- arguments and environment ---- */
 
 static struct exec_strings args, env;
-static const char *params[16];
+static const char *params[16] SELDOM_WRITTEN;
 
 /* Addresses of NUL-ended strings that lie one behind the other. */
 static const char **string_list(uint32_t addr, uint32_t bytes, uint32_t count)

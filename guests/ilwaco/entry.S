@@ -141,7 +141,7 @@ thread_switch_stack:
     popl %ebp
     ret
 
-    .section .bss
+    .section .bss.STACK, "aw", @nobits
     .p2align 12
     .globl boot_thread, boot_thread_end
 boot_thread:

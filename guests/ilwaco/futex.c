@@ -38,7 +38,7 @@ struct futex_waiter {
     bool queued;
 };
 
-static struct futex_waiter *buckets[BUCKETS];
+static struct futex_waiter *buckets[BUCKETS] SELDOM_WRITTEN;
 
 static struct futex_waiter **bucket(uint32_t address)
 {

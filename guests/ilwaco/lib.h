@@ -12,6 +12,9 @@
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define NORETURN __attribute__((noreturn))
+/* Data that is large, or that a VM at work seldom writes: it lies apart from what is written all
+ * the time, so that a clone needs few pages of its own. Zero at the start. */
+#define SELDOM_WRITTEN __attribute__((section(".bss.SELDOM")))
 #define PAGE_SIZE 4096u
 #define PAGE_MASK 4095u
 #define PAGE_UP(x) (((x) + PAGE_MASK) & ~PAGE_MASK)

@@ -12,29 +12,32 @@
 #define DISCARD_PAGES 16u
 #define RESERVE_PAGES 256u /* not for files, so that a full VM can still remove some */
 
+enum page_bit { PAGE_USED, PAGE_DIRTY };
+
 struct arena {
     struct arena *next;
     uint32_t start, pages;
-    uint32_t low;    /* no free page lies below this index */
-    uint32_t in_use; /* pages */
-    uint32_t used[ARENA_MAX_PAGES / 32], dirty[ARENA_MAX_PAGES / 32];
+    uint32_t low;                          /* no free page lies below this index */
+    uint32_t in_use;                       /* pages */
+    uint32_t map[ARENA_MAX_PAGES / 32][2]; /* by enum page_bit; side by side, as both are written */
 };
 
-static struct arena first_arena;
+static struct arena first_arena SELDOM_WRITTEN;
 static uint32_t pages_used, pages_total;
 static uint32_t next_arena_pages = ARENA_FIRST_PAGES;
 
-static bool bit_get(const uint32_t *map, uint32_t i)
+static bool bit_get(const struct arena *arena, enum page_bit bit, uint32_t i)
 {
-    return map[i / 32] >> (i % 32) & 1;
+    return arena->map[i / 32][bit] >> (i % 32) & 1;
 }
 
-static void bit_put(uint32_t *map, uint32_t i, bool value)
+static void bit_put(struct arena *arena, enum page_bit bit, uint32_t i, bool value)
 {
+    uint32_t *word = &arena->map[i / 32][bit];
     if (value)
-        map[i / 32] |= 1u << (i % 32);
+        *word |= 1u << (i % 32);
     else
-        map[i / 32] &= ~(1u << (i % 32));
+        *word &= ~(1u << (i % 32));
 }
 
 void page_init(uint32_t start, uint32_t end)
@@ -53,12 +56,12 @@ static uint32_t arena_find(struct arena *arena, uint32_t n)
 {
     uint32_t run = 0;
     for (uint32_t i = arena->low; i < arena->pages; i++) {
-        if (i % 32 == 0 && arena->used[i / 32] == UINT32_MAX) {
+        if (i % 32 == 0 && arena->map[i / 32][PAGE_USED] == UINT32_MAX) {
             i += 31;
             run = 0;
             continue;
         }
-        run = bit_get(arena->used, i) ? 0 : run + 1;
+        run = bit_get(arena, PAGE_USED, i) ? 0 : run + 1;
         if (run == n)
             return i + 1 - n;
     }
@@ -73,10 +76,10 @@ static void *arena_take(struct arena *arena, uint32_t n)
     if (at == arena->low)
         arena->low = at + n;
     for (uint32_t i = at; i < at + n; i++) {
-        bit_put(arena->used, i, true);
-        if (bit_get(arena->dirty, i))
+        bit_put(arena, PAGE_USED, i, true);
+        if (bit_get(arena, PAGE_DIRTY, i))
             memset((void *)(arena->start + i * PAGE_SIZE), 0, PAGE_SIZE);
-        bit_put(arena->dirty, i, true);
+        bit_put(arena, PAGE_DIRTY, i, true);
     }
     arena->in_use += n;
     pages_used += n;
@@ -161,10 +164,10 @@ void page_free(void *p, uint32_t pages)
     uint32_t at = ((uint32_t)p - arena->start) / PAGE_SIZE;
     bool clean = pages >= DISCARD_PAGES && !machine_discard((uint32_t)p, pages * PAGE_SIZE);
     for (uint32_t i = at; i < at + pages; i++) {
-        BUG_ON(!bit_get(arena->used, i), "page_free: freed twice");
-        bit_put(arena->used, i, false);
+        BUG_ON(!bit_get(arena, PAGE_USED, i), "page_free: freed twice");
+        bit_put(arena, PAGE_USED, i, false);
         if (clean)
-            bit_put(arena->dirty, i, false);
+            bit_put(arena, PAGE_DIRTY, i, false);
     }
     if (at < arena->low)
         arena->low = at;

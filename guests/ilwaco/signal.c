@@ -18,7 +18,7 @@ struct pending_signal {
     struct siginfo info;
 };
 
-static struct signal_action actions[SIGNALS + 1];
+static struct signal_action actions[SIGNALS + 1] SELDOM_WRITTEN;
 static struct signal_queue shared;
 static uint32_t queued;
 struct wait_queue signal_arrival;

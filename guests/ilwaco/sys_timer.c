@@ -86,7 +86,7 @@ struct posix_timer {
     struct siginfo info;
 };
 
-static struct posix_timer *timers[TIMERS_MAX];
+static struct posix_timer *timers[TIMERS_MAX] SELDOM_WRITTEN;
 
 static void posix_fire(struct timer *timer)
 {

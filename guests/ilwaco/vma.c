@@ -18,7 +18,7 @@ static struct {
     uint32_t start, end;
     bool growing;
     struct vma first[FIRST_ROOM];
-} map;
+} map SELDOM_WRITTEN;
 
 void vma_init(uint32_t start, uint32_t end)
 {

@@ -19,7 +19,7 @@ struct block {
     char *page;
 };
 
-static struct block *buckets[BUCKETS];
+static struct block *buckets[BUCKETS] SELDOM_WRITTEN;
 static struct list lru = {&lru, &lru}; /* oldest first */
 static uint32_t count;
 

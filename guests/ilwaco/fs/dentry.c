@@ -8,7 +8,7 @@
 
 #define BUCKETS 512u
 
-static struct dentry *buckets[BUCKETS];
+static struct dentry *buckets[BUCKETS] SELDOM_WRITTEN;
 static struct dentry *root;
 static uint32_t next_serial = 1;
 

@@ -5,7 +5,7 @@
 
 #define BATCH 32u
 
-static struct disk disks[DISK_MAX];
+static struct disk disks[DISK_MAX] SELDOM_WRITTEN;
 static uint32_t disk_count;
 static struct wait_queue finished;
 

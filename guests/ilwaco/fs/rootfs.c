@@ -14,7 +14,7 @@
 #define SEQUENTIAL_AHEAD (128u * 1024)
 
 static struct disk *disk;
-static struct rootfs_super super;
+static struct rootfs_super super SELDOM_WRITTEN;
 
 static const struct inode_ops packed_ops, packed_dir_ops;
 

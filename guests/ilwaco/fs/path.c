@@ -6,6 +6,8 @@
  */
 #include "guests/ilwaco/fs/vfs.h"
 
+#define PATH_SHORT 192u
+
 static struct dentry *cwd;
 
 struct dentry *vfs_cwd(void)
@@ -24,7 +26,7 @@ void vfs_set_cwd(struct dentry *dir)
 /* The state of one walk; `at` is held. */
 struct walker {
     struct dentry *at;
-    char *buffer, *rest; /* PATH_MAX * 2; rest is what is left of it */
+    char *buffer, *rest; /* rest is what is left of it */
     uint32_t flags;
     int links;
 };
@@ -44,6 +46,23 @@ static void step_up(struct walker *walker)
     }
 }
 
+/* Puts the link's target before the rest. */
+static int prepend(struct walker *walker, const char *target, uint32_t len)
+{
+    uint32_t rest = strlen(walker->rest);
+    if (len + rest + 2 > PATH_MAX)
+        return -ENAMETOOLONG;
+    char *whole = kmalloc(len + rest + 2);
+    if (!whole)
+        return -ENOMEM;
+    memcpy(whole, target, len);
+    whole[len] = rest ? '/' : 0;
+    memcpy(whole + len + 1, walker->rest, rest + 1);
+    kfree(walker->buffer);
+    walker->buffer = walker->rest = whole;
+    return 0;
+}
+
 /* Puts the link's target before the rest and goes to where it begins. */
 static int follow(struct walker *walker, struct dentry *link)
 {
@@ -61,25 +80,13 @@ static int follow(struct walker *walker, struct dentry *link)
     if (!target)
         return -ENOMEM;
     int len = inode->ops->readlink ? inode->ops->readlink(inode, target, PATH_MAX) : -EINVAL;
-    uint32_t rest = strlen(walker->rest);
-    if (len >= 0 && (uint32_t)len + rest + 2 > PATH_MAX)
-        len = -ENAMETOOLONG;
-    if (len == 0)
-        len = -ENOENT;
-    if (len > 0) {
-        memmove(walker->buffer + len + 1, walker->rest, rest + 1);
-        memcpy(walker->buffer, target, (uint32_t)len);
-        walker->buffer[len] = '/';
-        if (!rest)
-            walker->buffer[len] = 0;
-        walker->rest = walker->buffer;
-        if (*target == '/') {
-            dentry_hold(vfs_root());
-            step_to(walker, vfs_root());
-        }
+    int err = len > 0 ? prepend(walker, target, (uint32_t)len) : len < 0 ? len : -ENOENT;
+    if (!err && *target == '/') {
+        dentry_hold(vfs_root());
+        step_to(walker, vfs_root());
     }
     kfree(target);
-    return len < 0 ? len : 0;
+    return err;
 }
 
 /* Cuts the next component off the rest: its length, 0 at the end. */
@@ -181,7 +188,7 @@ int walk_path(struct dentry *base, const char *path, uint32_t flags, struct walk
         return -ENOENT;
     if (len >= PATH_MAX)
         return -ENAMETOOLONG;
-    walker.buffer = kmalloc(PATH_MAX * 2);
+    walker.buffer = kmalloc(len + 1);
     if (!walker.buffer)
         return -ENOMEM;
     memcpy(walker.buffer, path, len + 1);
@@ -207,10 +214,16 @@ void walk_done(struct walk *walk)
     walk->parent = walk->dentry = NULL;
 }
 
+/* Most paths are short: two fresh pages for each would be written, and stay, in every VM. */
 char *path_from_user(uint32_t path, int *err)
 {
-    char *copy = kmalloc(PATH_MAX);
-    *err = copy ? copy_string_from_user(copy, path, PATH_MAX) : -ENOMEM;
+    char *copy = kmalloc(PATH_SHORT);
+    *err = copy ? copy_string_from_user(copy, path, PATH_SHORT) : -ENOMEM;
+    if (*err == -ENAMETOOLONG) {
+        kfree(copy);
+        copy = kmalloc(PATH_MAX);
+        *err = copy ? copy_string_from_user(copy, path, PATH_MAX) : -ENOMEM;
+    }
     if (*err >= 0) {
         *err = 0;
         return copy;

@@ -27,7 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define EVENTS 256
+#define EVENTS 32 /* a turn; on the stack, of which the server uses a page in all */
 #define ACCEPTS 64
 #define IN_ROOM 16384
 #define TURN_BYTES (1 << 20) /* of one file, before others get their turn */
@@ -59,8 +59,8 @@ struct server {
     struct conn list[WAITS];
     struct conn *dead;
     time_t now;
-    char in[IN_ROOM];
     struct out out;
+    char in[IN_ROOM];
 };
 
 /* ---- lists ---- */

@@ -62,8 +62,10 @@ struct request {
  */
 int request_parse(struct request *request, const char *in, size_t len);
 
-/* Bytes to be sent. */
+/* Bytes to be sent. The date in their heads is written once a second. */
 struct out {
+    time_t dated;
+    char date[32];
     size_t len;
     char bytes[OUT_ROOM];
 };
@@ -106,7 +108,7 @@ bool http_date_parse(struct text text, time_t *out);
 const char *content_type(const char *path);
 const char *status_text(int status);
 /* Percent-decodes a target's path, takes "." and ".." out. 0, or the status: 400, 403 (it leads out
- * of the root). `out` has TARGET_MAX + 1 bytes and begins with "/". */
+ * of the root). `out` has room for one byte more than the target and begins with "/". */
 int path_decode(struct text target, char *out);
 
 #endif

@@ -12,15 +12,12 @@
 
 /* ---- heads ---- */
 
-/* The date is written once a second. */
-static const char *date_now(void)
+static const char *date_now(struct out *out)
 {
-    static char text[32];
-    static time_t of;
     time_t now = time(NULL);
-    if (now != of || !*text)
-        http_date(of = now, text);
-    return text;
+    if (now != out->dated || !*out->date)
+        http_date(out->dated = now, out->date);
+    return out->date;
 }
 
 static bool names_host;
@@ -35,7 +32,7 @@ static void head_begin(struct out *out, int status)
 {
     char name[65] = "";
     out_format(out, "HTTP/1.1 %d %s\r\nServer: httpd\r\nDate: %s\r\n", status, status_text(status),
-               date_now());
+               date_now(out));
     if (names_host && !gethostname(name, sizeof name - 1))
         out_format(out, "X-Served-By: %s\r\n", name);
 }
@@ -241,7 +238,7 @@ static void send_listing(const struct request *r, const char *path, int dir, str
 /* A Location may hold no byte that ends the line: such names are only listed with their slash. */
 static void redirect_to_slash(const struct request *r, struct out *out, struct response *response)
 {
-    char extra[TARGET_MAX + 32];
+    char *extra;
     size_t path = r->target.len;
     for (size_t i = 0; i < r->target.len; i++)
         if (r->target.at[i] == '?' || r->target.at[i] == '#') {
@@ -252,9 +249,13 @@ static void redirect_to_slash(const struct request *r, struct out *out, struct r
     size_t skip = 0;
     while (skip + 1 < path && r->target.at[skip + 1] == '/')
         skip++;
-    snprintf(extra, sizeof extra, "Location: %.*s/%.*s\r\n", (int)(path - skip),
-             r->target.at + skip, (int)(r->target.len - path), r->target.at + path);
+    if (asprintf(&extra, "Location: %.*s/%.*s\r\n", (int)(path - skip), r->target.at + skip,
+                 (int)(r->target.len - path), r->target.at + path) < 0) {
+        short_page(503, r, NULL, out, response->close);
+        return;
+    }
     short_page(301, r, extra, out, response->close);
+    free(extra);
 }
 
 static void send_directory(const struct request *r, const char *path, int dir, struct out *out,
@@ -335,7 +336,6 @@ static void send_path(const struct site *site, const struct request *r, const ch
 void respond(const struct site *site, const struct request *r, struct out *out,
              struct response *response)
 {
-    char path[TARGET_MAX + 2];
     *response = (struct response){.file = -1, .close = !r->keep_alive};
     if (r->method == METHOD_UNKNOWN) {
         short_page(501, r, NULL, out, response->close);
@@ -345,11 +345,13 @@ void respond(const struct site *site, const struct request *r, struct out *out,
         short_page(405, r, "Allow: GET, HEAD\r\n", out, response->close);
         return;
     }
-    int status = path_decode(r->target, path);
+    char *path = malloc(r->target.len + 2);
+    int status = path ? path_decode(r->target, path) : 503;
     if (status)
         short_page(status, r, NULL, out, response->close);
     else
         send_path(site, r, path, out, response);
+    free(path);
     if (site->verbose)
         fprintf(stderr, "%.*s\n", (int)r->target.len, r->target.at);
 }

@@ -55,15 +55,34 @@ bool text_has_token(struct text list, const char *token)
 
 /* ---- dates ---- */
 
+/* Of a day counted from 1970-01-01. The year is taken to begin in March, so that the day that only
+ * leap years have is its last. */
+static void date_of(int64_t day, int *year, int *month, int *mday)
+{
+    day += 719468; /* from 0000-03-01 */
+    int64_t era = (day >= 0 ? day : day - 146096) / 146097;
+    int64_t of_era = day - era * 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
+    int64_t m = (5 * of_year + 2) / 153; /* 0: March */
+    *mday = (int)(of_year - (153 * m + 2) / 5) + 1;
+    *month = (int)(m < 10 ? m + 2 : m - 10); /* 0: January */
+    *year = (int)(y + era * 400 + (*month < 2));
+}
+
+/* Not gmtime_r, which starts the C library's time zones: memory that each clone of this server
+ * would write and keep. */
 const char *http_date(time_t when, char buffer[32])
 {
-    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char days[] = "ThuFriSatSunMonTueWed";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm tm;
-    gmtime_r(&when, &tm);
-    snprintf(buffer, 32, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
-             tm.tm_mday, months + 3 * tm.tm_mon, (tm.tm_year + 1900) % 10000, tm.tm_hour, tm.tm_min,
-             tm.tm_sec);
+    int64_t day = (int64_t)when / 86400 - (when % 86400 < 0);
+    unsigned second = (unsigned)((int64_t)when - day * 86400) % 86400;
+    int year, month, mday;
+    date_of(day, &year, &month, &mday);
+    snprintf(buffer, 32, "%.3s, %02u %.3s %04d %02u:%02u:%02u GMT", days + 3 * ((day % 7 + 7) % 7),
+             (unsigned)mday % 32, months + 3 * month, year % 10000, second / 3600, second / 60 % 60,
+             second % 60);
     return buffer;
 }
 

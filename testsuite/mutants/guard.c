@@ -254,6 +254,26 @@ static const char *check_insn(struct guard *g, const struct host_frame *frame)
 
 /* Steps. */
 
+/*
+ * A counting block's load below the table (dbt/image.h): of the ramp or the table, and of nothing
+ * else. The table of the harness is only a number, so the load is done here: r11 keeps what is the
+ * host's. False: it is another instruction.
+ */
+static bool do_budget_check(struct guard *g, struct host_frame *frame)
+{
+    const cs_x86 *x = &g->insn->detail->x86;
+    if (g->insn->id != X86_INS_MOVZX || x->op_count != 2 || x->operands[0].reg != X86_REG_R11D ||
+        x->operands[1].type != X86_OP_MEM || x->operands[1].mem.base != X86_REG_R14)
+        return false;
+    uint64_t at = address_of(g, frame, &x->operands[1].mem), table = g->now->table;
+    if (at < table - IMAGE_RAMP - BLOCK_MAX_INSNS || at >= table + RAM_WINDOW)
+        g->harm = "a load that is neither of the ramp nor of the table";
+    else if (at < table - IMAGE_RAMP)
+        g->ending = LEFT; /* the budget is used up */
+    frame->rip += g->insn->size;
+    return true;
+}
+
 static bool holds(uint32_t at, uint32_t start, uint32_t len)
 {
     return at - start < len;
@@ -270,7 +290,7 @@ static bool is_odd_fence(const uint8_t *code)
     return code[0] == 0x0f && code[1] == 0xae && code[2] >= 0xe8;
 }
 
-static const char *look(struct guard *g, const struct host_frame *frame)
+static const char *look(struct guard *g, struct host_frame *frame)
 {
     uint64_t far = frame->rip - (uint64_t)(uintptr_t)g->image->cache.rx;
     uint32_t at = far < g->image->cache.size ? (uint32_t)far : UINT32_MAX;
@@ -288,6 +308,8 @@ static const char *look(struct guard *g, const struct host_frame *frame)
         return is_odd_fence(code) ? NULL : "bytes that another decoder does not know";
     if (++g->steps > MAX_STEPS)
         g->ending = ENDLESS;
+    if (do_budget_check(g, frame))
+        return g->harm || g->ending != RUNNING ? g->harm : look(g, frame);
     return check_insn(g, frame);
 }
 

@@ -74,15 +74,24 @@ static uint32_t fill_auxv(uint32_t *auxv, const struct exec_image *image, uint32
     return sizeof pairs;
 }
 
+/* Below a program that leaves room there, so that both share the host's page tables, which every
+ * clone pays for; else at the end of memory. */
+static uint32_t stack_top(uint32_t bytes)
+{
+    const struct vma *lowest = vma_at(0);
+    uint32_t top = lowest ? lowest->start : 0, need = bytes + STACK_GUARD;
+    return top >= USER_BASE + need ? top : vma_limit();
+}
+
 static int map_stack(struct builder *b)
 {
     uint32_t limit = vma_limit(), bytes = limit / 8 < STACK_BYTES ? limit / 8 : STACK_BYTES;
     bytes &= ~PAGE_MASK;
-    struct vma guard = {
-        limit - bytes - STACK_GUARD, limit - bytes, PROT_NONE, VMA_STACK, false, NULL, 0};
-    struct vma stack = {limit - bytes, limit, PROT_READ | PROT_WRITE, VMA_STACK, false, NULL, 0};
-    *b = (struct builder){limit, limit - bytes, false};
-    memory_layout()->stack_top = limit;
+    uint32_t top = stack_top(bytes), bottom = top - bytes;
+    struct vma guard = {bottom - STACK_GUARD, bottom, PROT_NONE, VMA_STACK, false, NULL, 0};
+    struct vma stack = {bottom, top, PROT_READ | PROT_WRITE, VMA_STACK, false, NULL, 0};
+    *b = (struct builder){top, bottom, false};
+    memory_layout()->stack_top = top;
     int err = vma_map(&guard);
     return err ? err : vma_map(&stack);
 }

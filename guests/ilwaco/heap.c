@@ -10,8 +10,7 @@
 #define HEAP_LARGE 0x6567726cu
 #define HEADER_BYTES 32u
 
-static const uint16_t class_bytes[] = {16,  32,  48,  64,  96,   128, 192,
-                                       256, 384, 576, 800, 1344, 2032};
+static const uint16_t class_bytes[] = {32, 64, 128, 256, 384, 576, 800, 1344, 2032};
 #define CLASSES ARRAY_LEN(class_bytes)
 
 struct slab {

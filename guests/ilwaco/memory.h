@@ -5,7 +5,7 @@
  *   0x0         the register page, never-accessible pages
  *   0x10000     Ilwaco: code, data; then its first arena of pages
  *   USER_BASE   the program's: whatever no vma covers is inaccessible and zero
- *   mem_bytes   the end of RAM; the main thread's stack lies below it
+ *   mem_bytes   the end of RAM; the main thread's stack lies below the program or this
  *
  * Physical and virtual addresses are one. A vma therefore owns the RAM it
  * spans; nothing is shared by two addresses, and RAM not touched costs the

@@ -135,7 +135,7 @@ static int first_batch(struct alive *a, uint64_t before_kib, struct why *why)
         return err;
     settle(a, batch);
     double own = (double)before_kib / a->options->vms;
-    a->kib_idle = own + (double)(own_kib() - one_kib) / (batch - 1);
+    a->kib_idle = own + (double)((int64_t)own_kib() - (int64_t)one_kib) / (batch - 1);
     park_all(a);
     a->kib_parked = own + (double)((int64_t)own_kib() - (int64_t)one_kib) / (batch - 1);
     return err ? err : ask_parked(a, batch, why);

@@ -26,7 +26,7 @@
     .text
     .globl ilwaco_start
 ilwaco_start:
-    movl $boot_thread_end - 64, %esp /* the frame lies above */
+    movl $boot_thread_end - BOOT_STACK_RESERVED, %esp
     xorl %ebp, %ebp
     call boot_main
 

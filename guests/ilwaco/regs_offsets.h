@@ -15,6 +15,9 @@
 #define FRAME_ESP 24
 #define FRAME_SIZE 48
 
+/* At the top of the boot stack: the first struct thread and its frame. */
+#define BOOT_STACK_RESERVED 1024
+
 /* syscalls.def has a row for every number below. */
 #define SYSCALL_TABLE_LEN 451
 

@@ -69,7 +69,7 @@ static void switch_to(struct thread *next)
 {
     struct thread *last = thread_current;
     uint64_t now = time_now();
-    BUG_ON(last->canary != THREAD_CANARY, "a kernel stack has overflowed");
+    BUG_ON(*thread_memory(last) != THREAD_CANARY, "a kernel stack has overflowed");
     last->cpu_ns += now - last->run_since_ns;
     last->work = trap_work;
     last->gs_base = machine_regs.gs_base;
@@ -80,7 +80,7 @@ static void switch_to(struct thread *next)
     machine_regs.gs_base = next->gs_base;
     machine_regs.fs_base = next->fs_base;
     trap_work = next->work | WORK_TIMER;
-    trap_stack_top = (uint32_t)next + THREAD_PAGES * PAGE_SIZE;
+    trap_stack_top = (uint32_t)next;
     machine_regs.upcall_stack = trap_stack_top;
     thread_current = next;
     thread_switch_stack(&last->stack_pointer, next->stack_pointer);

@@ -4,46 +4,53 @@
 #include "guests/ilwaco/thread.h"
 #include "guests/ilwaco/boot_params.h"
 #include "guests/ilwaco/memory.h"
+#include "guests/ilwaco/regs_offsets.h"
 
-extern char boot_thread[], fault_stack_top[];
+extern uint32_t boot_thread[];
+
+_Static_assert(sizeof(struct thread) + sizeof(struct denali_context) <= BOOT_STACK_RESERVED,
+               "the boot stack begins below the first thread and its frame");
+_Static_assert(sizeof(struct thread) % 16 == 0, "stacks are aligned");
 void trap_slow_start(void);
 
 static struct list all = {&all, &all};
 static struct thread *buried; /* dead, its stack not in use any more once another runs */
 static int32_t next_tid = ILWACO_PID;
 
-static void thread_setup(struct thread *thread)
+/* The new thread in its memory, which is zero. */
+static struct thread *thread_setup(uint32_t *memory)
 {
-    thread->canary = THREAD_CANARY;
+    struct thread *thread = (struct thread *)((char *)memory + THREAD_PAGES * PAGE_SIZE) - 1;
+    *memory = THREAD_CANARY;
     list_init(&thread->run);
     list_append(&all, &thread->all);
     thread->tid = next_tid++;
+    return thread;
 }
 
 void thread_init(void)
 {
-    struct thread *thread = (struct thread *)boot_thread;
-    thread_setup(thread);
+    struct thread *thread = thread_setup(boot_thread);
     memcpy(thread->name, "ilwaco", 7);
     thread_current = thread;
-    trap_stack_top = (uint32_t)thread + THREAD_PAGES * PAGE_SIZE;
+    trap_stack_top = (uint32_t)thread;
     machine_regs.upcall_stack = trap_stack_top;
 }
 
 static void bury(void)
 {
-    if (buried && buried != thread_current && (char *)buried != boot_thread)
-        page_free(buried, THREAD_PAGES);
+    if (buried && buried != thread_current && thread_memory(buried) != boot_thread)
+        page_free(thread_memory(buried), THREAD_PAGES);
     buried = NULL;
 }
 
 struct thread *thread_create(const struct denali_context *frame)
 {
     bury();
-    struct thread *thread = page_alloc(THREAD_PAGES);
-    if (!thread)
+    uint32_t *memory = page_alloc(THREAD_PAGES);
+    if (!memory)
         return NULL;
-    thread_setup(thread);
+    struct thread *thread = thread_setup(memory);
     *thread_frame(thread) = *frame;
     /* thread_switch_stack pops four registers and returns to trap_first_return. */
     uint32_t *stack = (uint32_t *)thread_frame(thread) - 5;
@@ -63,7 +70,7 @@ void thread_start(struct thread *thread)
 void thread_discard(struct thread *thread)
 {
     list_remove(&thread->all);
-    page_free(thread, THREAD_PAGES);
+    page_free(thread_memory(thread), THREAD_PAGES);
 }
 
 uint32_t thread_count(void)

@@ -78,9 +78,9 @@ enum thread_work {
     WORK_STEP = 16,  /* the program steps itself: TF is set again */
 };
 
-/* Lies at the low end of the memory of its kernel stack. */
+/* Lies at the high end of the memory of its kernel stack, which begins below it: both are written
+ * whenever the thread runs. A canary lies at the low end. */
 struct thread {
-    uint32_t canary;
     uint32_t stack_pointer; /* while another runs */
     struct list run, all;
     enum thread_state state;
@@ -115,7 +115,13 @@ extern uint32_t trap_work;
 /* The program's registers of a thread that is in the kernel. */
 static inline struct denali_context *thread_frame(struct thread *thread)
 {
-    return (struct denali_context *)((char *)thread + THREAD_PAGES * PAGE_SIZE) - 1;
+    return (struct denali_context *)thread - 1;
+}
+
+/* The low end of its memory, with the canary. */
+static inline uint32_t *thread_memory(struct thread *thread)
+{
+    return (uint32_t *)((uint32_t)(thread + 1) - THREAD_PAGES * PAGE_SIZE);
 }
 
 /* thread.c */

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads of Ilwaco, by its own symbols and types: its list `all` of struct
- * thread, each at the low end of its kernel stack, with the program's registers
- * (struct denali_context) at the high end while the thread is in the kernel.
+ * thread, each at the high end of its kernel stack, with the program's registers
+ * (struct denali_context) just below it while the thread is in the kernel.
  * All is the guest's memory and may be nonsense: the walk is bounded.
  */
 #include "emu/debug/session_run.h"
 
 #include <string.h>
 
-#define STACK_BYTES (4 * PAGE_SIZE)
 #define CONTEXT_WORDS 12u /* eip eflags eax ecx edx ebx esp ebp esi edi intr_enabled reserved */
 #define MAX_THREADS 4096u
 
@@ -92,8 +91,7 @@ static bool take_saved(struct walk *w, uint32_t thread, struct target_thread *ou
                                   ISA_ESP, ISA_EBP, ISA_ESI, ISA_EDI};
     uint32_t context[CONTEXT_WORDS];
     struct target *t = w->session->target;
-    if (t->ops->read(t, TARGET_LINEAR, thread + STACK_BYTES - sizeof(context), context,
-                     sizeof(context)))
+    if (t->ops->read(t, TARGET_LINEAR, thread - sizeof(context), context, sizeof(context)))
         return false;
     out->eip = context[0];
     out->eflags = context[1];

@@ -39,3 +39,17 @@ bench += ; $(bench_debug)
 .PHONY: bench-debug
 bench-debug: all bench/debug_cost $(bench_programs)
 	$(Q)$(bench_debug)
+
+# make evaluation: every experiment of `denali bench` in turn, JSON and pictures in evaluation/
+# (docs/EVALUATION.md). About ten minutes on a quiet machine.
+evaluations = switch create packet tcp http interrupts idle game hostile
+.PHONY: evaluation
+evaluation: all
+	@mkdir -p evaluation
+	$(Q)for e in $(evaluations); do echo "bench $$e"; \
+		./denali bench $$e --json --svg evaluation/$$e.svg >evaluation/$$e.json || exit 1; done
+	$(Q)for n in 10000 100000; do echo "bench alive $$n"; \
+		./denali bench alive --vms $$n --json --svg evaluation/alive-$$n.svg >evaluation/alive-$$n.json || exit 1; done
+	$(Q)for n in 1000 10000 50000; do echo "bench zipf $$n"; \
+		./denali bench zipf --vms $$n --memory 512M --json --svg evaluation/zipf-$$n.svg >evaluation/zipf-$$n.json || exit 1; done
+	$(Q)echo "bench cliff" && ./denali bench cliff --memory 512M --json --svg evaluation/cliff.svg >evaluation/cliff.json

@@ -45,4 +45,7 @@ struct bench_zipf_result {
 MUST_CHECK int bench_zipf_measure(const struct bench_options *options,
                                   struct bench_zipf_result *out, struct why *why);
 
+/* For qsort: uint32_t, ascending; latencies in us are kept so. */
+int bench_by_us(const void *a, const void *b);
+
 #endif

@@ -29,12 +29,6 @@ struct game {
     bool counting;
 };
 
-static int by_size(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static void take_updates(struct game *g, struct net_sock *player)
 {
     char update[1500];
@@ -107,7 +101,7 @@ static int measure(const struct bench_options *options, const char *pace_ms, uin
         play(g, vms, WARM_NS);
         g->counting = true;
         play(g, vms, ns);
-        qsort(g->age_us, g->samples, sizeof(uint32_t), by_size);
+        qsort(g->age_us, g->samples, sizeof(uint32_t), bench_by_us);
         out->updates_per_s = (double)g->updates / vms / PLAYERS / o.seconds;
         out->p50_ms = g->samples ? g->age_us[g->samples / 2] / 1e3 : 0;
         out->p99_ms = g->samples ? g->age_us[g->samples * 99 / 100] / 1e3 : 0;

@@ -30,12 +30,6 @@ struct answers {
     unsigned count, lost;
 };
 
-static int by_size(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Ethernet type 88b5, what to do, and whom to flood (guests/neighbour). */
 static void order(struct bench_guests *g, uint32_t vm, char mode)
 {
@@ -75,7 +69,7 @@ static int measure(const struct bench_options *o, const struct attack *attack, s
         uint64_t end = host_monotonic_ns() + o->seconds * (uint64_t)1000000000;
         while (host_monotonic_ns() < end && a->count < SAMPLES)
             question(&g, a);
-        qsort(a->took_us, a->count, sizeof(uint32_t), by_size);
+        qsort(a->took_us, a->count, sizeof(uint32_t), bench_by_us);
     }
     bench_guests_fini(&g);
     return err;

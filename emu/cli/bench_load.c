@@ -43,12 +43,6 @@ static void answer(void *opaque, uint32_t id, const char *text, size_t len, uint
         l->took_us[l->samples++] = (uint32_t)(took_ns / 1000);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static int ask(struct load *l, struct why *why)
 {
     l->samples = 0;
@@ -69,7 +63,7 @@ static int measure(struct load *l, unsigned seconds, struct why *why)
     err = ask(l, why);
     l->out->seconds = (double)(host_monotonic_ns() - start) / 1e9;
     pool_count(l->world.pool, &l->out->after);
-    qsort(l->took_us, l->samples, sizeof(uint32_t), by_size);
+    qsort(l->took_us, l->samples, sizeof(uint32_t), bench_by_us);
     l->out->p50_ms = l->samples ? l->took_us[l->samples / 2] / 1e3 : 0;
     l->out->p99_ms = l->samples ? l->took_us[(uint64_t)l->samples * 99 / 100] / 1e3 : 0;
     return err;

@@ -2,6 +2,8 @@
 /* Keys, names and labels are this program's own words, so nothing in them needs escapes. */
 #include "emu/cli/bench_report.h"
 
+#include "emu/cli/bench.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,4 +121,10 @@ int bench_report_print(const struct bench_report *r, bool json, const char *svg,
     else
         print_text(r);
     return bench_report_draw(r, svg, why);
+}
+
+int bench_by_us(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
 }

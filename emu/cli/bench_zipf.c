@@ -112,12 +112,6 @@ static void on_warm_answer(void *opaque, uint32_t id, const char *text, size_t l
     z->warm_wrong += !len || !bench_world_is_right(&z->world, id, text, len);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static double percentile_ms(const struct zipf *z, unsigned percent)
 {
     uint64_t at = (uint64_t)z->samples * percent / 100;
@@ -150,7 +144,7 @@ static int measure(struct zipf *z, unsigned seconds, struct why *why)
                                 on_answer, z);
     z->seconds = (double)(host_monotonic_ns() - start) / 1e9;
     z->cpu_s = cpu_seconds() - cpu;
-    qsort(z->took_us, z->samples, sizeof(z->took_us[0]), by_size);
+    qsort(z->took_us, z->samples, sizeof(z->took_us[0]), bench_by_us);
     return err ? why_fail(why, err, "the client failed: %s", strerror(-err)) : 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* denali bench: experiments at scale, one word each. */
 #include "emu/cli/bench.h"
+#include "emu/cli/bench_guests.h"
 #include "emu/cli/cli.h"
 
 #include "config.h"
@@ -96,19 +97,6 @@ static const char *parse(int argc, char **argv, struct bench_options *o)
     return NULL;
 }
 
-/* The web server lies beside this program, or where it was installed. */
-static const char *find_httpd(char path[PATH_MAX])
-{
-    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
-    char *slash = n > 0 ? (path[n] = 0, strrchr(path, '/')) : NULL;
-    if (slash) {
-        strcpy(slash + 1, "guests/httpd");
-        if (!access(path, R_OK))
-            return path;
-    }
-    return DENALI_LIBDIR "/httpd";
-}
-
 /* `vms`, `seconds`: unless the command line says. */
 static const struct experiment {
     const char *name;
@@ -157,7 +145,7 @@ static int run_bench(int argc, char **argv)
         return cli_complain(CLI_FAILED, "bench %s: %s: not an option, or not a good value", e->name,
                             wrong);
     if (!o.httpd)
-        o.httpd = find_httpd(path);
+        o.httpd = bench_find("httpd", path, sizeof(path));
     if (!o.vms)
         o.vms = e->vms;
     if (!o.seconds)

@@ -8,25 +8,6 @@
 #include "emu/cpu/interp.h"
 #include "emu/cpu/stack.h"
 
-struct far_target {
-    uint32_t offset, selector;
-};
-
-/* From the instruction itself, or from memory. */
-MUST_CHECK static enum cpu_status read_target(struct cpu *cpu, const struct isa_insn *insn,
-                                              struct far_target *far)
-{
-    if (!insn->has_mem) {
-        *far = (struct far_target){insn->imm, insn->imm2};
-        return CPU_OK;
-    }
-    uint32_t at = interp_address(cpu, insn);
-    enum cpu_status status = cpu_read_int(cpu, insn->seg, at, insn->opsize, &far->offset);
-    if (status == CPU_OK)
-        status = cpu_read_int(cpu, insn->seg, at + insn->opsize, 2, &far->selector);
-    return status;
-}
-
 MUST_CHECK static enum cpu_status push_return(struct cpu *cpu, struct stack *stack, unsigned bytes)
 {
     enum cpu_status status = stack_push(cpu, stack, cpu->seg[ISA_CS].selector, bytes);
@@ -34,7 +15,7 @@ MUST_CHECK static enum cpu_status push_return(struct cpu *cpu, struct stack *sta
 }
 
 /* Real and virtual-8086 mode. */
-MUST_CHECK static enum cpu_status go_real(struct cpu *cpu, const struct far_target *far, bool call,
+MUST_CHECK static enum cpu_status go_real(struct cpu *cpu, const struct interp_far *far, bool call,
                                           unsigned bytes)
 {
     uint32_t limit = pc_v86(cpu) ? 0xffff : cpu->seg[ISA_CS].limit;
@@ -51,7 +32,7 @@ MUST_CHECK static enum cpu_status go_real(struct cpu *cpu, const struct far_targ
 }
 
 /* Same privilege: `code` has been checked; `cpl` is in the new CS. */
-MUST_CHECK static enum cpu_status go_same(struct cpu *cpu, const struct far_target *far,
+MUST_CHECK static enum cpu_status go_same(struct cpu *cpu, const struct interp_far *far,
                                           struct desc *code, bool call, unsigned bytes)
 {
     struct stack stack = stack_present(cpu);
@@ -67,7 +48,7 @@ MUST_CHECK static enum cpu_status go_same(struct cpu *cpu, const struct far_targ
     return CPU_OK;
 }
 
-MUST_CHECK static enum cpu_status go_direct(struct cpu *cpu, const struct far_target *far,
+MUST_CHECK static enum cpu_status go_direct(struct cpu *cpu, const struct interp_far *far,
                                             struct desc *code, bool call, unsigned bytes)
 {
     uint32_t error = desc_error(far->selector);
@@ -114,7 +95,7 @@ MUST_CHECK static enum cpu_status copy_parameters(struct cpu *cpu, struct stack 
 }
 
 /* A call to a more privileged level. */
-MUST_CHECK static enum cpu_status go_inner(struct cpu *cpu, const struct far_target *far,
+MUST_CHECK static enum cpu_status go_inner(struct cpu *cpu, const struct interp_far *far,
                                            struct desc *code, unsigned parameters, unsigned bytes)
 {
     unsigned level = desc_dpl(code);
@@ -147,7 +128,7 @@ MUST_CHECK static enum cpu_status go_inner(struct cpu *cpu, const struct far_tar
 MUST_CHECK static enum cpu_status go_call_gate(struct cpu *cpu, const struct desc *gate, bool call)
 {
     unsigned bytes = desc_system_type(gate) == SYS_CALL32 ? 4 : 2;
-    struct far_target far = {gate_offset(gate), gate_selector(gate)};
+    struct interp_far far = {gate_offset(gate), gate_selector(gate)};
     struct desc code;
     enum cpu_status status = check_gate_code(cpu, far.selector, call, &code);
     if (status)
@@ -168,7 +149,7 @@ MUST_CHECK static enum cpu_status go_task(struct cpu *cpu, uint32_t selector, bo
 }
 
 /* Gates and task states. */
-MUST_CHECK static enum cpu_status go_system(struct cpu *cpu, const struct far_target *far,
+MUST_CHECK static enum cpu_status go_system(struct cpu *cpu, const struct interp_far *far,
                                             const struct desc *d, bool call)
 {
     uint32_t error = desc_error(far->selector);
@@ -187,9 +168,9 @@ MUST_CHECK static enum cpu_status go_system(struct cpu *cpu, const struct far_ta
 
 MUST_CHECK static enum cpu_status go_far(struct cpu *cpu, const struct isa_insn *insn, bool call)
 {
-    struct far_target far;
+    struct interp_far far;
     struct desc d;
-    enum cpu_status status = read_target(cpu, insn, &far);
+    enum cpu_status status = interp_far_target(cpu, insn, &far);
     if (status)
         return status;
     if (!pc_uses_descriptors(cpu))

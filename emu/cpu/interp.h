@@ -195,4 +195,11 @@ static inline enum cpu_status interp_exit(struct cpu *cpu, unsigned reason)
     return CPU_EXIT;
 }
 
+/* Where a far jump or call leads: from the instruction itself, or from memory. */
+struct interp_far {
+    uint32_t offset, selector;
+};
+MUST_CHECK enum cpu_status interp_far_target(struct cpu *cpu, const struct isa_insn *insn,
+                                             struct interp_far *far);
+
 #endif

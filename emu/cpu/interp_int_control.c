@@ -118,16 +118,11 @@ enum cpu_status interp_loopne(struct cpu *cpu, const struct isa_insn *insn)
     return loop_while(cpu, insn, !(cpu->eflags & ISA_F_Z));
 }
 
-struct far_target {
-    uint32_t offset, selector;
-};
-
-/* From the instruction itself, or from memory. */
-MUST_CHECK static enum cpu_status read_far_target(struct cpu *cpu, const struct isa_insn *insn,
-                                                  struct far_target *far)
+enum cpu_status interp_far_target(struct cpu *cpu, const struct isa_insn *insn,
+                                  struct interp_far *far)
 {
     if (!insn->has_mem) {
-        *far = (struct far_target){insn->imm, insn->imm2};
+        *far = (struct interp_far){insn->imm, insn->imm2};
         return CPU_OK;
     }
     uint32_t at = interp_address(cpu, insn);
@@ -137,7 +132,7 @@ MUST_CHECK static enum cpu_status read_far_target(struct cpu *cpu, const struct 
     return status;
 }
 
-static void jump_far(struct cpu *cpu, const struct isa_insn *insn, const struct far_target *far)
+static void jump_far(struct cpu *cpu, const struct isa_insn *insn, const struct interp_far *far)
 {
     cpu->seg[ISA_CS].selector = (uint16_t)far->selector;
     jump(cpu, insn, far->offset);
@@ -145,8 +140,8 @@ static void jump_far(struct cpu *cpu, const struct isa_insn *insn, const struct 
 
 enum cpu_status interp_jmp_far(struct cpu *cpu, const struct isa_insn *insn)
 {
-    struct far_target far;
-    enum cpu_status status = read_far_target(cpu, insn, &far);
+    struct interp_far far;
+    enum cpu_status status = interp_far_target(cpu, insn, &far);
     if (status == CPU_OK)
         jump_far(cpu, insn, &far);
     return status;
@@ -154,9 +149,9 @@ enum cpu_status interp_jmp_far(struct cpu *cpu, const struct isa_insn *insn)
 
 enum cpu_status interp_call_far(struct cpu *cpu, const struct isa_insn *insn)
 {
-    struct far_target far;
+    struct interp_far far;
     unsigned bytes = insn->opsize;
-    enum cpu_status status = read_far_target(cpu, insn, &far);
+    enum cpu_status status = interp_far_target(cpu, insn, &far);
     if (status == CPU_OK)
         status = interp_check_push(cpu, 2 * bytes, bytes);
     if (status == CPU_OK)
@@ -169,7 +164,7 @@ enum cpu_status interp_call_far(struct cpu *cpu, const struct isa_insn *insn)
 }
 
 MUST_CHECK static enum cpu_status peek_far(struct cpu *cpu, const struct isa_insn *insn,
-                                           struct far_target *far)
+                                           struct interp_far *far)
 {
     enum cpu_status status = interp_peek(cpu, 0, insn->opsize, &far->offset);
     if (status == CPU_OK)
@@ -179,7 +174,7 @@ MUST_CHECK static enum cpu_status peek_far(struct cpu *cpu, const struct isa_ins
 
 enum cpu_status interp_ret_far(struct cpu *cpu, const struct isa_insn *insn)
 {
-    struct far_target far;
+    struct interp_far far;
     enum cpu_status status = peek_far(cpu, insn, &far);
     if (status)
         return status;
@@ -190,7 +185,7 @@ enum cpu_status interp_ret_far(struct cpu *cpu, const struct isa_insn *insn)
 
 enum cpu_status interp_iret(struct cpu *cpu, const struct isa_insn *insn)
 {
-    struct far_target far;
+    struct interp_far far;
     uint32_t eflags;
     enum cpu_status status = peek_far(cpu, insn, &far);
     if (status == CPU_OK)

@@ -60,10 +60,23 @@ static void frame_store(const struct host_frame *frame, greg_t *greg)
     greg[REG_EFL] = (greg_t)frame->rflags;
 }
 
-/* Nobody's fault: the instruction runs again and kills the process the usual way. */
+struct process_setup {
+    pthread_once_t once;
+    pthread_key_t stack_key;
+    int error;
+    struct sigaction before[ARRAY_LEN(fault_signals)]; /* a sanitizer's, or the default */
+};
+static struct process_setup setup = {.once = PTHREAD_ONCE_INIT};
+
+/*
+ * Nobody's fault: the instruction runs again, and whoever was there before us (a sanitizer, which
+ * reports it) takes it, or it kills the process the usual way.
+ */
 static void take_default(int signo, const siginfo_t *info)
 {
-    signal(signo, SIG_DFL);
+    for (size_t i = 0; i < ARRAY_LEN(fault_signals); i++)
+        if (fault_signals[i] == signo)
+            sigaction(signo, &setup.before[i], NULL);
     if (info->si_code <= 0) /* sent by a process, would not come again */
         raise(signo);
 }
@@ -91,13 +104,6 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
-struct process_setup {
-    pthread_once_t once;
-    pthread_key_t stack_key;
-    int error;
-};
-static struct process_setup setup = {.once = PTHREAD_ONCE_INIT};
-
 static void stack_free(void *stack)
 {
     stack_t off = {.ss_flags = SS_DISABLE};
@@ -112,7 +118,7 @@ static void process_install(void)
     sigfillset(&action.sa_mask);
     setup.error = -pthread_key_create(&setup.stack_key, stack_free);
     for (size_t i = 0; !setup.error && i < ARRAY_LEN(fault_signals); i++)
-        if (sigaction(fault_signals[i], &action, NULL))
+        if (sigaction(fault_signals[i], &action, &setup.before[i]))
             setup.error = -errno;
     if (!setup.error && sigaction(KICK_SIGNAL, &action, NULL))
         setup.error = -errno;

@@ -94,6 +94,15 @@ enum gate_wish gate_wish(const struct gate *gate)
     return GATE_WANTS_WINDOW;
 }
 
+uint64_t gate_least_bytes(const struct gate *gate)
+{
+    struct gate larger = *gate;
+    larger.limit_bytes = (gate->used_bytes + MIB - 1) / MIB * MIB;
+    while (gate_wish(&larger) != GATE_CONTENT)
+        larger.limit_bytes += MIB;
+    return larger.limit_bytes;
+}
+
 bool gate_is_over(const struct gate *gate)
 {
     return gate->used_bytes > gate->limit_bytes - reserve(gate) / 4 * 3;

@@ -43,6 +43,8 @@ void gate_measure(struct gate *gate, uint64_t used_bytes, uint64_t parked_bytes,
 /* So much was given back since. */
 void gate_freed(struct gate *gate, uint64_t bytes);
 enum gate_wish gate_wish(const struct gate *gate);
+/* The least limit, in whole MiB, that would leave room beside what is used now. */
+uint64_t gate_least_bytes(const struct gate *gate);
 /* Over the limit itself: whoever runs must stop. */
 bool gate_is_over(const struct gate *gate);
 

@@ -90,7 +90,8 @@ struct pool_origin_config {
     unsigned disks;
 };
 
-/* Tries it in a window, which is kept. -ENOEXEC, -EINVAL, -ENOMEM and the like, with `why`. */
+/* Tries it in a window, which is kept. -ENOEXEC, -EINVAL, -ENOMEM and the like, with `why`. -ENOMEM
+ * (or what the swap file says) is also that memory_bytes leaves no room for a VM of it. */
 MUST_CHECK int pool_origin_add(struct pool *pool, const struct pool_origin_config *config,
                                struct pool_origin **out, struct why *why);
 /* -EBUSY: VMs of it have not been removed. */

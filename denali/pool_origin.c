@@ -82,23 +82,72 @@ static int find_nic(struct pool_origin *origin, struct why *why)
                     : 0;
 }
 
+/* Inside the lock. Also waits for those that the pool gives back just now. */
+static void free_windows(struct pool_origin *origin)
+{
+    struct pool *pool = origin->pool;
+    struct slot *spare = NULL;
+    while (origin->free)
+        pool_unfree_window(origin->free, &spare);
+    while (origin->dying)
+        host_lock_wait(&pool->lock);
+    host_lock_leave(&pool->lock);
+    slots_destroy(spare);
+    host_lock_enter(&pool->lock);
+}
+
+static void link_origin(struct pool_origin *origin)
+{
+    origin->next = origin->pool->origins;
+    origin->pool->origins = origin;
+}
+
+static void unlink_origin(struct pool_origin *origin)
+{
+    struct pool_origin **at = &origin->pool->origins;
+    while (*at != origin)
+        at = &(*at)->next;
+    *at = origin->next;
+}
+
+/* Whether VMs of it can ever run beside what the process has already. Inside the lock. */
+static int find_room(struct pool_origin *origin, struct why *why)
+{
+    struct pool *pool = origin->pool;
+    pool_measure(pool);
+    pool->full = gate_wish(&pool->gate) != GATE_CONTENT;
+    int err = pool_find_room(pool);
+    pool_measure(pool); /* what was given back was a guess */
+    if (!err && gate_wish(&pool->gate) == GATE_CONTENT)
+        return 0;
+    return why_fail(why, err ? err : -ENOMEM,
+                    "memory for all VMs is limited to %llu MiB, and used up; at least %llu MiB are "
+                    "needed for one more",
+                    (unsigned long long)(pool->gate.limit_bytes / MIB),
+                    (unsigned long long)(gate_least_bytes(&pool->gate) / MIB));
+}
+
 /* A first window shows that the snapshot runs here, and how long its VMs may sleep. */
 static int try_out(struct pool_origin *origin, struct why *why)
 {
+    struct pool *pool = origin->pool;
     struct slot *slot;
     int err = slot_create(origin, &slot, why);
     if (err)
         return err;
     origin->first_wait_ns = origin->fresh || vm_has_news(slot->vm) ? 0 : vm_wait_ns(slot->vm);
-    host_lock_enter(&origin->pool->lock);
-    origin->pool->counters.windows++;
-    origin->pool->gate.windows++; /* pool_free_window takes it back */
+    host_lock_enter(&pool->lock);
+    pool->counters.windows++;
+    pool->gate.windows++; /* pool_free_window takes it back */
     pool_free_window(slot);
-    pool_measure(origin->pool);
-    origin->next = origin->pool->origins;
-    origin->pool->origins = origin;
-    host_lock_leave(&origin->pool->lock);
-    return 0;
+    link_origin(origin);
+    err = find_room(origin, why);
+    if (err) {
+        unlink_origin(origin);
+        free_windows(origin);
+    }
+    host_lock_leave(&pool->lock);
+    return err;
 }
 
 int pool_origin_add(struct pool *pool, const struct pool_origin_config *config,
@@ -132,20 +181,14 @@ int pool_origin_add(struct pool *pool, const struct pool_origin_config *config,
 int pool_origin_remove(struct pool_origin *origin)
 {
     struct pool *pool = origin->pool;
-    struct slot *spare = NULL;
     host_lock_enter(&pool->lock);
     if (origin->vms) {
         host_lock_leave(&pool->lock);
         return -EBUSY;
     }
-    struct pool_origin **at = &pool->origins;
-    while (*at != origin)
-        at = &(*at)->next;
-    *at = origin->next;
-    while (origin->free)
-        pool_unfree_window(origin->free, &spare);
+    unlink_origin(origin);
+    free_windows(origin);
     host_lock_leave(&pool->lock);
-    slots_destroy(spare);
     snapshot_close(origin->own);
     free(origin);
     return 0;

@@ -95,6 +95,7 @@ struct pool_origin {
     bool nic;
     uint64_t first_wait_ns; /* how long a new VM may sleep */
     uint32_t vms;
+    uint32_t dying; /* windows that are destroyed outside the lock */
     struct slot *free;
 };
 
@@ -152,6 +153,7 @@ struct pool {
     _Atomic uint64_t swapped_directly;
     atomic_bool tight; /* the gate wished for memory when it was last measured */
     bool full;         /* the gate wishes for memory, and nothing is left to give back */
+    uint64_t verdicts; /* times that it was found so */
     struct sched_node *line_first, *line_last;
     uint32_t called;        /* VMs that were called from the line: the next window is theirs */
     uint64_t line_retry_ns; /* when the first in line tries again whatever happens */
@@ -223,6 +225,9 @@ void pool_unfree_window(struct slot *slot, struct slot **spare);
 /* pool_reclaim.c; all but the thread inside the lock. */
 void pool_measure(struct pool *pool);
 void pool_reclaim_loop(void *pool);
+/* Where memory was used up: whether it is still, when reclaiming was tried once more; the lock is
+ * left meanwhile. -ENOMEM; or what the swap file said last. */
+MUST_CHECK int pool_find_room(struct pool *pool);
 /* The VM that is parked longest and not squeezed yet. False: there is none, or no memory. */
 bool pool_squeeze_oldest(struct pool *pool, struct scratch *scratch);
 

@@ -17,6 +17,7 @@
 
 #define SWAP_PAUSE_NS 1000000000u
 #define TRIM_PAUSE_NS 200000000u
+#define VERDICT_NS 1000000000u
 #define BATCH 64u /* VMs that are squeezed or swapped out at a time */
 
 /* Measuring. */
@@ -218,6 +219,17 @@ static bool give_back(struct pool *pool)
            trim_heap(pool);
 }
 
+int pool_find_room(struct pool *pool)
+{
+    uint64_t seen = pool->verdicts, end = host_monotonic_ns() + VERDICT_NS;
+    if (!pool->full)
+        return 0;
+    pool_measure(pool);
+    while (pool->full && pool->verdicts == seen && host_monotonic_ns() < end)
+        host_lock_wait_until(&pool->lock, end);
+    return !pool->full ? 0 : pool->swap_error ? pool->swap_error : -ENOMEM;
+}
+
 void pool_reclaim_loop(void *opaque)
 {
     struct pool *pool = opaque;
@@ -229,6 +241,8 @@ void pool_reclaim_loop(void *opaque)
             continue;
         }
         pool->full = !content;
+        pool->verdicts++;
+        host_lock_wake(&pool->lock);
         host_lock_leave(&pool->lock);
         struct pollfd fd = {.fd = pool->reclaim_waker, .events = POLLIN};
         if (host_poll(&fd, 1, HOST_FOREVER) > 0)

@@ -153,8 +153,8 @@ int pool_add(struct pool *pool, const struct pool_vm_config *config, struct pool
     }
     if (!err) {
         host_lock_enter(&pool->lock);
+        err = pool_find_room(pool);
         vm->state = POOL_PARKED;
-        err = pool->full ? (pool->swap_error ? pool->swap_error : -ENOMEM) : 0;
         if (!err)
             err = pool_timer_reserve(pool);
         if (!err)

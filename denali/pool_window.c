@@ -61,11 +61,16 @@ void pool_unfree_window(struct slot *slot, struct slot **spare)
 static void destroy_window(struct slot *slot)
 {
     struct pool *pool = slot->pool;
+    struct pool_origin *origin = slot->origin;
     slot->owner = NULL;
     pool->counters.windows--;
+    origin->dying++;
     host_lock_leave(&pool->lock);
     slot_destroy(slot);
     host_lock_enter(&pool->lock);
+    origin->dying--;
+    if (!origin->vms)
+        host_lock_wake(&pool->lock); /* somebody may wait to remove it */
 }
 
 void pool_discard_free(struct slot *slot)

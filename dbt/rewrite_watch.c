@@ -84,10 +84,10 @@ static struct emit_mem address_of(const struct rewrite *r, const struct isa_insn
     return mem;
 }
 
-/* shrx ecx, r11d, r13d */
+/* shrx ecx, r11d, r9d */
 static void emit_shrx(struct emit *e)
 {
-    static const uint8_t bytes[] = {0xc4, 0xc2, 0x13, 0xf7, 0xcb};
+    static const uint8_t bytes[] = {0xc4, 0xc2, 0x33, 0xf7, 0xcb};
     emit_raw(e, bytes, sizeof(bytes));
 }
 
@@ -117,7 +117,7 @@ static void emit_look(struct rewrite *r, struct emit_mem address)
             emit_at(EMIT_R11, i ? (int32_t)(image->watch[i - 1].low - image->watch[i].low) : 0);
         if (i)
             emit_lea32(e, EMIT_R11, &next);
-        emit_mov_imm32(e, EMIT_R13, image->watch[i].shift);
+        emit_mov_imm32(e, EMIT_R9, image->watch[i].shift);
         emit_shrx(e);
         near[i] = emit_jrcxz(e);
     }

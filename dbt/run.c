@@ -129,7 +129,7 @@ static uint32_t enter(struct dbt_cpu *d, uint32_t host)
     if (cpu->debug && !cpu_debug_arm(cpu))
         return STUB_INTERP;
     cpu->eflags = (flags & USER_FLAGS) | FLAGS_ALWAYS;
-    uint32_t reason = fn(ram_base(cpu->ram), image->table);
+    uint32_t reason = fn(ram_base(cpu->ram), image->table, cpu);
     cpu->eflags =
         ((uint32_t)cpu->slot[STUB_SLOT_FLAGS] & USER_FLAGS) | (flags & ~(uint32_t)USER_FLAGS);
     cpu->fpu.opcode = 0; /* where the host's unit was is nobody's business */

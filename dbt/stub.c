@@ -55,7 +55,7 @@ static void load_guest_registers(struct emit *e)
     emit_lea64(e, EMIT_RSP, &esp);
 }
 
-/* rdi window, rsi dispatch table. */
+/* rdi window, rsi dispatch table, rdx processor. */
 static void emit_enter(struct emit *e)
 {
     struct emit_mem rsp = stub_slot(STUB_SLOT_HOST_RSP);
@@ -68,6 +68,7 @@ static void emit_enter(struct emit *e)
         push(e, callee_saved[i]);
     emit_mov64(e, EMIT_R15, EMIT_RDI);
     emit_mov64(e, EMIT_R14, EMIT_RSI);
+    emit_mov64(e, EMIT_R13, EMIT_RDX);
     emit_store64(e, &rsp, EMIT_RSP);
     if (host_has_wrgsbase())
         emit_op_reg(e, &op_wrgsbase, WRGSBASE, EMIT_R15);
@@ -77,9 +78,8 @@ static void emit_enter(struct emit *e)
     push(e, EMIT_RAX);
     popfq(e);
     load_guest_registers(e);
-    for (unsigned reg = EMIT_R9; reg <= EMIT_R13; reg++)
-        if (reg != EMIT_R12)
-            emit_mov_imm32(e, reg, 0); /* nothing of the host's goes in */
+    for (unsigned reg = EMIT_R9; reg <= EMIT_R11; reg++)
+        emit_mov_imm32(e, reg, 0); /* nothing of the host's that a block could read goes in */
     emit_jmp_mem(e, &target);
 }
 

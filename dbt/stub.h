@@ -4,11 +4,12 @@
  * out, and what an unknown indirect target runs into. They lie at the start of
  * the code cache. Fixed registers of all translated code:
  *
- *   r15  window base; the processor lies at r15 - RAM_GUARD
+ *   r15  window base
  *   r14  dispatch table
+ *   r13  the processor, struct cpu: for what is here only, no block reads it
  *   gs   window base too    rsp  window base + guest esp
  *   r12  of counting blocks: instructions that may still be done
- *   r8-r11, r13 free within one guest instruction; the rest are the guest's
+ *   r8-r11 free within one guest instruction; the rest are the guest's
  */
 #ifndef DENALI_DBT_STUB_H
 #define DENALI_DBT_STUB_H
@@ -51,19 +52,14 @@ enum stub_reason {
 #define STUB_LENGTH_SHIFT 24u
 
 /* Enters the cache at cpu->slot[STUB_SLOT_TARGET]; returns enum stub_reason. */
-typedef uint32_t (*stub_enter_fn)(uint8_t *window, const uint64_t *table);
+typedef uint32_t (*stub_enter_fn)(uint8_t *window, const uint64_t *table, struct cpu *cpu);
 
 void stub_emit_all(struct image *image);
-
-static inline int32_t stub_context_disp(size_t offset)
-{
-    return (int32_t)offset - (int32_t)RAM_GUARD;
-}
 
 /* A place in struct cpu, and in cpu->slot. */
 static inline struct emit_mem stub_context(size_t offset)
 {
-    return emit_at(EMIT_R15, stub_context_disp(offset));
+    return emit_at(EMIT_R13, (int32_t)offset);
 }
 
 static inline struct emit_mem stub_slot(unsigned slot)

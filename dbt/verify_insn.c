@@ -19,7 +19,7 @@
 #define STEP ((int64_t)REWRITE_MAX_DELTA + 65536 + 64)
 
 /* rsp: an access near it, a step, an access near it again. */
-_Static_assert(RAM_REACH + REWRITE_MAX_DELTA + 65536 + 64 + 512 <= RAM_GUARD - RAM_CONTEXT,
+_Static_assert(RAM_REACH + REWRITE_MAX_DELTA + 65536 + 64 + 512 <= RAM_GUARD,
                "bounded steps from the window end among the guards");
 
 enum { RSP = 4, RCX = 1, RSI = 6, RDI = 7, FIRST_FIXED = VERIFY_TRACKED };

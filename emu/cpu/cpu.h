@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of one virtual processor. It lies at the bottom of its RAM
- * window's reservation (ram_context), so translated code reaches it through
- * the window register at a negative displacement. Both engines work on it.
+ * The state of one virtual processor. It lies with its RAM (ram_context), outside
+ * of the window. Both engines work on it.
  *
  * Two kinds of machine use it. The PC machine uses everything. A flat
  * user-level machine (Denali) has no descriptor tables, rings or paging;
@@ -171,7 +170,9 @@ struct cpu_flat {
     uint32_t trap_entry, trap_eip, trap_number, trap_enabled;
     uint32_t intr_enabled, pending;
     uint8_t trapret_code, resume_code;
+    uint16_t unused; /* 0 */
 };
+_Static_assert(sizeof(struct cpu_flat) == 36, "no holes: two are compared as bytes");
 
 /* Why run() returned, beyond the reason. */
 struct cpu_exit {

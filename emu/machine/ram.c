@@ -4,8 +4,9 @@
  *
  * Invariants: the host's protection of a page is the guest's rights, less the
  * write right while the page is marked as code; nothing of the window outside
- * RAM is ever accessible. `denied` is zero for an ordinary page, so that a
- * large RAM that nobody protects costs no memory for it.
+ * RAM is ever accessible. The map of what is denied is zero for an ordinary page,
+ * so that a large RAM that nobody protects costs no memory for it, and the source's
+ * for all RAM whose rights are still the source's.
  */
 #include "emu/machine/ram_marks.h"
 
@@ -17,12 +18,14 @@
 
 struct ram {
     struct ram_view view;
-    uint8_t *denied;
+    uint8_t *denied;              /* the same map, if it is this RAM's own; else NULL, */
+    const struct ram_map *shared; /* and all RAM of the source reads this one */
     int64_t borders; /* between pages of different host rights, each a mapping of the host's */
     ram_code_write_fn on_code_write;
     void *on_code_write_opaque;
     const struct ram_source *source; /* NULL: zeroes */
     uint64_t access_changes;
+    _Alignas(64) uint8_t context[RAM_CONTEXT];
 };
 _Static_assert(offsetof(struct ram, view) == 0, "ram_view() casts");
 
@@ -31,7 +34,7 @@ static uint8_t *reservation(const struct ram *ram)
     return ram->view.base - RAM_GUARD;
 }
 
-/* Window, guards and context; `base` aligned to RAM_WINDOW, so the unaligned head is given back. */
+/* Window and guards; `base` aligned to RAM_WINDOW, so the unaligned head is given back. */
 static int reserve_window(struct ram *ram)
 {
     void *raw;
@@ -43,24 +46,13 @@ static int reserve_window(struct ram *ram)
     return 0;
 }
 
-/*
- * `denied` lies behind the context, in the same mapping: most of it is never
- * touched, and then costs nothing; from a heap it would be memory that others
- * have used and that must be cleared.
- */
-_Static_assert(RAM_CONTEXT + RAM_WINDOW / PAGE_SIZE + PAGE_SIZE <= RAM_GUARD - RAM_REACH,
-               "out of the guest's reach");
-
 static int commit_window(struct ram *ram, uint64_t size)
 {
-    int err = host_commit(ram_context(ram), RAM_CONTEXT + ram_marks_bytes(size), HOST_R | HOST_W);
-    ram->denied = (uint8_t *)ram_context(ram) + RAM_CONTEXT;
-    ram->view.denied = ram->denied;
-    if (!err && size && ram->source)
-        err = host_map_fd(ram->view.base, size, HOST_R | HOST_W, ram->source->fd, 0, false);
-    else if (!err && size)
-        err = host_commit(ram->view.base, size, HOST_R | HOST_W);
-    return err;
+    if (!size)
+        return 0;
+    return ram->source
+               ? host_map_fd(ram->view.base, size, HOST_R | HOST_W, ram->source->fd, 0, false)
+               : host_commit(ram->view.base, size, HOST_R | HOST_W);
 }
 
 static unsigned host_rights(unsigned denied)
@@ -73,30 +65,45 @@ static unsigned host_rights(unsigned denied)
     return (denied & (RAM_DENIED_WRITE | RAM_DENIED_CODE | RAM_DENIED_READ)) ? prot : prot | HOST_W;
 }
 
-/* What the source noted is already in `denied`; now the host hears of it. */
-static int apply_noted_rights(struct ram *ram, const struct ram_run *run, uint32_t runs)
+/* What the source noted is already in the map; now the host hears of it. */
+static int apply_noted_rights(struct ram *ram, const struct ram_map *map)
 {
     int err = 0;
-    for (uint32_t i = 0; !err && i < runs; i++) {
-        unsigned prot = host_rights(run[i].denied);
+    for (uint32_t i = 0; !err && i < map->runs; i++) {
+        const struct ram_run *run = &map->run[i];
+        unsigned prot = host_rights(run->denied);
         if (prot != (HOST_R | HOST_W))
-            err = host_protect(ram->view.base + (uint64_t)run[i].page * PAGE_SIZE,
-                               (uint64_t)run[i].pages * PAGE_SIZE, prot);
+            err = host_protect(ram->view.base + (uint64_t)run->page * PAGE_SIZE,
+                               (uint64_t)run->pages * PAGE_SIZE, prot);
         ram->borders += i != 0;
     }
     return err;
 }
 
-/* The runs may be replaced meanwhile; those of the map that is mapped are kept. */
-static int take_marks(struct ram *ram)
+static int take_map(struct ram *ram)
 {
-    struct ram_run *run;
-    uint32_t runs;
-    int err = ram_marks_map(ram->source->marks, ram->denied, &run, &runs);
-    if (err)
-        return err;
-    err = apply_noted_rights(ram, run, runs);
-    free(run);
+    const struct ram_source *source = ram->source;
+    int err;
+    if (source && source->marks) {
+        err = ram_marks_take(source->marks, &ram->shared);
+        if (err)
+            return err;
+        ram->view.denied = ram->shared->denied;
+        return apply_noted_rights(ram, ram->shared);
+    }
+    err = ram_map_blank(ram_size(ram), &ram->denied);
+    ram->view.denied = ram->denied;
+    return err;
+}
+
+/* Before the map is written. */
+static int own_map(struct ram *ram)
+{
+    if (ram->denied)
+        return 0;
+    int err = ram_map_copy(ram->shared, &ram->denied);
+    if (!err)
+        ram->view.denied = ram->denied;
     return err;
 }
 
@@ -109,17 +116,18 @@ int ram_create_from(uint64_t size, const struct ram_source *source, struct ram *
 {
     if (size % PAGE_SIZE || size > RAM_WINDOW - 64 * KIB)
         return -EINVAL;
-    struct ram *ram = calloc(1, sizeof(*ram));
+    struct ram *ram = aligned_alloc(_Alignof(struct ram), sizeof(*ram));
     if (!ram)
         return -ENOMEM;
 
+    memset(ram, 0, sizeof(*ram));
     ram->source = source;
     ram->view.pages = (uint32_t)(size >> PAGE_BITS);
     int err = reserve_window(ram);
     if (!err)
         err = commit_window(ram, size);
-    if (!err && source && source->marks)
-        err = take_marks(ram);
+    if (!err)
+        err = take_map(ram);
     if (err) {
         ram_destroy(ram);
         return err;
@@ -134,6 +142,10 @@ void ram_destroy(struct ram *ram)
         return;
     if (ram->view.base)
         host_release(reservation(ram), RAM_GUARD + RAM_WINDOW + RAM_GUARD);
+    if (ram->denied)
+        host_release(ram->denied, ram_map_bytes(ram_size(ram)));
+    if (ram->shared)
+        ram_marks_give_back(ram->source->marks, ram->shared);
     free(ram);
 }
 
@@ -149,7 +161,7 @@ uint64_t ram_size(const struct ram *ram)
 
 void *ram_context(const struct ram *ram)
 {
-    return reservation(ram);
+    return (void *)(uintptr_t)ram->context;
 }
 
 static bool inside(const struct ram *ram, gpa_t gpa, uint64_t len)
@@ -166,7 +178,7 @@ struct change {
 
 static uint8_t changed(const struct ram *ram, const struct change *c, uint64_t page)
 {
-    uint8_t now = ram->denied[page];
+    uint8_t now = ram->view.denied[page];
     return page >= c->first && page < c->end ? (now & c->keep) | c->bits : now;
 }
 
@@ -177,9 +189,17 @@ static int64_t more_borders(const struct ram *ram, const struct change *c)
     for (uint64_t page = c->first ? c->first : 1; page <= c->end && page < ram->view.pages;
          page++) {
         more += host_rights(changed(ram, c, page - 1)) != host_rights(changed(ram, c, page));
-        more -= host_rights(ram->denied[page - 1]) != host_rights(ram->denied[page]);
+        more -= host_rights(ram->view.denied[page - 1]) != host_rights(ram->view.denied[page]);
     }
     return more;
+}
+
+static bool changes_nothing(const struct ram *ram, const struct change *c)
+{
+    uint64_t at = c->first;
+    while (at < c->end && changed(ram, c, at) == ram->view.denied[at])
+        at++;
+    return at >= c->end;
 }
 
 /*
@@ -188,17 +208,20 @@ static int64_t more_borders(const struct ram *ram, const struct change *c)
  */
 static int apply_runs(struct ram *ram, const struct change *c)
 {
+    int err = changes_nothing(ram, c) ? 0 : own_map(ram);
+    if (err)
+        return err;
     for (uint64_t at = c->first; at < c->end;) {
         unsigned prot = host_rights(changed(ram, c, at));
         uint64_t run = at + 1;
         while (run < c->end && host_rights(changed(ram, c, run)) == prot)
             run++;
-        int err = host_protect(ram->view.base + at * PAGE_SIZE, (run - at) * PAGE_SIZE, prot);
+        err = host_protect(ram->view.base + at * PAGE_SIZE, (run - at) * PAGE_SIZE, prot);
         if (err)
             return err;
         for (; at < run; at++) {
             uint8_t now = changed(ram, c, at);
-            if (ram->denied[at] != now) /* a page of the map may still be the source's */
+            if (ram->view.denied[at] != now) /* a page of the map may still be the source's */
                 ram->denied[at] = now;
         }
     }
@@ -222,7 +245,7 @@ unsigned ram_access(const struct ram *ram, gpa_t gpa)
 {
     if (!inside(ram, gpa, 1))
         return HOST_NONE;
-    return host_rights(ram->denied[gpa >> PAGE_BITS] & (RAM_DENIED_READ | RAM_DENIED_WRITE));
+    return host_rights(ram->view.denied[gpa >> PAGE_BITS] & (RAM_DENIED_READ | RAM_DENIED_WRITE));
 }
 
 /* Changes the bits of `mask` on one page. */
@@ -232,7 +255,7 @@ static int change_page(struct ram *ram, gpa_t page, unsigned mask, unsigned bits
         return -EINVAL;
     uint64_t index = page >> PAGE_BITS;
     struct change change = {index, index + 1, (uint8_t)~mask, (uint8_t)bits};
-    if (changed(ram, &change, index) == ram->denied[index])
+    if (changed(ram, &change, index) == ram->view.denied[index])
         return 0;
     return apply(ram, &change, 2 * RAM_MAX_BORDERS);
 }
@@ -241,7 +264,7 @@ static int change_page(struct ram *ram, gpa_t page, unsigned mask, unsigned bits
 static void note_code(const struct ram *ram, gpa_t page)
 {
     const struct ram_source *s = ram->source;
-    if (s && s->marks && !(ram->denied[page >> PAGE_BITS] & (RAM_DENIED_READ | RAM_ARMED)) &&
+    if (s && s->marks && !(ram->view.denied[page >> PAGE_BITS] & (RAM_DENIED_READ | RAM_ARMED)) &&
         !memcmp(ram->view.base + page, s->bytes + page, PAGE_SIZE))
         ram_marks_note_code(s->marks, (uint32_t)(page >> PAGE_BITS));
 }
@@ -259,7 +282,7 @@ int ram_mark_code(struct ram *ram, gpa_t page, bool code)
 
 const void *ram_code_bytes(const struct ram *ram, gpa_t page)
 {
-    if (inside(ram, page, PAGE_SIZE) && (ram->denied[page >> PAGE_BITS] & RAM_SOURCE_CODE))
+    if (inside(ram, page, PAGE_SIZE) && (ram->view.denied[page >> PAGE_BITS] & RAM_SOURCE_CODE))
         return ram->source->bytes + page;
     return ram_span(ram, page, PAGE_SIZE);
 }
@@ -276,7 +299,7 @@ int ram_arm(struct ram *ram, gpa_t page, bool armed)
 
 bool ram_is_code(const struct ram *ram, gpa_t page)
 {
-    return inside(ram, page, 1) && (ram->denied[page >> PAGE_BITS] & RAM_DENIED_CODE);
+    return inside(ram, page, 1) && (ram->view.denied[page >> PAGE_BITS] & RAM_DENIED_CODE);
 }
 
 void ram_on_code_write(struct ram *ram, ram_code_write_fn fn, void *opaque)
@@ -290,7 +313,7 @@ static unsigned range_denied(const struct ram *ram, gpa_t gpa, uint64_t len)
 {
     unsigned denied = 0;
     for (gpa_t page = gpa >> PAGE_BITS; len && page <= (gpa + len - 1) >> PAGE_BITS; page++)
-        denied |= ram->denied[page];
+        denied |= ram->view.denied[page];
     return denied;
 }
 
@@ -334,7 +357,7 @@ static int discard_copied(struct ram *ram, uint64_t page, uint64_t end)
     int err = 0;
     while (!err && page < end) {
         uint8_t *at = ram->view.base + page * PAGE_SIZE;
-        unsigned prot = host_rights(ram->denied[page]);
+        unsigned prot = host_rights(ram->view.denied[page]);
         if (!ram_source_filled(ram->source, (uint32_t)page)) {
             uint64_t run = page + 1;
             while (run < end && !ram_source_filled(ram->source, (uint32_t)run))
@@ -367,9 +390,9 @@ int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len)
     if (!err && ram->source)
         return discard_copied(ram, page, end);
     while (!err && page < end) {
-        unsigned prot = host_rights(ram->denied[page]);
+        unsigned prot = host_rights(ram->view.denied[page]);
         uint64_t run = page + 1;
-        while (run < end && host_rights(ram->denied[run]) == prot)
+        while (run < end && host_rights(ram->view.denied[run]) == prot)
             run++;
         err = host_commit(ram->view.base + page * PAGE_SIZE, (run - page) * PAGE_SIZE, prot);
         page = run;
@@ -462,7 +485,7 @@ static int restore_page(struct ram *ram, uint32_t page)
     const uint8_t *from = ram->source->bytes + (uint64_t)page * PAGE_SIZE;
     if (!memcmp(at, from, PAGE_SIZE))
         return 0;
-    int err = ram->denied[page] ? unmark_range(ram, (gpa_t)page * PAGE_SIZE, PAGE_SIZE) : 0;
+    int err = ram->view.denied[page] ? unmark_range(ram, (gpa_t)page * PAGE_SIZE, PAGE_SIZE) : 0;
     if (!err)
         memcpy(at, from, PAGE_SIZE);
     return err;
@@ -470,7 +493,7 @@ static int restore_page(struct ram *ram, uint32_t page)
 
 static bool may_restore(const struct ram *ram, uint32_t page)
 {
-    return !(ram->denied[page] & (RAM_DENIED_READ | RAM_DENIED_WRITE | RAM_ARMED));
+    return !(ram->view.denied[page] & (RAM_DENIED_READ | RAM_DENIED_WRITE | RAM_ARMED));
 }
 
 int ram_reset(struct ram *ram, const uint8_t *bits, uint32_t keep)

@@ -2,14 +2,13 @@
 /*
  * The guest's physical memory as a window of the host's address space.
  *
- *      base - RAM_GUARD         base                    base + 4 GiB   + RAM_GUARD
- *      | context | no access ... | RAM | no access ...  | no access    |
+ *      base - RAM_GUARD   base                    base + 4 GiB   + RAM_GUARD
+ *      | no access ...    | RAM | no access ...   | no access    |
  *
  * `base` is aligned to 4 GiB, so the low 32 bits of a host pointer into the
- * window are the guest address. RAM_CONTEXT bytes at the very bottom hold the
- * processor's state (struct cpu), at one distance from `base` in every VM, so
- * that translated code shared by VMs finds it from the window register alone.
- * Nothing within RAM_REACH of the window on either side is accessible.
+ * window are the guest address. Nothing within RAM_GUARD of the window on
+ * either side is accessible. All else that belongs to RAM lies elsewhere, close to
+ * that of others: here each piece would cost page tables of its own.
  *
  * Pages that hold translated code are write-protected; host code must never
  * write guest memory through a pointer of its own but through ram_write or
@@ -22,7 +21,7 @@
 
 #define RAM_WINDOW (4 * GIB)
 #define RAM_GUARD (4 * MIB)
-#define RAM_CONTEXT (64 * KIB)
+#define RAM_CONTEXT 2048u   /* for the processor's state, struct cpu */
 #define RAM_REACH (2 * MIB) /* bound on displacements that are added without truncation */
 
 /*
@@ -116,7 +115,7 @@ uint64_t ram_access_changes(const struct ram *ram);
 
 uint8_t *ram_base(const struct ram *ram);
 uint64_t ram_size(const struct ram *ram);
-void *ram_context(const struct ram *ram); /* RAM_CONTEXT zeroed bytes, page-aligned */
+void *ram_context(const struct ram *ram); /* RAM_CONTEXT zeroed bytes, aligned to 64 */
 
 /*
  * Access rights of whole pages, as the guest sees them (HOST_NONE, HOST_R,

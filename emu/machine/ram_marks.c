@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What RAM from one source begins with. The map of what is denied lies in a memory
- * object, which every RAM maps copied on write; so as long as nothing changes, all
- * share it.
+ * object and is mapped once; all RAM reads it there until its own rights change, and
+ * then has a copy on write.
  *
- * Code marks that one RAM gets are noted in `code`. A map that some RAM has mapped
- * must never change (pages of it that this RAM has not written would change in
- * it), so RAM that is made after a note gets a new map in a new object.
+ * Code marks that one RAM gets are noted in `code`. A map that some RAM has taken
+ * must never change, so RAM that is made after a note gets a new one; the old one
+ * lives as long as somebody has it. Where the host refuses a new one the old one
+ * serves: marks are only there to be found early.
  *
  * Short gaps between noted pages are marked too: a mark more than needed costs the
  * guest one fault if it ever writes the page; a border between marked and
@@ -23,26 +24,48 @@
 
 #define GAP_PAGES 16u
 
+struct map {
+    struct ram_map map;
+    uint8_t *bytes; /* map.denied */
+    uint64_t len;
+    struct ram_run *run; /* map.run */
+    int fd;
+    uint32_t users;
+};
+
 struct ram_marks {
     struct host_lock lock;
     uint32_t pages;
     uint8_t *rights;     /* enum ram_denied, by page; without marks */
     uint8_t *code;       /* 1: noted */
-    bool changed;        /* since the object was made */
-    int fd;              /* -1: none yet */
-    struct ram_run *run; /* what is in it */
-    uint32_t runs;
+    bool changed;        /* since the map was made */
+    struct map *current; /* NULL: none yet; the marks are one of its users */
 };
+
+static void map_destroy(struct map *map)
+{
+    if (map->bytes)
+        host_release(map->bytes, map->len);
+    if (map->fd >= 0)
+        close(map->fd);
+    free(map->run);
+    free(map);
+}
+
+static void map_put(struct map *map)
+{
+    if (map && !--map->users)
+        map_destroy(map);
+}
 
 int ram_marks_create(uint64_t size, struct ram_marks **out)
 {
     struct ram_marks *m = calloc(1, sizeof(*m));
     if (!m)
         return -ENOMEM;
-    m->fd = -1;
     m->pages = (uint32_t)(size >> PAGE_BITS);
     m->changed = true;
-    m->rights = calloc(ram_marks_bytes(size), 1);
+    m->rights = calloc(ram_map_bytes(size), 1);
     m->code = calloc((size_t)m->pages + 1, 1);
     int err = m->rights && m->code ? host_lock_init(&m->lock) : -ENOMEM;
     if (err) {
@@ -59,12 +82,11 @@ void ram_marks_destroy(struct ram_marks *m)
 {
     if (!m)
         return;
-    if (m->fd >= 0)
-        close(m->fd);
+    BUG_ON(m->current && m->current->users != 1, "a source outlives its RAM");
+    map_put(m->current);
     host_lock_fini(&m->lock);
     free(m->rights);
     free(m->code);
-    free(m->run);
     free(m);
 }
 
@@ -113,70 +135,103 @@ static bool alike(uint8_t a, uint8_t b)
     return !((a ^ b) & (RAM_DENIED_READ | RAM_DENIED_WRITE | RAM_DENIED_CODE));
 }
 
-static int find_runs(struct ram_marks *m, const uint8_t *map)
+static int find_runs(struct map *map, uint32_t pages)
 {
+    const uint8_t *denied = map->bytes;
     uint32_t runs = 0, at = 0;
-    for (uint32_t page = 0; page < m->pages; page++)
-        runs += !page || !alike(map[page], map[page - 1]);
-    struct ram_run *run = calloc((size_t)runs + 1, sizeof(*run));
-    if (!run)
+    for (uint32_t page = 0; page < pages; page++)
+        runs += !page || !alike(denied[page], denied[page - 1]);
+    map->run = calloc((size_t)runs + 1, sizeof(*map->run));
+    if (!map->run)
         return -ENOMEM;
-    for (uint32_t page = 0; page < m->pages; page++) {
-        if (!page || !alike(map[page], map[page - 1]))
-            run[at++] = (struct ram_run){.page = page, .denied = map[page]};
-        run[at - 1].pages++;
+    for (uint32_t page = 0; page < pages; page++) {
+        if (!page || !alike(denied[page], denied[page - 1]))
+            map->run[at++] = (struct ram_run){.page = page, .denied = denied[page]};
+        map->run[at - 1].pages++;
     }
-    free(m->run);
-    m->run = run;
-    m->runs = runs;
+    map->map = (struct ram_map){.denied = map->bytes, .run = map->run, .runs = runs};
     return 0;
 }
 
-static int fill_object(struct ram_marks *m, int fd, uint64_t len)
+static int reserve(uint64_t len, uint8_t **out)
 {
-    void *map;
-    int err = host_reserve(len, PAGE_SIZE, &map);
-    if (err)
-        return err;
-    err = host_map_fd(map, len, HOST_R | HOST_W, fd, 0, true);
-    if (!err) {
-        fill_map(m, map);
-        err = find_runs(m, map);
-    }
-    host_release(map, len);
+    void *at;
+    int err = host_reserve(len, PAGE_SIZE, &at);
+    if (!err)
+        *out = at;
     return err;
 }
 
-static int make_object(struct ram_marks *m, uint64_t len)
+static int map_fill(struct map *map, const struct ram_marks *m)
 {
-    int fd = host_memobj_create("denali-rights", len);
-    int err = fd < 0 ? fd : fill_object(m, fd, len);
+    map->fd = host_memobj_create("denali-rights", map->len);
+    int err = map->fd < 0 ? map->fd : reserve(map->len, &map->bytes);
+    if (!err)
+        err = host_map_fd(map->bytes, map->len, HOST_R | HOST_W, map->fd, 0, true);
+    if (!err) {
+        fill_map(m, map->bytes);
+        err = find_runs(map, m->pages);
+    }
+    return err ? err : host_protect(map->bytes, map->len, HOST_R);
+}
+
+static int renew(struct ram_marks *m)
+{
+    struct map *map = calloc(1, sizeof(*map));
+    if (!map)
+        return -ENOMEM;
+    *map = (struct map){.users = 1, .len = ram_map_bytes((uint64_t)m->pages << PAGE_BITS)};
+    int err = map_fill(map, m);
     if (err) {
-        if (fd >= 0)
-            close(fd);
+        map_destroy(map);
         return err;
     }
-    if (m->fd >= 0)
-        close(m->fd);
-    m->fd = fd;
+    map_put(m->current);
+    m->current = map;
     m->changed = false;
     return 0;
 }
 
-int ram_marks_map(struct ram_marks *m, void *addr, struct ram_run **run, uint32_t *runs)
+int ram_marks_take(struct ram_marks *m, const struct ram_map **out)
 {
-    uint64_t len = ram_marks_bytes((uint64_t)m->pages << PAGE_BITS);
     host_lock_enter(&m->lock);
-    int err = m->changed ? make_object(m, len) : 0;
-    if (!err)
-        err = host_map_fd(addr, len, HOST_R | HOST_W, m->fd, 0, false);
-    if (!err) {
-        *runs = m->runs;
-        *run = malloc(((size_t)m->runs + 1) * sizeof(**run));
-        err = *run ? 0 : -ENOMEM;
+    int err = m->changed ? renew(m) : 0;
+    if (m->current) {
+        m->current->users++;
+        *out = &m->current->map;
+        err = 0;
     }
-    if (!err)
-        memcpy(*run, m->run, m->runs * sizeof(**run));
     host_lock_leave(&m->lock);
+    return err;
+}
+
+void ram_marks_give_back(struct ram_marks *m, const struct ram_map *map)
+{
+    host_lock_enter(&m->lock);
+    map_put(CONTAINER_OF((struct ram_map *)(uintptr_t)map, struct map, map));
+    host_lock_leave(&m->lock);
+}
+
+int ram_map_blank(uint64_t size, uint8_t **out)
+{
+    uint64_t len = ram_map_bytes(size);
+    int err = reserve(len, out);
+    if (!err && host_commit(*out, len, HOST_R | HOST_W)) {
+        host_release(*out, len);
+        *out = NULL;
+        err = -ENOMEM;
+    }
+    return err;
+}
+
+int ram_map_copy(const struct ram_map *from, uint8_t **out)
+{
+    const struct map *map = CONTAINER_OF((struct ram_map *)(uintptr_t)from, struct map, map);
+    int err = reserve(map->len, out);
+    if (!err && host_map_fd(*out, map->len, HOST_R | HOST_W, map->fd, 0, false)) {
+        host_release(*out, map->len);
+        *out = NULL;
+        err = -ENOMEM;
+    }
     return err;
 }

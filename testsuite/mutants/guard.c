@@ -21,7 +21,7 @@
 #define MAX_PAGES 128u
 #define SEEDED 64u /* random bytes where a guest register points */
 
-enum { RAX = 0, RBX = 3, RSP = 4, RDI = 7, GUEST_REGS = 8, R14 = 14, R15 = 15 };
+enum { RAX = 0, RBX = 3, RSP = 4, RDI = 7, GUEST_REGS = 8, R13 = 13, R14 = 14, R15 = 15 };
 
 struct call {
     uint64_t gpr[HOST_GPRS];
@@ -73,7 +73,7 @@ __asm__(".pushsection .text\n"
         "push 128(%rdi)\npopfq\n"
         "mov 32(%rdi),%rsp\n"
         "mov 56(%rdi),%rdi\n"
-        "jmp *-0x400000(%r15)\n" /* the first word of the window's context */
+        "jmp *(%r13)\n" /* the first word of the context */
         "guard_back:\n"
         "cld\n"
         "pop %rdi\n"
@@ -83,7 +83,7 @@ __asm__(".pushsection .text\n"
         "ret\n"
         ".popsection\n");
 _Static_assert(offsetof(struct call, rflags) == 128 && offsetof(struct call, in) == 160 &&
-                   offsetof(struct call, out) == 672 && RAM_GUARD == 0x400000,
+                   offsetof(struct call, out) == 672,
                "as guard_call has them");
 
 /* Addresses. */
@@ -122,7 +122,7 @@ static uint64_t address_of(const struct guard *g, const struct host_frame *frame
 
 static bool is_inside(const struct place *place, uint64_t at, uint64_t bytes)
 {
-    uint64_t low = place->base - (RAM_GUARD - RAM_CONTEXT);
+    uint64_t low = place->base - RAM_GUARD;
     return at >= low && at + bytes <= place->base + RAM_WINDOW + RAM_GUARD;
 }
 
@@ -316,8 +316,9 @@ static const char *look(struct guard *g, struct host_frame *frame)
 static const char *check_end(const struct guard *g, const struct host_frame *frame)
 {
     const struct call *call = &g->now->call;
-    if (frame->gpr[R14] != call->gpr[R14] || frame->gpr[R15] != call->gpr[R15])
-        return "a fixed register was changed";
+    for (unsigned i = R13; i <= R15; i++)
+        if (frame->gpr[i] != call->gpr[i])
+            return "a fixed register was changed";
     if (g->ending != LEFT)
         return NULL;
     if (!is_inside(g->now, frame->gpr[RSP], 0))
@@ -414,6 +415,7 @@ static void set_up(struct guard *g, struct rng *rng)
             call->gpr[i] = i < GUEST_REGS ? guest[i] : host_value(rng);
         call->gpr[RSP] += place->base;
         call->gpr[12] = budget; /* of counting blocks: no secret */
+        call->gpr[R13] = (uint64_t)(uintptr_t)ram_context(place->ram);
         call->gpr[R14] = place->table;
         call->gpr[R15] = place->base;
         call->rflags = flags | 0x202 | HOST_RFLAGS_TF;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "emu/base/host.h"
 #include "emu/machine/ram.h"
@@ -27,7 +28,7 @@ START_TEST(layout)
 {
     uintptr_t base = (uintptr_t)ram_base(ram);
     ck_assert_uint_eq(base % RAM_WINDOW, 0);
-    ck_assert_uint_eq(base - (uintptr_t)ram_context(ram), RAM_GUARD);
+    ck_assert_uint_eq((uintptr_t)ram_context(ram) % 64, 0);
     ck_assert_uint_eq(ram_size(ram), SIZE);
     memset(ram_context(ram), 0xff, RAM_CONTEXT);
     ck_assert_uint_eq(ram_base(ram)[0], 0);
@@ -216,6 +217,55 @@ START_TEST(many_windows)
 }
 END_TEST
 
+/* RAM of one source: what one of them changes is its own, and what is noted later is for those made
+ * later. */
+static void make_source(struct ram_source *source)
+{
+    static uint8_t filled[SIZE / PAGE_SIZE / 8];
+    void *at;
+    *source = (struct ram_source){.fd = host_memobj_create("source", SIZE), .filled = filled};
+    ck_assert_int_ge(source->fd, 0);
+    ck_assert_int_eq(host_reserve(SIZE, PAGE_SIZE, &at), 0);
+    ck_assert_int_eq(host_map_fd(at, SIZE, HOST_R | HOST_W, source->fd, 0, true), 0);
+    source->bytes = at;
+    ck_assert_int_eq(ram_marks_create(SIZE, &source->marks), 0);
+    ck_assert_int_eq(ram_marks_set_access(source->marks, PAGE_SIZE, PAGE_SIZE, HOST_R), 0);
+}
+
+START_TEST(a_source_s_rights)
+{
+    struct ram_source source;
+    struct ram *a, *b, *c;
+    make_source(&source);
+    ck_assert_int_eq(ram_create_from(SIZE, &source, &a), 0);
+    ck_assert_int_eq(ram_create_from(SIZE, &source, &b), 0);
+    ck_assert_ptr_eq(ram_view(a)->denied, ram_view(b)->denied);
+    ck_assert_uint_eq(ram_access(a, PAGE_SIZE), HOST_R);
+
+    ck_assert_int_eq(ram_set_access(a, PAGE_SIZE, PAGE_SIZE, HOST_R), 0); /* no change */
+    ck_assert_ptr_eq(ram_view(a)->denied, ram_view(b)->denied);
+    ck_assert_int_eq(ram_set_access(a, PAGE_SIZE, PAGE_SIZE, HOST_R | HOST_W), 0);
+    ck_assert_ptr_ne(ram_view(a)->denied, ram_view(b)->denied);
+    ck_assert_int_eq(ram_write(a, PAGE_SIZE, "a", 1), 0);
+    ck_assert_int_eq(ram_write(b, PAGE_SIZE, "b", 1), -EFAULT);
+
+    ck_assert_int_eq(ram_mark_code(b, 2 * PAGE_SIZE, true), 0);
+    ck_assert(!ram_is_code(a, 2 * PAGE_SIZE));
+    ck_assert_int_eq(ram_create_from(SIZE, &source, &c), 0);
+    ck_assert(ram_is_code(c, 2 * PAGE_SIZE));
+    ck_assert_uint_eq(ram_access(c, PAGE_SIZE), HOST_R);
+    ck_assert_uint_eq(ram_access(a, PAGE_SIZE), HOST_R | HOST_W);
+    ram_destroy(a);
+    ck_assert_int_eq(ram_set_access(b, PAGE_SIZE, PAGE_SIZE, HOST_NONE), 0);
+    ck_assert_uint_eq(ram_access(c, PAGE_SIZE), HOST_R);
+    ram_destroy(b);
+    ram_destroy(c);
+    ram_marks_destroy(source.marks);
+    host_release((void *)(uintptr_t)source.bytes, SIZE);
+    close(source.fd);
+}
+END_TEST
+
 /* Under AddressSanitizer the signals that these tests expect must reach Check. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -237,6 +287,7 @@ int main(void)
     tcase_add_test(tc, marks_lie_on_top_of_rights);
     tcase_add_test(tc, too_many_borders);
     tcase_add_test(tc, many_windows);
+    tcase_add_test(tc, a_source_s_rights);
     tcase_add_test_raise_signal(tc, host_write_to_read_only_page_is_refused, SIGSEGV);
     tcase_add_test_raise_signal(tc, host_write_to_code_page_is_refused, SIGSEGV);
     tcase_add_test_raise_signal(tc, host_read_beyond_ram_is_refused, SIGSEGV);

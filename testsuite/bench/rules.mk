@@ -53,3 +53,21 @@ evaluation: all
 	$(Q)for n in 1000 10000 50000; do echo "bench zipf $$n"; \
 		./denali bench zipf --vms $$n --memory 512M --json --svg evaluation/zipf-$$n.svg >evaluation/zipf-$$n.json || exit 1; done
 	$(Q)echo "bench cliff" && ./denali bench cliff --memory 512M --json --svg evaluation/cliff.svg >evaluation/cliff.json
+
+# make bench-pc: Debian's kernel and programs in the PC machine and in QEMU's system emulation.
+# BENCH_FLAGS: --engine NAME, --programs A,B, --repeat N, --scale PERCENT (testsuite/bench/pc/run.c).
+bench/pc/run: $(bench_dir)/pc/run.c $(bench_dir)/pc/speed.c $(bench_dir)/pc/speed.h config.mk
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c,$^) -lm
+bench/pc/work: $(bench_dir)/pc/work.c config.mk
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(BENCH_CFLAGS) -o $@ $<
+.PHONY: bench-pc
+bench-pc: all bench/pc/run $(if $(guest_static),bench/pc/work)
+	$(Q)[ -x bench/pc/work ] || { echo "SKIP: no compiler for static i386 programs"; exit 0; }; \
+	media=$$($(srcdir)/testsuite/pc/fetch pc-media) || { echo "$$media"; exit 0; }; \
+	root=$$($(srcdir)/testsuite/debian/fetch debian) || { echo "$$root"; exit 0; }; \
+	$(bench_dir)/pc/initrd $$root bench/pc/work bench/pc/initrd.gz && \
+	bench/pc/run --kernel $$media/boot/vmlinuz-686 --initrd bench/pc/initrd.gz --json bench/pc.json $(BENCH_FLAGS)

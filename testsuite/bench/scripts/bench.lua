@@ -1,5 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Calls, tables, strings, closures, floats: what Lua programs do.
+-- BENCH_SCALE in the environment: percent of the usual work.
+local scale = (tonumber(os.getenv("BENCH_SCALE")) or 100) / 100
+local function scaled(n) return math.floor(n * scale) end
 local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
 
 local function sieve(n)
@@ -33,4 +36,6 @@ local function spectral(n)
   return sum
 end
 
-print(fib(34), sieve(5000000), words(2000000), string.format("%.9f", spectral(3000)))
+-- A call of fib(n - 1) is 0.618 of one of fib(n).
+print(fib(34 + math.floor(math.log(scale) / math.log(1.618) + 0.5)), sieve(scaled(5000000)),
+      words(scaled(2000000)), string.format("%.9f", spectral(math.floor(3000 * math.sqrt(scale)))))

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Inserts, an index, joins, aggregates and updates in a database in memory.
+-- The parameter :scale, if it is set: percent of the usual work.
 CREATE TABLE item(id INTEGER PRIMARY KEY, kind INTEGER, name TEXT, price REAL);
 CREATE TABLE kind(id INTEGER PRIMARY KEY, label TEXT);
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
 INSERT INTO kind SELECT i, 'kind-' || (i * 7919 % 1009) FROM n;
-WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000 * coalesce(:scale, 100))
 INSERT INTO item SELECT i, 1 + i * 31 % 500, 'item ' || (i * 104729 % 1000003), (i * 17 % 9973) / 100.0 FROM n;
 CREATE INDEX item_name ON item(name);
 SELECT count(*), round(sum(price), 2) FROM item WHERE name BETWEEN 'item 2' AND 'item 5';

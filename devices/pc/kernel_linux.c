@@ -15,6 +15,7 @@
 #define TEXT_AT 0x20000u
 #define TEXT_MAX 0x10000u
 #define CODE_AT 0x100000u
+#define HEADER_END 0x300u /* in the file: no field of the header lies behind it */
 
 bool kernel_is_linux(const struct kernel_config *c)
 {
@@ -28,11 +29,13 @@ struct header {
 static int read_header(const struct kernel_config *c, struct header *h, struct why *why)
 {
     const uint8_t *d = c->data;
+    if (c->len < HEADER_END)
+        return why_fail(why, -ENOEXEC, "the kernel %s is cut off", c->name);
     uint32_t sectors = d[0x1f1] ? d[0x1f1] : 4;
     h->setup_bytes = (sectors + 1) * 512;
     h->version = kernel_get(d + 0x206, 2);
     h->flags = d[0x211];
-    if (c->len < h->setup_bytes + 512 || c->len < 0x300)
+    if (c->len < h->setup_bytes + 512)
         return why_fail(why, -ENOEXEC, "the kernel %s is cut off", c->name);
     if (h->version < 0x202)
         return why_fail(why, -ENOEXEC,

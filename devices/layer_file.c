@@ -22,6 +22,8 @@
 
 #define MAX_BYTES (8ull << 40)
 #define SAMPLES 64u
+/* Counts that only go up; a file that says more lies, and they cannot wrap. */
+#define COUNT_MAX (UINT64_MAX / 2)
 
 static const uint8_t magic[8] = {'d', 'e', 'n', 'a', 'l', 'i', 'L', 'Y'};
 
@@ -91,7 +93,8 @@ int layer_state_of(struct disk *below, uint8_t state[16])
 
 static bool is_header(const struct layer_header *h)
 {
-    return !memcmp(h->magic, magic, sizeof(magic)) && h->crc == header_crc(h);
+    return !memcmp(h->magic, magic, sizeof(magic)) && h->crc == header_crc(h) &&
+           h->generation < COUNT_MAX && h->durable < COUNT_MAX;
 }
 
 static int read_header(int fd, unsigned which, struct layer_header *h)
@@ -149,7 +152,7 @@ static bool is_young(const struct layer *l, const struct layer_entry *e)
 static bool is_sound(const struct layer *l, uint64_t block, const struct layer_entry *e,
                      uint8_t *used)
 {
-    if (block >= l->disk.blocks || e->crc != layer_entry_crc(block, e))
+    if (block >= l->disk.blocks || e->crc != layer_entry_crc(block, e) || e->epoch >= COUNT_MAX)
         return false;
     if (e->now == LAYER_ZERO || e->now == LAYER_NONE || is_young(l, e))
         return true;
@@ -199,11 +202,24 @@ static int read_map(struct layer *l, uint8_t *used)
     return 0;
 }
 
+typedef int (*entry_fn)(struct layer *l, uint64_t block, struct layer_entry *e, uint8_t *used);
+
+static int for_all(struct layer *l, entry_fn fn, uint8_t *used)
+{
+    int err = 0;
+    for (uint64_t p = 0; !err && p < l->pages; p++) {
+        for (unsigned i = 0; !err && l->page[p] && i < LAYER_PER_PAGE; i++)
+            err = fn(l, p * LAYER_PER_PAGE + i, &l->page[p]->entry[i], used);
+    }
+    return err;
+}
+
 /* After a crash: a young entry whose contents are not there gives its predecessor back. */
-static int settle_entry(struct layer *l, uint64_t block, struct layer_entry *e)
+static int settle_entry(struct layer *l, uint64_t block, struct layer_entry *e, uint8_t *used)
 {
     uint8_t data[DISK_BLOCK];
     struct iovec iov = {data, sizeof(data)};
+    (void)used;
     if (!is_young(l, e) || e->now == LAYER_ZERO || e->now == LAYER_NONE)
         return 0;
     int err = disk_file_read(l->fd, (uint64_t)e->now * DISK_BLOCK, &iov, 1, false, 0);
@@ -212,27 +228,35 @@ static int settle_entry(struct layer *l, uint64_t block, struct layer_entry *e)
     e->now = e->before;
     e->now_crc = e->before_crc;
     e->crc = layer_entry_crc(block, e);
-    return layer_write_entries(l, block, e, 1);
+    return 0;
 }
 
-typedef int (*entry_fn)(struct layer *l, uint64_t block, struct layer_entry *e);
-
-static int for_all(struct layer *l, entry_fn fn)
+/* What the young ones have become may lie as well. */
+static int check_settled(struct layer *l, uint64_t block, struct layer_entry *e, uint8_t *used)
 {
-    int err = 0;
-    for (uint64_t p = 0; !err && p < l->pages; p++) {
-        for (unsigned i = 0; !err && l->page[p] && i < LAYER_PER_PAGE; i++)
-            err = fn(l, p * LAYER_PER_PAGE + i, &l->page[p]->entry[i]);
-    }
-    return err;
+    (void)block;
+    if (e->now == LAYER_ZERO || e->now == LAYER_NONE)
+        return 0;
+    return is_data(l, e->now) && e->now < l->end && claim(l, used, e->now) ? 0 : -EINVAL;
+}
+
+static int write_young(struct layer *l, uint64_t block, struct layer_entry *e, uint8_t *used)
+{
+    (void)used;
+    return is_young(l, e) ? layer_write_entries(l, block, e, 1) : 0;
 }
 
 /* From here on all that is there is on the host's disk. */
-static int settle(struct layer *l)
+static int settle(struct layer *l, uint8_t *used)
 {
     if (l->disk.readonly || l->epoch == l->header.durable)
         return 0;
-    int err = for_all(l, settle_entry);
+    memset(used, 0, l->end / 8 + 1);
+    int err = for_all(l, settle_entry, NULL);
+    if (!err)
+        err = for_all(l, check_settled, used);
+    if (!err)
+        err = for_all(l, write_young, NULL);
     if (!err && fdatasync(l->fd))
         err = -errno;
     l->header.durable = l->epoch;
@@ -270,7 +294,7 @@ static int read_all(struct layer *l, const char *path, struct why *why)
     uint8_t *used = calloc(l->end / 8 + 1, 1);
     int err = l->page && used ? read_map(l, used) : -ENOMEM;
     if (!err)
-        err = settle(l);
+        err = settle(l, used);
     if (!err)
         find_free(l, used);
     l->epoch++;

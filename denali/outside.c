@@ -53,7 +53,7 @@ void outside_init(struct vm *vm, const struct vm_config *config)
 {
     struct outside *o = &vm->outside;
     o->tape = config->tape;
-    o->follows = vm->counted && !vm->deterministic;
+    o->follows = vm->counted && !vm->deterministic && !vm->scripted;
     o->mode = !o->tape ? OUTSIDE_LIVE : config->replay ? OUTSIDE_REPLAY : OUTSIDE_RECORD;
 }
 

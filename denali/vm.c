@@ -128,7 +128,9 @@ int vm_create(const struct vm_config *config, struct vm **out, struct why *why)
     vm->hooks = config->hooks;
     vm->hooks_opaque = config->hooks_opaque;
     vm->deterministic = config->deterministic;
-    vm->counted = config->deterministic || config->counted || config->tape;
+    vm->scripted = config->scripted;
+    vm->counted = config->deterministic || config->scripted || config->counted || config->tape;
+    vm->horizon_ns = UINT64_MAX;
     vm->pool = vm->counted ? NULL : config->pool;
     outside_init(vm, config);
     vm->one_by_one = config->one_by_one;
@@ -167,6 +169,20 @@ void vm_post(struct vm *vm, uint32_t irq)
     atomic_fetch_or(&vm->arrived, irq);
     if (vm->hooks && vm->hooks->wake)
         vm->hooks->wake(vm->hooks_opaque, vm);
+}
+
+void vm_set_horizon(struct vm *vm, uint64_t when_ns)
+{
+    vm->horizon_ns = when_ns;
+}
+
+bool vm_unknown(const struct vm *vm, unsigned n, uint32_t *number, const char **name)
+{
+    if (n >= vm->unknowns)
+        return false;
+    *number = vm->unknown[n].number;
+    *name = vm->unknown[n].name;
+    return true;
 }
 
 void vm_post_signal(struct vm *vm, uint32_t signals)

@@ -69,6 +69,9 @@ struct vm_config {
     bool deterministic;   /* time counts instructions, 1 ns each; needs an engine that counts */
     bool counted;         /* the same at a rate that follows the host's clock, from one place to
                              the next; with a tape it is so in any case */
+    bool scripted;        /* as deterministic, by a driver that is the whole world: what arrives
+                             (its backends' doing, and vm_post) does so at counts of instructions
+                             that it chooses, so a read need not wait for it; see vm_set_horizon */
     struct tape *tape;    /* NULL, or: what comes from outside is noted there (outside.h), */
     bool replay;          /* or comes from there, in a VM made from the recording's snapshot */
     uint64_t seed[2];     /* of the guest's random registers */
@@ -126,6 +129,9 @@ bool vm_hears_signals(const struct vm *vm);
 uint64_t vm_wait_ns(struct vm *vm);
 /* An idle VM has slept this long: a deterministic one's time moves. */
 void vm_slept(struct vm *vm, uint64_t ns);
+/* While it is idle, time that counts instructions moves by itself up to here (of vm_now_ns), and no
+ * further: something arrives then. HOST_FOREVER, as at first: nothing will. */
+void vm_set_horizon(struct vm *vm, uint64_t when_ns);
 
 /* Between the two the VM does not run, and no time passes for it. */
 void vm_pause(struct vm *vm, bool paused);
@@ -201,6 +207,10 @@ MUST_CHECK int vm_identify(struct vm *vm, const struct vm_identity *identity);
 MUST_CHECK int vm_set_console(struct vm *vm, struct console_backend *console, bool first);
 MUST_CHECK int vm_set_disks(struct vm *vm, const struct vm_resource *resource, unsigned resources,
                             bool first);
+
+/* The n-th thing that the guest was asked for and does not have, as it told (DENALI_FN_UNKNOWN):
+ * a system call, say. False: there are no more. */
+bool vm_unknown(const struct vm *vm, unsigned n, uint32_t *number, const char **name);
 
 /* Rates of its disks (each) and its console, from now on; 0: none. */
 void vm_set_rates(struct vm *vm, uint64_t disk_blocks_per_s, uint64_t console_bytes_per_s);

@@ -88,7 +88,8 @@ static void fill_registers(struct vm *vm, const struct vm_config *config,
     regs->magic = DENALI_ABI_MAGIC;
     regs->version = DENALI_ABI_VERSION;
     regs->mem_bytes = vm->mem_bytes;
-    regs->wall_base_ns = vm->deterministic ? 1000000000ull * 1000000000 : host_wall_ns();
+    regs->wall_base_ns =
+        vm->deterministic || vm->scripted ? 1000000000ull * 1000000000 : host_wall_ns();
     regs->random[0] = config->seed[0];
     regs->random[1] = config->seed[1];
     if (vm->console && vm->console->ops->size(vm->console, &columns, &rows)) {

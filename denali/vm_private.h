@@ -57,7 +57,7 @@ struct vm {
     struct ram *ram;
     struct cpu *cpu;
     struct clock *clock;
-    bool deterministic;
+    bool deterministic, scripted;
     bool counted; /* time counts instructions; slices do not matter */
     bool attached, one_by_one;
     uint64_t mem_bytes;
@@ -76,6 +76,7 @@ struct vm {
 
     bool idle;
     uint64_t idle_until_ns;
+    uint64_t horizon_ns;  /* idle time does not move beyond by itself */
     uint32_t regs_addr;   /* of the register page */
     struct cpu_flat flat; /* its words */
     struct vdev *blocked; /* the console, in the middle of a write */

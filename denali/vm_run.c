@@ -146,7 +146,10 @@ static bool skip_idle(struct vm *vm)
         return false;
     vm_poll(vm, &poll);
     uint64_t ns = vm_wait_ns(vm);
-    if (poll.count || ns >= TIME_MAX_NS || clock_now_ns(vm->clock) >= TIME_MAX_NS)
+    uint64_t now_ns = clock_now_ns(vm->clock);
+    if (poll.count || ns >= TIME_MAX_NS || now_ns >= TIME_MAX_NS)
+        return false;
+    if (now_ns + ns > vm->horizon_ns)
         return false;
     outside_skip(vm, ns);
     return true;

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 const struct cli_verb *const cli_verbs[] = {
-    &cli_run,   &cli_pc,    &cli_debug, &cli_replay,
+    &cli_run,   &cli_pc,   &cli_debug, &cli_replay,
 #if HAVE_HOST
     HOST_VERBS,
 #endif
-    &cli_disk,  &cli_bench, &cli_help,  &cli_version, NULL,
+    &cli_test,  &cli_disk, &cli_bench, &cli_help,   &cli_version, NULL,
 };
 
 const struct cli_verb *cli_find_verb(const char *name)

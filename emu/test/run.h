@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs one test in this process: the guest from its first instruction to its end, everything around
+ * it being a script, and then what was expected of it.
+ *
+ * A runner keeps what tests share (engines with their translations, machines that have booted). One
+ * thread uses it.
+ */
+#ifndef DENALI_TEST_RUN_H
+#define DENALI_TEST_RUN_H
+
+#include "emu/test/outcome.h"
+
+struct runner;
+
+MUST_CHECK int runner_create(struct runner **out);
+void runner_destroy(struct runner *runner);
+
+/* What is asked of a run beyond its specification. */
+struct run_wish {
+    const char *engine; /* "interp", "dbt", "lockstep"; NULL: the specification's, or the best */
+    const char *image;  /* in the place of the specification's; NULL */
+    const char *record; /* a new folder for a recording; NULL: none is made */
+    bool real_time;
+    bool check; /* what was expected is looked at; else the outcome is just what happened */
+    uint64_t seed;
+    const char *lcov, *drcov; /* files, made anew; NULL: no coverage */
+    const char *screenshot;   /* of a PC: its last screen; NULL */
+};
+
+/* `outcome` is empty before. Whatever happens is told in it. */
+void run_test(struct runner *runner, const struct spec *spec, const struct run_wish *wish,
+              struct outcome *outcome);
+
+#endif

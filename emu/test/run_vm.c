@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest of the Denali machine under test: made, run, looked at, unmade. Its time counts
+ * instructions, its seed is fixed, its environment is the specification's and nothing of the
+ * host's, so the same test does the same everywhere.
+ */
+#include "emu/test/keys.h"
+#include "emu/test/run_private.h"
+
+#include "emu/base/host.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void run_tell_end(struct outcome *out, enum outcome_end end, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, fmt);
+    int len = vasprintf(&text, fmt, args);
+    va_end(args);
+    out->end = end;
+    buffer_clear(&out->end_text);
+    if (len >= 0) {
+        buffer_add(&out->end_text, text, (size_t)len);
+        free(text);
+    }
+}
+
+/* ---- from the specification to the options of a run ---- */
+
+static int set_env(struct run *run)
+{
+    const struct spec *spec = run->spec;
+    struct run_options *o = &run->options;
+    o->env = calloc(spec->env.count + 1, sizeof(*o->env));
+    if (!o->env)
+        return -ENOMEM;
+    if (spec->kind == SPEC_LINUX)
+        o->env[o->envs++] = spec->terminal ? "TERM=vt100" : "TERM=dumb";
+    for (unsigned i = 0; i < spec->env.count; i++)
+        o->env[o->envs++] = spec->env.item[i].data;
+    return 0;
+}
+
+static int set_options(struct run *run)
+{
+    const struct spec *spec = run->spec;
+    struct run_options *o = &run->options;
+    o->image = run->wish->image ? run->wish->image : spec->image;
+    o->root = spec->root;
+    o->cwd = spec->cwd;
+    o->memory = spec->memory_bytes;
+    o->net = "none";
+    run->argv = calloc(spec->args.count + 1, sizeof(*run->argv));
+    if (!run->argv || set_env(run))
+        return why_fail(&run->why, -ENOMEM, "no memory");
+    for (unsigned i = 0; i < spec->args.count; i++)
+        run->argv[i] = (char *)spec->args.item[i].data;
+    o->args = run->argv;
+    return 0;
+}
+
+/* A file of the host is known to the guest by its own name, wherever it lies here. */
+static int name_program(struct run *run)
+{
+    char **first = &run->boot.args[0];
+    char *slash = strrchr(*first, '/');
+    bool inside = run->boot.linux_program && !run->boot.program;
+    char *name = slash && !inside ? strdup(slash + 1) : NULL;
+    if (!slash || inside)
+        return 0;
+    if (!name)
+        return why_fail(&run->why, -ENOMEM, "no memory");
+    free(*first);
+    *first = name;
+    return 0;
+}
+
+/* ---- what the script does ---- */
+
+static void type(struct run *run, const void *data, size_t len)
+{
+    buffer_add(&run->console.input, data, len);
+    if (run->vm)
+        vm_post(run->vm, DENALI_IRQ_KEYBOARD);
+}
+
+static bool act(void *opaque, const struct spec_step *step)
+{
+    struct run *run = opaque;
+    if (step->act == ACT_TYPE)
+        type(run, step->data.data, step->data.len);
+    for (unsigned i = 0; step->act == ACT_KEYS && i < step->keys.count; i++) {
+        char bytes[16];
+        size_t n = keys_bytes(step->keys.item[i].data, bytes);
+        type(run, bytes, n);
+    }
+    if (step->act == ACT_EOF) {
+        run->console.ended = true;
+        type(run, "", 0);
+    }
+    if (step->act == ACT_SIGNAL)
+        vm_post_signal(run->vm, step->signal);
+    return true;
+}
+
+static void heard(void *opaque, const void *text, size_t len)
+{
+    struct run *run = opaque;
+    if (!run->vm)
+        return;
+    script_heard(&run->script, text, len, vm_now_ns(run->vm) - run->start_ns);
+    vm_stop(run->vm); /* the loop looks at what is next */
+}
+
+/* Whole from the start, or typed by the script; nothing at all has an end, too. */
+static void set_console(struct run *run)
+{
+    const struct spec *spec = run->spec;
+    struct test_console *c = &run->console;
+    bool typed = false;
+    for (unsigned i = 0; i < spec->steps; i++)
+        typed = typed || spec->step[i].act == ACT_TYPE || spec->step[i].act == ACT_KEYS ||
+                spec->step[i].act == ACT_EOF;
+    test_console_init(c);
+    c->out = &run->out->out;
+    c->err = &run->out->err;
+    c->all = &run->out->all;
+    c->max_bytes = spec->max_output;
+    c->is_tty = spec->terminal;
+    c->ended = !typed;
+    buffer_add(&c->input, spec->input.data, spec->input.len);
+    if (spec->steps) {
+        c->heard = heard;
+        c->opaque = run;
+    }
+}
+
+/* ---- making ---- */
+
+static int make_vm(struct run *run)
+{
+    bool real = run->wish->real_time || run->spec->real_time;
+    struct vm_config config = {
+        .image = run->boot.image,
+        .engine = run->engine,
+        .mem_bytes = run->spec->memory_bytes ? run->spec->memory_bytes : run->boot.mem_bytes,
+        .args = (const char *const *)run->boot.args,
+        .env = (const char *const *)run->boot.env,
+        .console = &run->console.base,
+        .resource = run->resource,
+        .resources = run->resources,
+        .scripted = !real,
+        .counted = true,
+        .tape = run->record ? record_tape(run->record) : NULL,
+        .seed = {run->wish->seed, run->wish->seed * 0x9e3779b97f4a7c15u + 1},
+    };
+    return vm_create(&config, &run->vm, &run->why);
+}
+
+static void copy_path(char out[RECORD_PATH], const char *path)
+{
+    char *whole = path ? realpath(path, NULL) : NULL;
+    if (whole && strlen(whole) < RECORD_PATH)
+        strcpy(out, whole);
+    free(whole);
+}
+
+static int start_record(struct run *run)
+{
+    struct record_info *info = run->record ? calloc(1, sizeof(*info)) : NULL;
+    if (!run->record)
+        return 0;
+    if (!info)
+        return why_fail(&run->why, -ENOMEM, "no memory");
+    copy_path(info->image, image_path(run->boot.image));
+    if (run->boot.linux_program && run->files.count && !run->files.file[0].kernel)
+        copy_path(info->program, run->files.file[0].path);
+    int err = record_start(run->record, run->vm, info, &run->why);
+    free(info);
+    return err;
+}
+
+static int build(struct run *run)
+{
+    const char *engine = run->wish->engine ? run->wish->engine : run->spec->engine;
+    int err = set_options(run);
+    if (!err)
+        err = boot_plan(&run->options, &run->boot, &run->why);
+    if (!err)
+        err = name_program(run);
+    if (!err)
+        err = run_open_disks(run);
+    if (!err)
+        err = run_files_find(&run->options, &run->boot, &run->files, &run->why);
+    if (!err)
+        err = runner_engine(run->runner, engine, &run->engine, &run->why);
+    if (!err && run->wish->record)
+        err = record_create(run->wish->record, &run->record, &run->why);
+    if (err)
+        return err;
+    set_console(run);
+    script_init(&run->script, run->spec, act, run);
+    err = make_vm(run);
+    return err ? err : start_record(run);
+}
+
+static void unmake(struct run *run)
+{
+    vm_destroy(run->vm);
+    record_destroy(run->record);
+    symbols_destroy(run->symbols);
+    run_files_free(&run->files);
+    run_close_disks(run);
+    boot_fini(&run->boot);
+    run_options_fini(&run->options);
+    free(run->argv);
+    script_free(&run->script);
+    test_console_free(&run->console);
+}
+
+static void finish(struct run *run)
+{
+    struct outcome *out = run->out;
+    struct why why;
+    out->instructions = vm_cpu(run->vm)->icount;
+    out->guest_ns = vm_now_ns(run->vm) - run->start_ns;
+    if (vm_state_sum(run->vm, &out->sum))
+        out->sum = 0;
+    out->world = run_sum_disks(run);
+    if (run->record && record_finish(run->record, run->vm, &why))
+        buffer_print(&out->story, "%s\n", why.text);
+}
+
+static void run_vm(struct run *run)
+{
+    int err = build(run);
+    if (err) {
+        run_tell_end(run->out, END_NOT_RUN, "%s", run->why.text);
+        return;
+    }
+    run->start_ns = vm_now_ns(run->vm);
+    run_find_places(run);
+    run_loop(run);
+    finish(run);
+    if (run->wish->check)
+        run_check(run);
+}
+
+void run_test(struct runner *runner, const struct spec *spec, const struct run_wish *wish,
+              struct outcome *out)
+{
+    struct run run = {.runner = runner, .spec = spec, .wish = wish, .out = out};
+    uint64_t began = host_monotonic_ns();
+    for (unsigned i = 0; i < RUN_DISKS; i++)
+        run.memory_fd[i] = -1;
+    run.began_ns = began;
+    run_vm(&run);
+    unmake(&run);
+    if (out->end == END_NOT_RUN || out->end == END_HOST)
+        outcome_fail(out, "it could not be run: %s", buffer_string(&out->end_text));
+    out->host_ns = host_monotonic_ns() - began;
+    out->verdict = out->failed ? VERDICT_FAILED : VERDICT_PASSED;
+}

@@ -172,7 +172,7 @@ struct pool_figures {
     enum pool_state state;
     bool paused;
     struct pool_end end;     /* ENDED, without the report */
-    uint64_t run_ns, slices; /* the host's time in its slices */
+    uint64_t run_ns, slices; /* processor time in its slices */
     uint64_t instructions;   /* 0: the engine does not count */
     uint64_t resident_bytes; /* pages of its own in a window; as last measured */
     uint64_t parked_bytes;   /* without a window: what is kept of it in memory */

@@ -129,9 +129,9 @@ struct pool_worker {
     struct pool *pool;
     struct host_thread thread;
     struct pool_vm *running;
-    const struct pool_vm *last; /* who ran before; not to be looked into */
-    uint64_t since_ns;
-    bool displaced; /* the running one makes room for an urgent one */
+    const struct pool_vm *last;      /* who ran before; not to be looked into */
+    uint64_t since_ns, since_cpu_ns; /* when the slice began; by the thread's own clock */
+    bool displaced;                  /* the running one makes room for an urgent one */
     struct scratch scratch;
 };
 

@@ -340,8 +340,9 @@ static uint64_t running_ns(const struct pool_vm *vm)
 {
     const struct pool *pool = vm->pool;
     for (unsigned i = 0; i < pool->started; i++) {
-        if (pool->worker[i].running == vm)
-            return host_monotonic_ns() - pool->worker[i].since_ns;
+        const struct pool_worker *w = &pool->worker[i];
+        if (w->running == vm)
+            return host_thread_cpu_ns(&w->thread) - w->since_cpu_ns;
     }
     return 0;
 }

@@ -208,6 +208,7 @@ static void begin_slice(struct pool_worker *w, struct pool_vm *vm)
     vm->wanted = false;
     w->running = vm;
     w->since_ns = host_monotonic_ns();
+    w->since_cpu_ns = host_thread_cpu_ns(&w->thread);
     w->displaced = false;
     pool_note_wake(vm, w->since_ns);
     deliver_batch(pool, vm);
@@ -218,14 +219,16 @@ static void begin_slice(struct pool_worker *w, struct pool_vm *vm)
         host_waker_wake(pool->waker); /* quanta end, and timers are due while it runs */
 }
 
+/* A VM pays for what it had, not for what the host gave to other programs meanwhile. */
 static void end_slice(struct pool_worker *w, struct pool_vm *vm)
 {
     struct sched *sched = w->pool->config.sched;
     uint64_t now = host_monotonic_ns();
+    uint64_t ran_ns = host_thread_cpu_ns(&w->thread) - w->since_cpu_ns;
     w->running = NULL;
     w->pool->counters.displaced += w->displaced;
     vm->icount = vm_cpu(vm->slot->vm)->icount;
-    sched->ops->ran(sched, &vm->node, now - w->since_ns, now);
+    sched->ops->ran(sched, &vm->node, ran_ns, now);
 }
 
 /* Inside the lock, left while the VM runs. */

@@ -19,6 +19,7 @@ struct sched_node {
     uint64_t ran_ns;                 /* so far */
     uint64_t virtual_ns;             /* the policy's: ran_ns by weight */
     uint64_t free_ns;                /* the policy's: when its cap lets it run again */
+    uint32_t burst_ns, since_ns;     /* the policy's: how long it runs when it wakes; so far */
     uint32_t turn;                   /* the policy's: who came first */
     uint16_t weight;                 /* 0: SCHED_WEIGHT */
     uint16_t cap;                    /* percent of one processor; 0: no cap */
@@ -64,8 +65,9 @@ MUST_CHECK int sched_round_robin(uint64_t quantum_ns, struct sched **out);
 /*
  * Shares: among those who are ready, processor time goes by weight. Who was idle is
  * a quantum ahead of the others when it wakes, however long it slept: it is served
- * at once while it has this lead, and cannot save up. A node with a cap has, over any second, no
- * more than its part of one processor (and one quantum).
+ * at once while it has this lead, and cannot save up. Of two who were idle, the one that is wont to
+ * run for a shorter time is first. A node with a cap has, over any second, no more than its part of
+ * one processor (and one quantum).
  */
 MUST_CHECK int sched_fair(uint64_t quantum_ns, struct sched **out);
 

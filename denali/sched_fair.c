@@ -2,7 +2,12 @@
 /*
  * Shares by virtual time: who has run least, by weight, is next. `floor_ns` is how
  * far those who run have come; it never goes back. A node that wakes is put at most
- * a quantum behind it, so that a long sleep is no credit.
+ * a quantum behind it, so that a long sleep is no credit. While a processor has nothing
+ * to do, it goes on with the clock: who runs beside nobody takes nothing from anybody.
+ *
+ * The order is by virtual time and what a node is wont to take before it idles again
+ * (`burst_ns`: the longest of late, at most a quantum). So many who wake at once and
+ * compute do not stand before one that only answers, though all were idle.
  *
  * Caps: a node whose cap lets it run for p percent is free again 100 / p of what it
  * ran later (`free_ns`); the time may lie a quantum in the past, not more. Until
@@ -25,6 +30,7 @@ struct fair {
     struct sched_node *held;  /* by free_ns */
     struct sched_node *urgent, **urgent_end;
     uint64_t quantum_ns, floor_ns;
+    uint64_t idle_ns; /* since when a processor has nothing to do; 0: all have */
     uint32_t turn;
 };
 
@@ -37,10 +43,22 @@ static struct fair *self(const struct sched *sched)
 
 /* Heaps. */
 
+static uint64_t weighed(const struct sched_node *node, uint64_t ns)
+{
+    return ns * SCHED_WEIGHT / (node->weight ? node->weight : SCHED_WEIGHT);
+}
+
+/* Where it will have come to when it idles next. */
+static uint64_t goal_ns(const struct sched_node *node)
+{
+    return node->virtual_ns + weighed(node, node->burst_ns);
+}
+
 static bool is_behind(const struct sched_node *a, const struct sched_node *b)
 {
-    if (a->virtual_ns != b->virtual_ns)
-        return a->virtual_ns < b->virtual_ns;
+    uint64_t x = goal_ns(a), y = goal_ns(b);
+    if (x != y)
+        return x < y;
     return (int32_t)(a->turn - b->turn) < 0; /* first come, first served */
 }
 
@@ -110,10 +128,38 @@ static struct sched_node *pop_urgent(struct fair *f)
     return node;
 }
 
+static void pass_idle_time(struct fair *f, uint64_t now_ns)
+{
+    if (f->idle_ns && now_ns > f->idle_ns)
+        f->floor_ns += now_ns - f->idle_ns;
+    f->idle_ns = 0;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* One long run among many short ones is remembered. Who never ran may be of either kind. */
+static void note_burst(const struct fair *f, struct sched_node *node, enum sched_reason reason)
+{
+    if (!node->ran_ns)
+        node->burst_ns = (uint32_t)f->quantum_ns / 2;
+    if (reason == SCHED_WOKEN || reason == SCHED_URGENT) {
+        node->burst_ns -= node->burst_ns / 8;
+        node->burst_ns = larger(node->burst_ns, node->since_ns);
+        node->since_ns = 0;
+    } else {
+        node->burst_ns = larger(node->burst_ns, node->since_ns);
+    }
+}
+
 static void fair_ready(struct sched *sched, struct sched_node *node, enum sched_reason reason,
                        uint64_t now_ns)
 {
     struct fair *f = self(sched);
+    pass_idle_time(f, now_ns);
+    note_burst(f, node, reason);
     uint64_t least = f->floor_ns > f->quantum_ns ? f->floor_ns - f->quantum_ns : 0;
     if (node->virtual_ns < least)
         node->virtual_ns = least;
@@ -133,17 +179,14 @@ static struct sched_node *fair_next(struct sched *sched, uint64_t now_ns)
         insert(&f->ready, remove_first(&f->held, is_free_sooner), is_behind);
     if (f->urgent)
         return pop_urgent(f);
-    if (!f->ready)
+    if (!f->ready) {
+        f->idle_ns = f->idle_ns ? f->idle_ns : now_ns;
         return NULL;
+    }
     struct sched_node *node = remove_first(&f->ready, is_behind);
     if (node->virtual_ns > f->floor_ns)
         f->floor_ns = node->virtual_ns;
     return node;
-}
-
-static uint64_t weighed(const struct sched_node *node, uint64_t ns)
-{
-    return ns * SCHED_WEIGHT / (node->weight ? node->weight : SCHED_WEIGHT);
 }
 
 /* By a lead that is worth a switch. Who wakes often has soon used its lead up. */
@@ -151,7 +194,9 @@ static bool fair_preempts(const struct sched *sched, const struct sched_node *wo
                           const struct sched_node *running, uint64_t ran_ns)
 {
     uint64_t lead = self(sched)->quantum_ns / 4;
-    return woken->virtual_ns + lead < running->virtual_ns + weighed(running, ran_ns);
+    uint64_t goal = running->virtual_ns +
+                    weighed(running, ran_ns > running->burst_ns ? ran_ns : running->burst_ns);
+    return goal_ns(woken) + lead < goal;
 }
 
 static void fair_ran(struct sched *sched, struct sched_node *node, uint64_t ran_ns, uint64_t now_ns)
@@ -159,6 +204,8 @@ static void fair_ran(struct sched *sched, struct sched_node *node, uint64_t ran_
     struct fair *f = self(sched);
     node->ran_ns += ran_ns;
     node->virtual_ns += weighed(node, ran_ns + TURN_NS);
+    uint64_t since_ns = node->since_ns + ran_ns;
+    node->since_ns = (uint32_t)(since_ns < f->quantum_ns ? since_ns : f->quantum_ns);
     if (!node->cap)
         return;
     uint64_t oldest = now_ns > f->quantum_ns ? now_ns - f->quantum_ns : 0;

@@ -65,6 +65,15 @@ void host_thread_join(struct host_thread *thread)
     BUG_ON(err, "a thread is joined once");
 }
 
+uint64_t host_thread_cpu_ns(const struct host_thread *thread)
+{
+    clockid_t clock;
+    struct timespec ts = {0};
+    if (!pthread_getcpuclockid(thread->id, &clock))
+        clock_gettime(clock, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 int host_lock_init(struct host_lock *lock)
 {
     int err = pthread_mutex_init(&lock->mutex, NULL);

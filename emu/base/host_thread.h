@@ -19,6 +19,8 @@ struct host_thread {
 MUST_CHECK int host_thread_start(struct host_thread *thread, const char *name,
                                  void (*fn)(void *opaque), void *opaque);
 void host_thread_join(struct host_thread *thread);
+/* What it has had of processors, ns; it has not been joined. From any thread. */
+uint64_t host_thread_cpu_ns(const struct host_thread *thread);
 
 /* A lock with one condition, "something behind it changed". */
 struct host_lock {

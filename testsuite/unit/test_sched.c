@@ -283,8 +283,38 @@ START_TEST(leads_are_used_up)
         ops->ran(sched, &sleeper, MS / 2, now);
     }
     ck_assert_uint_ge(times, 5);
-    ck_assert_uint_le(times, 10); /* of half a millisecond: a quantum */
+    ck_assert_uint_le(times, 20); /* of half a millisecond: a quantum, and one for being short */
     ck_assert(!ops->preempts(sched, &busy, &busy, 0));
+    teardown();
+}
+END_TEST
+
+static void turn_of(struct sched_node *node, uint64_t ran_ns)
+{
+    sched->ops->ready(sched, node, SCHED_WOKEN, now);
+    ck_assert_ptr_eq(sched->ops->next(sched, now), node);
+    sched->ops->ran(sched, node, ran_ns, now += ran_ns);
+    ck_assert_ptr_null(sched->ops->next(sched, now));
+}
+
+/* One that answers, beside nobody for a second, owes nothing for it; and it stands before any
+ * number that wake at once to compute. */
+START_TEST(short_ones_before_long_ones)
+{
+    struct sched_node light = {0}, heavy[50] = {{0}};
+    fair();
+    now = 0;
+    for (unsigned i = 0; i < 50; i++)
+        turn_of(&heavy[i], QUANTUM);
+    for (unsigned i = 0; i < 1000; i++, now += MS)
+        turn_of(&light, MS / 10);
+    for (unsigned i = 0; i < 50; i++)
+        sched->ops->ready(sched, &heavy[i], SCHED_WOKEN, now);
+    struct sched_node *first = sched->ops->next(sched, now);
+    ck_assert_ptr_ne(first, &light);
+    sched->ops->ready(sched, &light, SCHED_WOKEN, now);
+    ck_assert(sched->ops->preempts(sched, &light, first, 0));
+    ck_assert_ptr_eq(sched->ops->next(sched, now), &light);
     teardown();
 }
 END_TEST
@@ -325,6 +355,7 @@ int main(void)
     tcase_add_loop_test(tc, nobody_starves, 0, 2);
     tcase_add_loop_test(tc, urgent_ones_are_first, 0, 2);
     tcase_add_test(tc, leads_are_used_up);
+    tcase_add_test(tc, short_ones_before_long_ones);
     tcase_add_test(tc, least_virtual_time_is_next);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

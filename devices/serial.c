@@ -29,7 +29,7 @@
 
 struct serial_backend {
     int in, out, listener; /* -1: none */
-    bool owns, ended, escaped, wants_end, is_tty, deaf;
+    bool owns, ended, escaped, wants_end, is_tty, suspended, deaf;
     char *path; /* of a socket that we made */
     struct termios found;
     struct tty_guard *guard;
@@ -139,7 +139,7 @@ size_t serial_read(struct serial_backend *s, void *data, size_t room)
 {
     accept_peer(s);
     struct pollfd p = {.fd = s->in, .events = POLLIN};
-    if (s->in < 0 || !room || poll(&p, 1, 0) <= 0)
+    if (s->in < 0 || s->suspended || !room || poll(&p, 1, 0) <= 0)
         return 0;
     ssize_t n = read(s->in, data, room);
     if (n > 0)
@@ -162,7 +162,7 @@ int serial_poll_fd(const struct serial_backend *s, bool wants_input, short *even
         *events = (short)(POLLOUT | (wants_input && s->in == s->out ? POLLIN : 0));
         return s->out;
     }
-    return wants_input ? s->in : -1;
+    return wants_input && !s->suspended ? s->in : -1;
 }
 
 bool serial_is_connected(const struct serial_backend *s)
@@ -175,6 +175,31 @@ bool serial_wants_end(const struct serial_backend *s)
     return s->wants_end;
 }
 
+static int make_raw(struct serial_backend *s)
+{
+    struct termios raw = s->found;
+    cfmakeraw(&raw);
+    raw.c_oflag = s->found.c_oflag;
+    return tcsetattr(0, TCSANOW, &raw) ? -errno : 0;
+}
+
+void serial_suspend(struct serial_backend *s)
+{
+    if (!s->is_tty || s->suspended)
+        return;
+    s->suspended = true;
+    tcsetattr(0, TCSADRAIN, &s->found);
+}
+
+void serial_resume(struct serial_backend *s)
+{
+    if (!s->suspended)
+        return;
+    s->suspended = false;
+    int err = make_raw(s);
+    (void)err; /* the terminal is gone: so is its reader */
+}
+
 static int open_stdio(struct serial_backend *s)
 {
     s->in = 0;
@@ -184,10 +209,7 @@ static int open_stdio(struct serial_backend *s)
         return 0;
     if (tty_guard_start(&s->found, &s->guard))
         s->guard = NULL; /* it works without one, as long as we do */
-    struct termios raw = s->found;
-    cfmakeraw(&raw);
-    raw.c_oflag = s->found.c_oflag;
-    return tcsetattr(0, TCSANOW, &raw) ? -errno : 0;
+    return make_raw(s);
 }
 
 static int open_pty(struct serial_backend *s, struct why *why)

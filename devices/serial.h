@@ -30,6 +30,10 @@ int serial_poll_fd(const struct serial_backend *serial, bool wants_input, short 
 void serial_flush(struct serial_backend *serial);
 /* Whether somebody is at the other end. */
 bool serial_is_connected(const struct serial_backend *serial);
+/* Of a line on a terminal: gives it to another reader for a while, in its own mode; takes it back.
+ * Meanwhile nothing is read. Other lines do not mind. */
+void serial_suspend(struct serial_backend *serial);
+void serial_resume(struct serial_backend *serial);
 /* The person typed Ctrl-A x at a terminal. */
 bool serial_wants_end(const struct serial_backend *serial);
 

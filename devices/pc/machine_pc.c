@@ -329,6 +329,11 @@ uint32_t pc_post_code(const struct pc *pc)
     return pc->debug_ports ? debug_ports_post(pc->debug_ports) : 0;
 }
 
+const struct pc_config *pc_config_of(const struct pc *pc)
+{
+    return &pc->c;
+}
+
 struct cpu *pc_processor(const struct pc *pc)
 {
     return pc->cpu;

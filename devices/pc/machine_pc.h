@@ -77,6 +77,8 @@ uint64_t pc_now_ns(const struct pc *pc);
 uint32_t pc_post_code(const struct pc *pc);
 /* Waits for ever: HLT with interrupts off. */
 bool pc_is_dead(const struct pc *pc);
+/* As it was made. */
+const struct pc_config *pc_config_of(const struct pc *pc);
 struct cpu *pc_processor(const struct pc *pc);
 struct board *pc_board(struct pc *pc);
 struct bus *pc_bus(const struct pc *pc);

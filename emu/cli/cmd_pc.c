@@ -11,14 +11,16 @@
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
 #include "emu/cli/cli.h"
+#include "emu/cli/debug_input.h"
+#include "emu/cli/pc_debug.h"
 #include "emu/cli/pc_resources.h"
 #include "emu/cli/pc_screen.h"
-#include "emu/cli/target_pc.h"
 #include "emu/cpu/engine.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TURN_NS 10000000u
 #define KEY_NS 30000000u /* from key to key, of the machine's time */
@@ -32,7 +34,8 @@ struct pc_session {
     struct why why;
     uint64_t end_ns; /* of the host's clock; HOST_FOREVER: none */
     int signals, signal;
-    bool shot; /* the picture was taken */
+    FILE *input; /* the debugger's commands */
+    bool shot;   /* the picture was taken */
     unsigned step, typed;
     uint64_t next_key_ns;
     bool key_down;
@@ -73,7 +76,7 @@ static int make_pc_with(struct pc_session *s, const char *engine)
 /* The translator where it can run a PC on this host, unless an engine was named. */
 static int make_pc(struct pc_session *s)
 {
-    if (s->options.engine || s->options.gdb)
+    if (s->options.engine || pc_options_debug(&s->options))
         return make_pc_with(s, s->options.engine ? s->options.engine : "interp");
     int err = make_pc_with(s, "dbt");
     if (err != -ENOTSUP)
@@ -82,12 +85,23 @@ static int make_pc(struct pc_session *s)
     return make_pc_with(s, "interp");
 }
 
+/* Commands by standard input, unless a file, a socket or the terminal has them. */
+static int take_input(struct pc_session *s)
+{
+    const struct pc_options *o = &s->options;
+    if (!o->monitor || o->commands || o->monitor_socket || isatty(STDIN_FILENO))
+        return 0;
+    return debug_input_take(&s->input, &s->why);
+}
+
 static int build(struct pc_session *s)
 {
     s->signals = host_signals_open();
     if (s->signals < 0)
         return why_fail(&s->why, s->signals, "cannot take signals: %s", strerror(-s->signals));
-    int err = pc_resources_open(&s->options, &s->resources, &s->why);
+    int err = take_input(s);
+    if (!err)
+        err = pc_resources_open(&s->options, &s->resources, &s->why);
     if (!err)
         err = make_pc(s);
     if (!err && s->options.display && strcmp(s->options.display, "none") && pc_vga(s->pc))
@@ -102,6 +116,8 @@ static void unmake(struct pc_session *s)
     pc_destroy(s->pc);
     drop_engine(s);
     pc_resources_close(&s->resources);
+    if (s->input)
+        fclose(s->input);
 }
 
 static int take_shot(struct pc_session *s)
@@ -173,6 +189,8 @@ enum { GO_ON = -1 };
 
 static int look_at_signals(struct pc_session *s)
 {
+    if (pc_debug_has_monitor(&s->options))
+        return GO_ON; /* they are the monitor's */
     int number = host_signals_next(s->signals);
     if (number != 2 && number != 15 && number != 1 && number != 3)
         return GO_ON;
@@ -286,15 +304,19 @@ static int turn(void *opaque, enum pc_state state)
     return status == GO_ON ? between_turns(s) : status;
 }
 
-/* By gdb: the machine runs in turns between which gdb is heard. */
+/* The machine runs in turns between which the debugger is heard. */
 static int debug(struct pc_session *s)
 {
-    const struct target_pc_config config = {
-        .pc = s->pc, .gdb = s->options.gdb, .stands = s->options.stands, .turn = turn, .opaque = s};
-    int status;
-    if (target_pc_run(&config, &status, &s->why))
+    const struct pc_debug_config config = {
+        .options = &s->options,
+        .target = {.pc = s->pc, .kernel = s->options.kernel, .turn = turn, .opaque = s},
+        .input = s->input,
+        .signals = s->signals};
+    int status, number;
+    if (pc_debug_run(&config, &status, &number, &s->why))
         return cli_complain(CLI_FAILED, "%s", s->why.text);
-    return status < 0 ? CLI_OK : status;
+    s->signal = number ? number : s->signal;
+    return status;
 }
 
 static int run_session(struct pc_session *s)
@@ -302,7 +324,7 @@ static int run_session(struct pc_session *s)
     s->end_ns = HOST_FOREVER;
     if (s->options.timeout_ns)
         s->end_ns = host_monotonic_ns() + s->options.timeout_ns;
-    int status = s->options.gdb ? debug(s) : loop(s);
+    int status = pc_options_debug(&s->options) ? debug(s) : loop(s);
     if (wants_shot(s) && take_shot(s))
         status = cli_complain(CLI_FAILED, "%s", s->why.text);
     if (pc_resources_save_cmos(&s->options, s->pc, &s->why))
@@ -323,9 +345,9 @@ static int run_pc(int argc, char **argv)
         fputs(cli_pc.help, stdout);
         return CLI_OK;
     }
-    if (!err && s.options.stands && !s.options.gdb)
-        err =
-            why_fail(&s.why, -EINVAL, "-S: nobody would ever let the machine run; add --gdb PORT");
+    if (!err && s.options.stands && !pc_options_debug(&s.options))
+        err = why_fail(&s.why, -EINVAL,
+                       "-S: nobody would ever let the machine run; add --gdb PORT or --monitor");
     if (err)
         return cli_complain(CLI_FAILED, "%s", s.why.text);
     err = build(&s);
@@ -376,10 +398,13 @@ const struct cli_verb cli_pc = {
         "      --timeout SECONDS    ends the machine after that time\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
         "      --no-reboot          a reset is the end\n"
-        "      --gdb [ADDR:]PORT    lets gdb attach (target remote 127.0.0.1:PORT); -S, --stop: "
-        "the\n"
-        "                           machine waits for it. 16-bit code is shown as such where gdb\n"
-        "                           attaches in it. The machine is interpreted\n"
+        "      --gdb [ADDR:]PORT    lets gdb attach (target remote 127.0.0.1:PORT)\n"
+        "      --monitor [unix:PATH]    the debugger's prompt when the machine is stopped "
+        "(Ctrl-C),\n"
+        "                           or its commands from a socket; see denali help debug\n"
+        "      --commands FILE      runs these commands of the debugger first; --batch: no more\n"
+        "  -S, --stop               the machine waits for gdb or the monitor before its first\n"
+        "                           instruction\n"
         "\n"
         "Exit status: 0 powered off; the guest's by the exit port; 120 it died of a triple\n"
         "fault (report on stderr); 124 its time was up; 125 denali or the command line failed;\n"

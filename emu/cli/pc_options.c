@@ -12,10 +12,10 @@
 #include <string.h>
 
 struct option {
-    const char *name; /* long, without dashes */
-    char letter;      /* 0: none */
-    enum { TEXT, FLAG, CALL } kind;
-    size_t place; /* of a const char * or a bool in struct pc_options */
+    const char *name;                      /* long, without dashes */
+    char letter;                           /* 0: none */
+    enum { TEXT, FLAG, CALL, MAYBE } kind; /* MAYBE: a value only if it begins with "unix:" */
+    size_t place;                          /* of a const char * or a bool in struct pc_options */
     int (*take)(struct pc_options *o, const char *value, struct why *why);
 };
 
@@ -54,6 +54,17 @@ static int take_wait(struct pc_options *o, const char *value, struct why *why)
 static int take_type(struct pc_options *o, const char *value, struct why *why)
 {
     return add_step(o, &(struct pc_step){PC_STEP_TYPE, value}, why);
+}
+
+static int take_monitor(struct pc_options *o, const char *value, struct why *why)
+{
+    o->monitor = true;
+    if (!value)
+        return 0;
+    if (strncmp(value, "unix:", 5) || !value[5])
+        return why_fail(why, -EINVAL, "--monitor %s: say --monitor, or --monitor unix:PATH", value);
+    o->monitor_socket = value + 5;
+    return 0;
 }
 
 #define OPTION(name, letter, kind, member)                                                         \
@@ -107,6 +118,9 @@ static const struct option options[] = {
     FLAG_OPTION("no-reboot", no_reboot),
     FLAG_OPTION("verify", verify),
     TEXT_OPTION("gdb", gdb),
+    {"monitor", 0, MAYBE, 0, take_monitor},
+    TEXT_OPTION("commands", commands),
+    FLAG_OPTION("batch", batch),
     OPTION("stop", 'S', FLAG, stands),
     OPTION("help", 'h', FLAG, help),
 };
@@ -134,7 +148,7 @@ static const struct option *find_option(const char *word, const char **value)
 static int store(const struct option *opt, struct pc_options *o, const char *value, struct why *why)
 {
     char *place = (char *)o + opt->place;
-    if (opt->kind == CALL)
+    if (opt->kind == CALL || opt->kind == MAYBE)
         return opt->take(o, value, why);
     if (opt->kind == FLAG)
         *(bool *)(void *)place = true;
@@ -151,9 +165,11 @@ static int take_option(char **argv, int *i, struct pc_options *out, struct why *
         return why_fail(why, -EINVAL, "there is no option %s; see denali help pc", word);
     if (opt->kind == FLAG && value)
         return why_fail(why, -EINVAL, "%s: this option takes no value", word);
-    if (opt->kind != FLAG && !value)
+    bool needs = opt->kind == TEXT || opt->kind == CALL;
+    const char *next = argv[*i + 1];
+    if (!value && (needs || (opt->kind == MAYBE && next && !strncmp(next, "unix:", 5))))
         value = argv[++*i];
-    if (opt->kind != FLAG && !value)
+    if (needs && !value)
         return why_fail(why, -EINVAL, "%s: its value is missing; see denali help pc", word);
     return store(opt, out, value, why);
 }

@@ -24,11 +24,19 @@ struct pc_options {
     unsigned publishes;
     struct pc_step step[PC_MAX_STEPS];
     unsigned steps;
-    const char *gdb; /* [ADDR:]PORT */
+    const char *gdb;                       /* [ADDR:]PORT */
+    const char *commands, *monitor_socket; /* NULL: not said */
+    bool monitor, batch;
     bool boot_menu, exit_port, screen_text, deterministic, no_reboot, verify, stands, help;
     /* Worked out from the above. */
     uint64_t ram_bytes, timeout_ns, at_ns; /* 0: not said */
 };
+
+/* Whether it runs under the debugger: by gdb, a prompt, commands of a file or a socket. */
+static inline bool pc_options_debug(const struct pc_options *o)
+{
+    return o->gdb || o->monitor || o->commands;
+}
 
 /* From the words after the verb. 0, or -EINVAL and `why`. */
 MUST_CHECK int pc_options_parse(int argc, char **argv, struct pc_options *out, struct why *why);

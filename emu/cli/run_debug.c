@@ -12,6 +12,7 @@
 #include "denali/solo.h"
 #include "emu/cli/cli.h"
 #include "emu/cli/console_out.h"
+#include "emu/cli/debug_input.h"
 #include "emu/cli/debug_vm.h"
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
@@ -19,7 +20,6 @@
 #include "emu/debug/monitor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,13 +55,7 @@ static int take_input(struct debug *d)
 {
     if (d->options->commands || d->options->monitor_socket || isatty(STDIN_FILENO))
         return 0;
-    int own = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    d->input = own >= 0 ? fdopen(own, "r") : NULL;
-    int err = !d->input || null < 0 || dup2(null, STDIN_FILENO) < 0 ? -errno : 0;
-    if (null >= 0)
-        close(null);
-    return err ? why_fail(&d->why, err, "cannot take standard input: %s", strerror(-err)) : 0;
+    return debug_input_take(&d->input, &d->why);
 }
 
 /* The options of --also: those of the image, without its arguments, ports, disks and packets. */

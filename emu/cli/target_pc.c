@@ -6,13 +6,13 @@
  */
 #include "emu/cli/target_pc.h"
 
+#include "dbt/dbt.h"
 #include "emu/base/host_thread.h"
 #include "emu/cpu/mmu.h"
-#include "emu/debug/gdb.h"
-#include "emu/debug/monitor.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TURN_NS 10000000u
@@ -21,7 +21,7 @@ struct target_pc {
     struct target target;
     struct target_pc_config config;
     int status; /* of the run; negative: it goes on */
-    bool killed;
+    char *kernel;
 };
 
 static struct target_pc *of(struct target *target)
@@ -133,7 +133,7 @@ static void do_stop(struct target *target)
 
 static void do_kill(struct target *target)
 {
-    of(target)->killed = true;
+    of(target)->status = 128 + 9;
 }
 
 static void catch_events(struct target *target, unsigned catches)
@@ -141,22 +141,45 @@ static void catch_events(struct target *target, unsigned catches)
     (void)target, (void)catches; /* a PC's events are the guest's own: break at its handlers */
 }
 
-/* The processor's system registers are gdb's by their own names; devices tell nothing yet. */
+static unsigned count_named(const struct board_device *from, const struct board_device *to,
+                            const char *name)
+{
+    unsigned n = 0;
+    for (; from != to; from = from->next)
+        n += !strcmp(from->ops->name, name);
+    return n;
+}
+
+/* Devices by their names; where there are several of one, each has its number. */
 static bool describe(struct target *target, unsigned n, struct target_state *out)
 {
-    (void)target, (void)n, (void)out;
-    return false;
+    struct board *board = pc_board(of(target)->config.pc);
+    struct board_device *dev = board->first;
+    for (; dev && (!dev->ops->state || n); dev = dev->next)
+        n -= dev->ops->state != NULL;
+    if (!dev)
+        return false;
+    const char *name = dev->ops->name;
+    *out = (struct target_state){.list = dev->ops->state, .object = dev};
+    if (count_named(board->first, NULL, name) > 1)
+        snprintf(out->name, sizeof(out->name), "%s%u", name, count_named(board->first, dev, name));
+    else
+        snprintf(out->name, sizeof(out->name), "%s", name);
+    return true;
 }
 
 static void counters(struct target *target, void *out)
 {
-    fprintf(out, "instructions %llu\n", (unsigned long long)get_cpu(target)->icount);
+    fprintf(out, "time          %.6f s\n", (double)pc_now_ns(of(target)->config.pc) / 1e9);
 }
 
 static void translation(struct target *target, uint32_t eip, void *out)
 {
-    (void)target, (void)eip;
-    fputs("a PC under the debugger is interpreted\n", out);
+    struct cpu *cpu = get_cpu(target);
+    if (!strcmp(cpu->engine->ops->name, "dbt"))
+        dbt_dump_block(cpu->engine, cpu, eip, out);
+    else
+        fprintf(out, "the %s engine keeps no translations to show\n", cpu->engine->ops->name);
 }
 
 static const struct target_ops ops = {
@@ -174,43 +197,49 @@ static const struct target_ops ops = {
     .translation = translation,
 };
 
-/* The run. */
-
-static int serve(struct target_pc *t, struct loop *loop, struct session *session, struct why *why)
+static bool is_elf(const char *path)
 {
-    const struct gdb_config config = {
-        .listen = t->config.gdb, .command = monitor_gdb_command, .command_opaque = session};
-    struct gdb *gdb;
-    int err = gdb_create(loop, &config, &gdb, why);
-    if (err)
-        return err;
-    fprintf(stderr, "denali: for gdb: target remote %s\n", gdb_address(gdb));
-    if (!t->config.stands)
-        loop_resume_all(loop);
-    err = loop_serve(loop);
-    gdb_destroy(gdb);
-    return err ? why_fail(why, err, "the loop failed: %s", strerror(-err)) : 0;
+    char magic[4] = "";
+    FILE *f = path ? fopen(path, "rb") : NULL;
+    bool elf = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "\177ELF", 4);
+    if (f)
+        fclose(f);
+    return elf;
 }
 
-int target_pc_run(const struct target_pc_config *config, int *status, struct why *why)
+int target_pc_create(const struct target_pc_config *config, struct target_pc **out)
 {
-    struct target_pc t = {.config = *config, .status = -1};
-    struct loop *loop = NULL;
-    struct session *session = NULL;
-    t.target.ops = &ops;
-    t.target.name = "pc";
-    t.target.stop.kind = TARGET_STOP_START;
-    int err = loop_create(&loop);
-    if (!err)
-        err = loop_add_target(loop, &t.target);
-    if (!err)
-        err = session_create(loop, &session);
-    if (err)
-        why_fail(why, err, "no memory for the debugger");
-    else
-        err = serve(&t, loop, session, why);
-    session_destroy(session);
-    loop_destroy(loop);
-    *status = t.killed ? 128 + 9 : t.status;
-    return err;
+    struct target_pc *t = calloc(1, sizeof(*t));
+    if (!t)
+        return -ENOMEM;
+    t->config = *config;
+    t->status = -1;
+    t->target.ops = &ops;
+    t->target.name = "pc";
+    t->target.stop.kind = TARGET_STOP_START;
+    t->target.stop.eip = target_eip(&t->target);
+    if (is_elf(config->kernel))
+        t->kernel = realpath(config->kernel, NULL);
+    if (t->kernel)
+        t->target.file[t->target.files++] = (struct target_file){.path = t->kernel};
+    *out = t;
+    return 0;
+}
+
+void target_pc_destroy(struct target_pc *t)
+{
+    if (!t)
+        return;
+    free(t->kernel);
+    free(t);
+}
+
+struct target *target_pc_target(struct target_pc *t)
+{
+    return &t->target;
+}
+
+int target_pc_status(const struct target_pc *t)
+{
+    return t->status;
 }

@@ -167,121 +167,6 @@ static int run_interrupts(struct session *s, const char *args, struct command_ou
     return target_cpu(s->target)->flat ? flat_interrupts(s, out, why) : pc_interrupts(s, out);
 }
 
-#define PTE_PRESENT 1u
-#define PTE_LARGE 0x80u
-#define PTE_GLOBAL 0x100u
-
-static void tell_entry(const char *level, uint32_t at, uint32_t entry, struct command_out *out)
-{
-    out_text(out, "%s at 0x%08x: 0x%08x", level, at, entry);
-    if (entry & PTE_PRESENT)
-        out_text(out, " %s%s%s%s%s%s\n", entry & 2 ? "writable" : "read-only",
-                 entry & 4 ? " user" : " system", entry & 0x20 ? " accessed" : "",
-                 entry & 0x40 ? " dirty" : "", entry & PTE_LARGE ? " large" : "",
-                 entry & PTE_GLOBAL ? " global" : "");
-    else
-        out_text(out, " not present\n");
-}
-
-static bool read_entry(struct session *s, uint32_t at, uint32_t *out)
-{
-    return s->target->ops->read(s->target, TARGET_PHYSICAL, at, out, 4) == 0;
-}
-
-/* As the processor does it, telling each step. */
-static int run_page(struct session *s, const char *args, struct command_out *out, struct why *why)
-{
-    uint32_t linear, entry, at;
-    int err = session_address(s, args, NULL, &linear, why);
-    if (err)
-        return err;
-    const struct cpu *cpu = target_cpu(s->target);
-    if (cpu->flat || !(cpu->sys.cr0 >> 31)) {
-        out_text(out, "There is no paging: linear 0x%08x is physical 0x%08x\n", linear, linear);
-        out_number(out, "physical", linear);
-        return 0;
-    }
-    if (cpu->sys.cr4 & 0x20)
-        return why_fail(why, -ENOTSUP, "the guest uses PAE, whose tables are not walked here");
-    at = (cpu->sys.cr3 & ~PAGE_MASK) + (linear >> 22) * 4;
-    if (!read_entry(s, at, &entry))
-        return why_fail(why, -EFAULT, "the page directory at 0x%x cannot be read", at);
-    tell_entry("directory", at, entry, out);
-    uint32_t base = entry & 0xffc00000u, offset = linear & 0x3fffff;
-    if (entry & PTE_PRESENT && !(entry & PTE_LARGE && cpu->sys.cr4 & 0x10)) {
-        at = (entry & ~PAGE_MASK) + (linear >> 12 & 1023) * 4;
-        if (!read_entry(s, at, &entry))
-            return why_fail(why, -EFAULT, "the page table at 0x%x cannot be read", at);
-        tell_entry("table", at, entry, out);
-        base = entry & ~PAGE_MASK;
-        offset = linear & PAGE_MASK;
-    }
-    if (!(entry & PTE_PRESENT))
-        return 0;
-    out_text(out, "linear 0x%08x is physical 0x%08x\n", linear, base + offset);
-    out_number(out, "physical", base + offset);
-    return 0;
-}
-
-/* Runs of pages with equal rights, by the guest's own tables. */
-struct run {
-    uint32_t linear, physical, bits;
-    uint64_t pages;
-};
-
-static void tell_run(const struct run *r, struct command_out *out)
-{
-    if (r->pages)
-        out_text(out, "0x%08x-0x%08llx -> 0x%08x  %c%c%c\n", r->linear,
-                 (unsigned long long)r->linear + r->pages * PAGE_SIZE, r->physical,
-                 r->bits & 4 ? 'u' : 's', r->bits & 2 ? 'w' : 'r', r->bits & 0x100 ? 'g' : '-');
-}
-
-static void add_pages(struct run *r, uint32_t linear, uint32_t physical, uint32_t bits,
-                      uint64_t pages, struct command_out *out)
-{
-    bits &= 0x106;
-    if (r->pages && r->bits == bits && r->linear + r->pages * PAGE_SIZE == linear &&
-        r->physical + r->pages * PAGE_SIZE == physical) {
-        r->pages += pages;
-        return;
-    }
-    tell_run(r, out);
-    *r = (struct run){linear, physical, bits, pages};
-}
-
-static int run_tlb(struct session *s, const char *args, struct command_out *out, struct why *why)
-{
-    struct run r = {0};
-    int err = command_no_args(args, why);
-    if (!err)
-        err = need_target(s, why);
-    if (err)
-        return err;
-    const struct cpu *cpu = target_cpu(s->target);
-    if (cpu->flat || !(cpu->sys.cr0 >> 31)) {
-        out_text(out, "There is no paging.\n");
-        return 0;
-    }
-    if (cpu->sys.cr4 & 0x20)
-        return why_fail(why, -ENOTSUP, "the guest uses PAE, whose tables are not walked here");
-    for (uint32_t d = 0; d < 1024; d++) {
-        uint32_t pde, pte;
-        if (!read_entry(s, (cpu->sys.cr3 & ~PAGE_MASK) + d * 4, &pde) || !(pde & PTE_PRESENT))
-            continue;
-        if (pde & PTE_LARGE && cpu->sys.cr4 & 0x10) {
-            add_pages(&r, d << 22, pde & 0xffc00000u, pde, 1024, out);
-            continue;
-        }
-        for (uint32_t t = 0; t < 1024; t++)
-            if (read_entry(s, (pde & ~PAGE_MASK) + t * 4, &pte) && pte & PTE_PRESENT)
-                add_pages(&r, d << 22 | t << 12, pte & ~PAGE_MASK,
-                          (pte & pde & 6) | (pte & PTE_GLOBAL), 1, out);
-    }
-    tell_run(&r, out);
-    return 0;
-}
-
 static int run_block(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
     uint32_t at;
@@ -366,9 +251,9 @@ const struct command command_machine_rows[] = {
         "info interrupts", COMPLETE_NOTHING, run_interrupts),
     ROW("info page", NULL, "ADDRESS", "how a linear address becomes a physical one",
         "Each step through the page tables of a PC; a Denali VM has none.", "info page $esp",
-        COMPLETE_EXPRESSION, run_page),
+        COMPLETE_EXPRESSION, command_page),
     ROW("info tlb", "pages", "", "all pages that the guest's page tables map", NULL, "info tlb",
-        COMPLETE_NOTHING, run_tlb),
+        COMPLETE_NOTHING, command_tlb),
     ROW("info block", "translation", "[PLACE]",
         "the translation of the block that begins at a place: guest and host code",
         "Only code that has run translated has one.", "info block", COMPLETE_PLACE, run_block),

@@ -45,6 +45,9 @@ MUST_CHECK int command_source(struct session *s, const char *path, struct comman
 struct target_state;
 void command_show_state(const struct target_state *state, struct command_out *out);
 
+/* Rows of command_machine.c whose functions are in command_pages.c. */
+command_fn command_page, command_tlb;
+
 /* What a stop does beyond being told: temporary breakpoints go, command lists run. */
 MUST_CHECK int command_stopped(struct session *s, struct command_out *out, struct why *why);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "dbt/engine_state.h"
+#include "dbt/paged.h"
 #include "emu/machine/ram.h"
 
 #if defined(__x86_64__)
@@ -32,10 +33,41 @@ static bool is_reachable(const struct cpu_flat *flat)
     return true;
 }
 
+static int attach_paged(struct dbt *dbt, struct cpu *cpu)
+{
+    struct paged *paged;
+    if (dbt->options.verify || dbt->options.coverage)
+        return -ENOTSUP; /* the verifier knows the window's forms only */
+    int err = paged_create(cpu, &dbt->options, &paged);
+    if (err)
+        return err;
+    host_lock_enter(&dbt->lock);
+    paged->next = dbt->paged;
+    dbt->paged = paged;
+    host_lock_leave(&dbt->lock);
+    cpu->engine = &dbt->engine;
+    cpu->engine_state = paged;
+    return 0;
+}
+
+static void detach_paged(struct dbt *dbt, struct cpu *cpu)
+{
+    struct paged *paged = cpu->engine_state, **at = &dbt->paged;
+    host_lock_enter(&dbt->lock);
+    paged_add_counters(paged, &dbt->retired);
+    while (*at != paged)
+        at = &(*at)->next;
+    *at = paged->next;
+    host_lock_leave(&dbt->lock);
+    cpu->engine = NULL;
+    cpu->engine_state = NULL;
+    paged_destroy(paged);
+}
+
 static int dbt_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
 {
     if (!cpu->flat)
-        return -ENOTSUP;
+        return attach_paged(of_engine(engine), cpu);
     if (!is_reachable(cpu->flat))
         return -EINVAL;
     int err = host_signal_prepare();
@@ -61,6 +93,10 @@ static void dbt_detach(struct engine *engine, struct cpu *cpu)
 {
     struct dbt *dbt = of_engine(engine);
     struct dbt_cpu *d = cpu->engine_state;
+    if (!cpu->flat) {
+        detach_paged(dbt, cpu);
+        return;
+    }
     ram_on_code_write(cpu->ram, NULL, NULL);
     member_leave(d);
     host_lock_enter(&dbt->lock);
@@ -77,27 +113,33 @@ static void dbt_detach(struct engine *engine, struct cpu *cpu)
 static enum engine_exit dbt_run(struct engine *engine, struct cpu *cpu, uint64_t budget)
 {
     (void)engine;
-    return run_cpu(cpu->engine_state, budget);
+    return cpu->flat ? run_cpu(cpu->engine_state, budget) : paged_run(cpu->engine_state, budget);
 }
 
 static void dbt_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uint64_t len)
 {
     (void)engine;
-    smc_forget(cpu->engine_state, gpa, len);
+    if (cpu->flat)
+        smc_forget(cpu->engine_state, gpa, len);
+    else
+        paged_forget(cpu->engine_state, gpa, len);
 }
 
 static void dbt_debug(struct engine *engine, struct cpu *cpu, uint32_t linear, uint32_t len)
 {
     (void)engine;
-    debug_changed(cpu->engine_state, linear, len);
+    if (cpu->flat)
+        debug_changed(cpu->engine_state, linear, len);
 }
 
 static void dbt_stop(struct engine *engine, struct cpu *cpu)
 {
-    struct dbt_cpu *d = cpu->engine_state;
     (void)engine;
     __atomic_store_n(&cpu->stop_request, 1, __ATOMIC_SEQ_CST);
-    host_signal_kick(&d->scope);
+    if (cpu->flat)
+        host_signal_kick(&((struct dbt_cpu *)cpu->engine_state)->scope);
+    else
+        host_signal_kick(&((struct paged *)cpu->engine_state)->scope);
 }
 
 static void add_image(struct engine_counters *sum, const struct image *image)
@@ -124,12 +166,16 @@ static void dbt_counters(const struct engine *engine, struct engine_counters *ou
     out->counted = dbt->options.count;
     for (const struct image *image = dbt->images; image; image = image->next)
         add_image(out, image);
+    for (const struct paged *paged = dbt->paged; paged; paged = paged->next)
+        paged_add_counters(paged, out);
     host_lock_leave(&dbt->lock);
 }
 
 static void dbt_report(struct engine *engine, struct cpu *cpu, void *out)
 {
     const struct dbt_cpu *d = cpu->engine_state;
+    if (!cpu->flat)
+        return; /* never diverges, and nothing is verified */
     if (d->rejection.finding.what)
         rejection_print(&d->rejection, out);
     else

@@ -18,11 +18,14 @@
 #include "emu/base/host_signal.h"
 #include "emu/cpu/debug.h"
 
+struct paged;
+
 struct dbt {
     struct engine engine;
     struct engine_options options;
     struct host_lock lock; /* the list of images; taken before any image's lock */
     struct image *images;
+    struct paged *paged;            /* the PC's processors */
     struct engine_counters retired; /* of images and processors that are gone */
 };
 

@@ -162,7 +162,7 @@ bool rewrite_mem(struct rewrite *r, const struct isa_insn *insn, bool no_rex, st
 
 /* The plain path. */
 
-static struct emit_op plain_op(const struct isa_insn *insn)
+struct emit_op rewrite_opcode(const struct isa_insn *insn)
 {
     const struct isa_row *row = insn->row;
     struct emit_op op = {.map = row->map, .opcode = insn->opcode};
@@ -197,7 +197,7 @@ static unsigned host_reg(const struct isa_insn *insn, unsigned method_a, unsigne
 static void emit_body(struct rewrite *r, const struct isa_insn *insn, bool substitute,
                       const struct emit_mem *mem)
 {
-    struct emit_op op = plain_op(insn);
+    struct emit_op op = rewrite_opcode(insn);
     unsigned reg = host_reg(insn, ISA_M_G, ISA_M_G, insn->reg, substitute);
     if (mem)
         emit_op_mem(&r->emit, &op, reg, mem);

@@ -81,6 +81,8 @@ bool rewrite_exits(struct rewrite *r);
 /* The path of most rows: the same opcode, memory operand and esp in other clothes. */
 bool rewrite_plain(struct rewrite *r, const struct isa_insn *insn);
 bool rewrite_is_plain(const struct isa_insn *insn);
+/* The host's opcode for a plain instruction, with the prefix that it needs. */
+struct emit_op rewrite_opcode(const struct isa_insn *insn);
 
 /*
  * The memory operand as the host must write it. `no_rex`: the instruction uses

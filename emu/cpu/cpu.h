@@ -122,6 +122,7 @@ struct cpu_pc {
     const struct cpu_model *model;
     struct mmu *mmu;
     const uint64_t *tlb[MMU_KINDS]; /* of the current privilege: addends by linear page */
+    uint64_t tlb_bias;              /* to be added to every addend: mmu_trap_base */
     uint64_t code_frame;            /* the interpreter's: host page of the running block, */
     uint64_t found_frame;           /* and of the one just looked up */
     uint32_t a20_mask;              /* of physical addresses */

@@ -98,7 +98,7 @@ static inline uint8_t *cpu_tlb_ptr(const struct cpu *cpu, unsigned seg, uint32_t
         (linear & (bytes - 1) & cpu->pc.align_mask))
         return NULL;
     uint64_t addend = cpu->pc.tlb[kind][linear >> PAGE_BITS];
-    return addend ? (uint8_t *)(uintptr_t)(addend + linear) : NULL;
+    return addend ? (uint8_t *)(uintptr_t)(addend + cpu->pc.tlb_bias + linear) : NULL;
 }
 
 /* The same for a write, which the running block must hear of when it is to its own page. */

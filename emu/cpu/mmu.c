@@ -19,8 +19,10 @@
 
 #define TABLE_WORDS (1u << 20)
 #define TABLE_BYTES ((uint64_t)TABLE_WORDS * sizeof(uint64_t))
-#define TABLES (2u * MMU_KINDS)
-#define LOG_ENTRIES 8192u
+#define TABLES_EACH (MMU_KINDS + 1u) /* of a privilege: the last is the engine's */
+#define TABLES (2u * TABLES_EACH)
+#define TRAP_BYTES (4 * GIB + MIB)
+#define LOG_ENTRIES 262144u
 
 /* page << 3 | user << 2 | kind */
 struct mmu_log {
@@ -30,7 +32,9 @@ struct mmu_log {
 
 struct mmu {
     uint64_t *tables; /* TABLES of them, one after the other */
+    void *trap; /* TRAP_BYTES without access */
     uint64_t generation;
+    struct mmu_code_changes code;
     uint32_t large[1024 / 32]; /* 4 MiB of linear space that a large page may cover */
     struct mmu_log local, global;
 };
@@ -46,6 +50,8 @@ int mmu_create(struct mmu **out)
         mmu->tables = tables;
         err = host_commit(tables, TABLES * TABLE_BYTES, HOST_R | HOST_W);
     }
+    if (!err)
+        err = host_reserve(TRAP_BYTES, PAGE_SIZE, &mmu->trap);
     if (err) {
         mmu_destroy(mmu);
         return err;
@@ -56,6 +62,8 @@ int mmu_create(struct mmu **out)
 
 void mmu_destroy(struct mmu *mmu)
 {
+    if (mmu && mmu->trap)
+        host_release(mmu->trap, TRAP_BYTES);
     if (mmu && mmu->tables)
         host_release(mmu->tables, TABLES * TABLE_BYTES);
     free(mmu);
@@ -63,7 +71,22 @@ void mmu_destroy(struct mmu *mmu)
 
 uint64_t *mmu_table(struct mmu *mmu, bool user, enum mmu_kind kind)
 {
-    return mmu->tables + (size_t)(user * MMU_KINDS + kind) * TABLE_WORDS;
+    return mmu->tables + (size_t)(user * TABLES_EACH + kind) * TABLE_WORDS;
+}
+
+uint64_t *mmu_engine_table(struct mmu *mmu, bool user)
+{
+    return mmu_table(mmu, user, MMU_KINDS);
+}
+
+uint64_t mmu_trap_base(const struct mmu *mmu)
+{
+    return (uint64_t)(uintptr_t)mmu->trap;
+}
+
+const struct mmu_code_changes *mmu_code_changes(const struct mmu *mmu)
+{
+    return &mmu->code;
 }
 
 uint64_t mmu_generation(const struct mmu *mmu)
@@ -75,6 +98,7 @@ void mmu_select(struct cpu *cpu)
 {
     for (unsigned kind = 0; kind < MMU_KINDS; kind++)
         cpu->pc.tlb[kind] = mmu_table(cpu->pc.mmu, cpu->cpl == 3, kind);
+    cpu->pc.tlb_bias = mmu_trap_base(cpu->pc.mmu);
 }
 
 static uint64_t *logged_entry(struct mmu *mmu, uint32_t entry)
@@ -102,6 +126,9 @@ void mmu_flush(struct cpu *cpu, bool global)
     if (global) {
         flush_log(mmu, &mmu->global);
         memset(mmu->large, 0, sizeof(mmu->large));
+        mmu->code.all++;
+    } else {
+        mmu->code.local++;
     }
     flushed(cpu);
 }
@@ -109,35 +136,40 @@ void mmu_flush(struct cpu *cpu, bool global)
 static void drop_pages(struct mmu *mmu, uint32_t page, uint32_t count)
 {
     for (unsigned table = 0; table < TABLES; table++)
-        memset(mmu->tables + (size_t)table * TABLE_WORDS + page, 0, count * sizeof(uint64_t));
+        if (table % TABLES_EACH < MMU_KINDS)
+            memset(mmu->tables + (size_t)table * TABLE_WORDS + page, 0, count * sizeof(uint64_t));
 }
 
 void mmu_flush_page(struct cpu *cpu, uint32_t linear)
 {
     struct mmu *mmu = cpu->pc.mmu;
-    uint32_t region = linear >> 22;
-    if (mmu->large[region / 32] >> region % 32 & 1)
+    uint32_t region = linear >> 22, page = linear >> PAGE_BITS;
+    bool is_large = mmu->large[region / 32] >> region % 32 & 1;
+    if (is_large || mmu_table(mmu, false, MMU_EXEC)[page] || mmu_table(mmu, true, MMU_EXEC)[page])
+        mmu->code.all++;
+    if (is_large)
         drop_pages(mmu, region << 10, 1024);
     else
-        drop_pages(mmu, linear >> PAGE_BITS, 1);
+        drop_pages(mmu, page, 1);
     flushed(cpu);
 }
 
-static void drop_frames(struct mmu *mmu, const struct mmu_log *log, const uint8_t *host,
-                        uint64_t len, bool writes_only)
+static void drop_frames(struct mmu *mmu, const struct mmu_log *log, uint64_t host, uint64_t len,
+                        bool writes_only)
 {
     for (uint32_t i = 0; i < log->count; i++) {
         uint64_t *entry = logged_entry(mmu, log->entry[i]);
         uint64_t at = *entry + (uint64_t)(log->entry[i] >> 3) * PAGE_SIZE;
-        bool hit = *entry && at - (uintptr_t)host < len;
+        bool hit = *entry && at - host < len;
         if (hit && (!writes_only || (log->entry[i] & 3) == MMU_WRITE))
             *entry = 0;
     }
 }
 
-static void flush_host(struct cpu *cpu, const uint8_t *host, uint64_t len, bool writes_only)
+static void flush_host(struct cpu *cpu, const uint8_t *place, uint64_t len, bool writes_only)
 {
     struct mmu *mmu = cpu->pc.mmu;
+    uint64_t host = (uint64_t)(uintptr_t)place - cpu->pc.tlb_bias;
     drop_frames(mmu, &mmu->local, host, len, writes_only);
     drop_frames(mmu, &mmu->global, host, len, writes_only);
     flushed(cpu);
@@ -167,7 +199,7 @@ void mmu_fill(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user, u
 {
     struct mmu *mmu = cpu->pc.mmu;
     uint32_t page = linear >> PAGE_BITS, region = linear >> 22;
-    uint64_t addend = (uintptr_t)host - (uint64_t)page * PAGE_SIZE;
+    uint64_t addend = (uintptr_t)host - (uint64_t)page * PAGE_SIZE - cpu->pc.tlb_bias;
     note(cpu, page << 3 | (uint32_t)user << 2 | kind, answer->global);
     if (answer->large)
         mmu->large[region / 32] |= 1u << region % 32;

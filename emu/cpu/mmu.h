@@ -3,8 +3,8 @@
  * Linear to physical addresses on the PC machine, and the software TLB that
  * keeps the answers: six tables of 2^20 words (supervisor and user; read, write,
  * execute), indexed by linear page number, reserved whole and present where
- * touched. A word is what must be added to a linear address to get the host's
- * place of it; 0: ask. So an entry exists only for plain memory that may be
+ * touched. A word is what must be added to a linear address and to mmu_trap_base
+ * to get the host's place of it; 0: ask. So an entry exists only for plain memory that may be
  * accessed without anybody being told: no MMIO, no write to ROM, to a page that
  * is not yet dirty, that holds translated code, or that a debug register
  * watches.
@@ -28,6 +28,20 @@ void mmu_destroy(struct mmu *mmu);
 
 /* The table of a privilege and a kind; never moves. */
 uint64_t *mmu_table(struct mmu *mmu, bool user, enum mmu_kind kind);
+
+/* A fourth table beside each three, MMU_KINDS * 8 MiB after the first, which is the engine's. */
+uint64_t *mmu_engine_table(struct mmu *mmu, bool user);
+/* 4 GiB of address space that nobody can access: translated code that takes a 0 from a table for an
+ * addend, unseen, faults there at the linear address. Never moves. */
+uint64_t mmu_trap_base(const struct mmu *mmu);
+/*
+ * How often code was flushed, for who remembers where code lies: `local`, when all but global
+ * pages went; `all`, when anything else did that may have held code.
+ */
+struct mmu_code_changes {
+    uint64_t local, all;
+};
+const struct mmu_code_changes *mmu_code_changes(const struct mmu *mmu);
 
 /* Sets cpu->pc.tlb by the current privilege; whoever changes cpl calls it. */
 void mmu_select(struct cpu *cpu);

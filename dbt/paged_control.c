@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control transfer of paged guests. A direct jump within the page is chained:
+ * control came to the page through the mapping that the target has, too. All
+ * others go through the dispatch table, and the target looks whether it is
+ * meant.
+ */
+#include "dbt/paged_rewrite.h"
+
+#define DISPATCH ((int32_t)(MMU_KINDS * 8 * MIB))
+
+static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};
+
+static bool same_page(const struct paged_rewrite *r, uint32_t eip)
+{
+    uint32_t base = r->block->mode.cs_base;
+    return !r->block->second && (base + eip) >> PAGE_BITS == (base + r->block->eip) >> PAGE_BITS;
+}
+
+static void jump_by_table(struct emit *e, uint32_t eip)
+{
+    struct emit_mem entry = emit_at(EMIT_R14, DISPATCH + (int32_t)paged_slot(eip) * 8);
+    emit_mov_imm32(e, EMIT_R9, eip);
+    emit_jmp_mem(e, &entry);
+}
+
+void paged_jump_r9(struct paged_rewrite *r)
+{
+    struct emit *e = &r->emit;
+    struct emit_mem sum = emit_at_index(EMIT_R10, EMIT_R9, 1, 0);
+    struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R10, 8, DISPATCH);
+    paged_emit_rorx(e, EMIT_R10, EMIT_R9, 14);
+    emit_lea32(e, EMIT_R10, &sum);
+    emit_op_reg(e, &op_movzx_word, EMIT_R10, EMIT_R10);
+    emit_jmp_mem(e, &entry);
+    r->ended = true;
+}
+
+static void add_way(struct paged_rewrite *r, uint32_t field, uint32_t eip)
+{
+    BUG_ON(r->ways >= PAGED_MAX_EXITS, "more branches than the scan allows");
+    r->way[r->ways++] = (struct paged_way){field, eip};
+}
+
+void paged_jump_to(struct paged_rewrite *r, uint32_t eip)
+{
+    if (same_page(r, eip))
+        add_way(r, emit_jmp(&r->emit, r->emit.at), eip);
+    else
+        jump_by_table(&r->emit, eip);
+    r->ended = true;
+}
+
+/* The stubs of all ways, behind the body. */
+void paged_emit_ways(struct paged_rewrite *r)
+{
+    struct emit *e = &r->emit;
+    struct paged *p = r->paged;
+    for (unsigned i = 0; i < r->ways; i++) {
+        const struct paged_way *way = &r->way[i];
+        bool to_itself = way->eip == r->block->eip;
+        if (!e->full)
+            emit_patch32(e->base, way->field, to_itself ? r->block->body : e->at);
+        if (to_itself)
+            continue;
+        if (same_page(r, way->eip)) {
+            p->exit_at[p->exits] = (struct paged_exit){way->field, way->eip};
+            emit_mov_imm32(e, EMIT_R8, way->eip);
+            emit_mov_imm32(e, EMIT_R10, p->exits++);
+            emit_jmp(e, p->stubs.chain);
+        } else {
+            jump_by_table(e, way->eip);
+        }
+    }
+}
+
+/* Where a relative jump leads; false: beyond the segment, which faults. */
+static bool relative_target(const struct paged_rewrite *r, const struct isa_insn *insn,
+                            uint32_t *out)
+{
+    const struct paged_mode *mode = &r->block->mode;
+    *out = paged_next_eip(r) + insn->imm;
+    if (insn->opsize == 2)
+        *out &= 0xffff;
+    return (mode->bits & PAGED_CS_FLAT) || *out <= mode->cs_limit;
+}
+
+/* Indirect targets are not checked against a limit here. */
+static bool can_go_anywhere(const struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    return (r->block->mode.bits & PAGED_CS_FLAT) && (!insn->has_mem || paged_can_access(r, insn));
+}
+
+static void load_target(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg)
+{
+    struct emit_mem mem;
+    if (!insn->has_mem && insn->opsize == 2) {
+        emit_op_reg(&r->emit, &op_movzx_word, reg, insn->rm);
+    } else if (!insn->has_mem) {
+        emit_mov32(&r->emit, reg, insn->rm);
+    } else {
+        paged_access(r, insn, insn->opsize, false, &mem);
+        if (insn->opsize == 2)
+            emit_op_mem(&r->emit, &op_movzx_word, reg, &mem);
+        else
+            emit_load32(&r->emit, reg, &mem);
+    }
+}
+
+bool paged_jmp(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    uint32_t target;
+    if (insn->row->op[0].method == ISA_M_J) {
+        if (!relative_target(r, insn, &target))
+            return false;
+        paged_jump_to(r, target);
+        return true;
+    }
+    if (!can_go_anywhere(r, insn))
+        return false;
+    load_target(r, insn, EMIT_R9);
+    paged_jump_r9(r);
+    return true;
+}
+
+bool paged_jcc(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    uint32_t target;
+    if (!relative_target(r, insn, &target))
+        return false;
+    add_way(r, emit_jcc(&r->emit, insn->cc, r->emit.at), target);
+    return true;
+}
+
+static void push_return(struct paged_rewrite *r, unsigned bytes)
+{
+    struct emit_mem top;
+    paged_stack_access(r, -(int32_t)bytes, bytes, true, &top);
+    if (bytes == 2)
+        emit_store_imm16(&r->emit, &top, (uint16_t)paged_next_eip(r));
+    else
+        emit_store_imm32(&r->emit, &top, paged_next_eip(r));
+    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+}
+
+bool paged_call(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    uint32_t target;
+    if (!paged_can_stack(r))
+        return false;
+    if (insn->row->op[0].method == ISA_M_J) {
+        if (!relative_target(r, insn, &target))
+            return false;
+        push_return(r, insn->opsize);
+        paged_jump_to(r, target);
+        return true;
+    }
+    if (!can_go_anywhere(r, insn))
+        return false;
+    load_target(r, insn, EMIT_R8);
+    push_return(r, insn->opsize);
+    emit_mov32(&r->emit, EMIT_R9, EMIT_R8);
+    paged_jump_r9(r);
+    return true;
+}
+
+bool paged_ret(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem top, above = emit_at(EMIT_RSP, insn->opsize);
+    if (!paged_can_stack(r) || !(r->block->mode.bits & PAGED_CS_FLAT))
+        return false;
+    if (insn->row->op[0].method == ISA_M_I)
+        above.disp += (int32_t)(insn->imm & 0xffff);
+    paged_stack_access(r, 0, insn->opsize, false, &top);
+    if (insn->opsize == 2)
+        emit_op_mem(&r->emit, &op_movzx_word, EMIT_R9, &top);
+    else
+        emit_load32(&r->emit, EMIT_R9, &top);
+    emit_lea32(&r->emit, EMIT_RSP, &above);
+    paged_jump_r9(r);
+    return true;
+}
+
+static void jump_if_taken(struct paged_rewrite *r, uint32_t target)
+{
+    add_way(r, emit_jmp(&r->emit, r->emit.at), target);
+}
+
+bool paged_jcxz(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    uint32_t target;
+    if (insn->adsize != 4 || !relative_target(r, insn, &target))
+        return false;
+    uint32_t taken = emit_jrcxz(&r->emit), over = emit_jmp8(&r->emit);
+    emit_fix8(&r->emit, taken, r->emit.at);
+    jump_if_taken(r, target);
+    emit_fix8(&r->emit, over, r->emit.at);
+    return true;
+}
+
+/* ecx counts down without touching flags. */
+bool paged_loop(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem less = emit_at(EMIT_RCX, -1);
+    uint32_t target;
+    if (insn->adsize != 4 || !relative_target(r, insn, &target))
+        return false;
+    emit_lea32(&r->emit, EMIT_RCX, &less);
+    uint32_t done = emit_jrcxz(&r->emit);
+    jump_if_taken(r, target);
+    emit_fix8(&r->emit, done, r->emit.at);
+    return true;
+}

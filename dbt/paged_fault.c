@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What stops a paged guest's code from outside: a miss in the TLB, which most
+ * often is filled here and now; anything else the processor refuses, which is
+ * the interpreter's to find out; kicks. At the start of a guest instruction the
+ * state is exact; a kick elsewhere is single-stepped there.
+ */
+#include "dbt/paged.h"
+
+#include "emu/cpu/mem.h"
+
+#define LEAVING_FLAGS (HOST_RFLAGS_TF | ISA_F_D)
+#define ERROR_WRITE 2u
+
+static struct paged *of_scope(struct host_signal_scope *scope)
+{
+    return CONTAINER_OF(scope, struct paged, scope);
+}
+
+static uint64_t host_of(const struct paged *p, uint32_t offset)
+{
+    return (uint64_t)(uintptr_t)p->cache.rx + offset;
+}
+
+static void leave_at(struct paged *p, struct host_frame *frame, uint32_t eip,
+                     enum paged_reason reason)
+{
+    struct cpu *cpu = p->cpu;
+    for (unsigned reg = 0; reg < 8; reg++)
+        cpu->gpr[reg] = (uint32_t)frame->gpr[reg];
+    cpu->eip = eip;
+    cpu->slot[PAGED_SLOT_FLAGS] = frame->rflags;
+    frame->gpr[EMIT_RSP] = cpu->slot[PAGED_SLOT_HOST_RSP];
+    frame->gpr[EMIT_R9] = reason;
+    frame->rip = host_of(p, p->stubs.after_save);
+    frame->rflags &= ~(uint64_t)LEAVING_FLAGS;
+}
+
+static bool fill(struct paged *p, uint32_t linear, bool write)
+{
+    struct cpu *cpu = p->cpu;
+    struct mmu_place place;
+    enum mmu_kind kind = write ? MMU_WRITE : MMU_READ;
+    return mmu_lookup(cpu, linear, kind, cpu->cpl == 3, &place) == CPU_OK &&
+           cpu->pc.tlb[kind][linear >> PAGE_BITS];
+}
+
+static void on_fault(struct paged *p, struct host_frame *frame, const struct paged_block *block,
+                     const struct paged_side *side)
+{
+    uint64_t linear = frame->address - p->cpu->pc.tlb_bias;
+    p->counters.signals++;
+    if (frame->trap == HOST_TRAP_PAGE && linear <= UINT32_MAX &&
+        fill(p, (uint32_t)linear, frame->error & ERROR_WRITE))
+        frame->rip = host_of(p, block->host + side->host);
+    else
+        leave_at(p, frame, block->eip + side->guest, PAGED_TRAP);
+}
+
+static void try_to_leave(struct paged *p, struct host_frame *frame,
+                         const struct paged_block *block, const struct paged_side *side,
+                         uint32_t host)
+{
+    if (host == block->host)
+        leave_at(p, frame, (uint32_t)frame->gpr[EMIT_R9], PAGED_KICK);
+    else if (side && block->host + side->host == host)
+        leave_at(p, frame, block->eip + side->guest, PAGED_KICK);
+    else
+        frame->rflags |= HOST_RFLAGS_TF;
+}
+
+/* Not in a block: on a way in or out, which a kick turns around, or in C. */
+static void on_asked_outside(struct paged *p, struct host_frame *frame, bool in_load_fpu)
+{
+    if (in_load_fpu) {
+        frame->rflags |= HOST_RFLAGS_TF;
+        return;
+    }
+    frame->rflags &= ~(uint64_t)HOST_RFLAGS_TF;
+    p->cpu->slot[PAGED_SLOT_TARGET] = host_of(p, p->stubs.stop);
+}
+
+bool paged_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
+{
+    struct paged *p = of_scope(scope);
+    bool asked = frame->trap == HOST_TRAP_KICK || frame->trap == HOST_TRAP_DEBUG;
+    bool in_cache = cache_holds(&p->cache, frame->rip);
+    uint32_t host = in_cache ? (uint32_t)(frame->rip - host_of(p, 0)) : 0;
+    struct paged_block *block = in_cache ? paged_block_at(p, host) : NULL;
+    const struct paged_side *side = block ? paged_side_at(p, block, host) : NULL;
+    if (block && asked)
+        try_to_leave(p, frame, block, side, host);
+    else if (side)
+        on_fault(p, frame, block, side);
+    else if (asked)
+        on_asked_outside(p, frame,
+                         in_cache && host >= p->stubs.load_fpu && host < p->stubs.set_gs);
+    return side || asked;
+}

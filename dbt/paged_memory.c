@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a paged guest's code reaches memory, without touching a flag:
+ *
+ *   lea  r9d, [address]                     unless a register is the address
+ *   pext r11d, r9d, r13d                    the offset in the page: does the access
+ *   mov  r11d, [r15 + r11 + edge]           reach over its end? then this faults
+ *   shrx r10d, r9d, r12d                    the page
+ *   mov  r10, [r14 + r10*8 + table]         what to add; 0 where it is not known,
+ *   op   gs:[r9 + r10]                      and then this faults
+ *
+ * gs is based at 4 GiB that nobody can access, so that an addend of 0 faults at
+ * a place that tells the linear address. A segment that is not flat adds its
+ * base, and one of 64 KiB in real mode looks at its end by the same trick.
+ */
+#include "dbt/paged_rewrite.h"
+
+#define TABLE_BYTES ((int32_t)(8 * MIB))
+
+static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};
+static const struct emit_op op_movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
+
+/* VEX-coded instructions on 32-bit general registers: reg, vvvv, rm in the manual's places. */
+static void emit_vex(struct emit *e, unsigned map, unsigned pp, uint8_t opcode, unsigned reg,
+                     unsigned vvvv, unsigned rm)
+{
+    emit_u8(e, 0xc4);
+    emit_u8(e, (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | map));
+    emit_u8(e, (uint8_t)((~vvvv & 15) << 3 | pp));
+    emit_u8(e, opcode);
+    emit_u8(e, (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)));
+}
+
+static void emit_shrx(struct emit *e, unsigned dst, unsigned src, unsigned count)
+{
+    emit_vex(e, 2, 3, 0xf7, dst, count, src);
+}
+
+static void emit_pext(struct emit *e, unsigned dst, unsigned src, unsigned mask)
+{
+    emit_vex(e, 2, 2, 0xf5, dst, src, mask);
+}
+
+void paged_emit_rorx(struct emit *e, unsigned dst, unsigned src, unsigned count)
+{
+    emit_vex(e, 3, 3, 0xf0, dst, 0, src);
+    emit_u8(e, (uint8_t)count);
+}
+
+static enum paged_class class_of(const struct paged_rewrite *r, unsigned seg)
+{
+    return seg >= ISA_FS ? PAGED_BIG : paged_class(&r->block->mode, seg);
+}
+
+bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    enum paged_class class = class_of(r, insn->seg);
+    return class == PAGED_FLAT || class == PAGED_BIG || (class == PAGED_REAL && insn->adsize == 2);
+}
+
+bool paged_can_stack(const struct paged_rewrite *r)
+{
+    return (r->block->mode.bits & PAGED_STACK32) &&
+           paged_class(&r->block->mode, ISA_SS) == PAGED_FLAT;
+}
+
+void paged_address(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg)
+{
+    struct emit_mem mem = {
+        .base = insn->base == ISA_NOREG ? EMIT_NOREG : insn->base,
+        .index = insn->index == ISA_NOREG ? EMIT_NOREG : insn->index,
+        .scale = insn->scale ? insn->scale : 1,
+        .disp = (int32_t)insn->disp,
+    };
+    if (mem.base == EMIT_NOREG && mem.index == EMIT_NOREG)
+        emit_mov_imm32(&r->emit, reg, insn->adsize == 2 ? insn->disp & 0xffff : insn->disp);
+    else
+        emit_lea32(&r->emit, reg, &mem);
+    if (insn->adsize == 2)
+        emit_op_reg(&r->emit, &op_movzx_word, reg, reg);
+}
+
+/* Loads what an access of `bytes` at base + index would touch last: it faults beyond the end. */
+static void touch_end(struct paged_rewrite *r, unsigned index, int32_t disp, unsigned bytes)
+{
+    struct emit_mem at = emit_at_index(EMIT_R15, index, 1, disp);
+    if (bytes < 4) {
+        emit_op_mem(&r->emit, &op_movzx_word, EMIT_R11, &at);
+        return;
+    }
+    at.disp += (int32_t)bytes - 4;
+    emit_load32(&r->emit, EMIT_R11, &at);
+}
+
+static int32_t table_disp(bool write)
+{
+    return write ? MMU_WRITE * TABLE_BYTES : MMU_READ * TABLE_BYTES;
+}
+
+void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
+                         struct emit_mem *out)
+{
+    struct emit *e = &r->emit;
+    struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R10, 8, table_disp(write));
+    if (bytes > 1) {
+        emit_pext(e, EMIT_R11, reg, EMIT_R13);
+        touch_end(r, EMIT_R11, PAGED_EDGE, bytes);
+    }
+    emit_shrx(e, EMIT_R10, reg, EMIT_R12);
+    emit_load64(e, EMIT_R10, &entry);
+    *out = emit_at_index(reg, EMIT_R10, 1, 0);
+    out->gs = true;
+}
+
+/* A constant address: its page and whether it reaches over the end are known. */
+static void access_constant(struct paged_rewrite *r, uint32_t linear, bool write,
+                            struct emit_mem *out)
+{
+    struct emit *e = &r->emit;
+    struct emit_mem entry =
+        emit_at(EMIT_R14, (int32_t)((linear >> PAGE_BITS) * 8) + table_disp(write));
+    emit_load64(e, EMIT_R10, &entry);
+    if (linear <= INT32_MAX) {
+        *out = emit_at(EMIT_R10, (int32_t)linear);
+    } else {
+        emit_mov_imm32(e, EMIT_R9, linear);
+        *out = emit_at_index(EMIT_R9, EMIT_R10, 1, 0);
+    }
+    out->gs = true;
+}
+
+/* r9 becomes linear. */
+static void add_base(struct paged_rewrite *r, unsigned seg)
+{
+    struct emit *e = &r->emit;
+    struct emit_mem base = paged_at(offsetof(struct cpu, seg) + seg * sizeof(struct cpu_seg) +
+                                    offsetof(struct cpu_seg, base));
+    struct emit_mem ok = paged_slot_at(PAGED_SLOT_SEG_OK + seg);
+    struct emit_mem sum = emit_at_index(EMIT_R9, EMIT_R11, 1, 0), byte = emit_at(EMIT_R11, 0);
+    if (seg >= ISA_FS) {
+        emit_load64(e, EMIT_R11, &ok);
+        emit_op_mem(e, &op_movzx_byte, EMIT_R11, &byte);
+    }
+    emit_load32(e, EMIT_R11, &base);
+    emit_lea32(e, EMIT_R9, &sum);
+}
+
+void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned bytes, bool write,
+                  struct emit_mem *out)
+{
+    enum paged_class class = class_of(r, insn->seg);
+    bool alone = insn->index == ISA_NOREG && !insn->disp && insn->adsize == 4;
+    bool constant = insn->index == ISA_NOREG && insn->base == ISA_NOREG && insn->adsize == 4;
+    unsigned reg = EMIT_R9;
+    if (class == PAGED_FLAT && constant && (insn->disp & PAGE_MASK) + bytes <= PAGE_SIZE) {
+        access_constant(r, insn->disp, write, out);
+        return;
+    }
+    if (class == PAGED_FLAT && alone && insn->base != ISA_NOREG)
+        reg = insn->base;
+    else
+        paged_address(r, insn, EMIT_R9);
+    if (class == PAGED_REAL && bytes > 1)
+        touch_end(r, EMIT_R9, 0, bytes);
+    if (class != PAGED_FLAT)
+        add_base(r, insn->seg);
+    paged_linear_access(r, reg, bytes, write, out);
+}
+
+void paged_stack_access(struct paged_rewrite *r, int32_t disp, unsigned bytes, bool write,
+                        struct emit_mem *out)
+{
+    struct emit_mem at = emit_at(EMIT_RSP, disp);
+    if (disp)
+        emit_lea32(&r->emit, EMIT_R9, &at);
+    paged_linear_access(r, disp ? EMIT_R9 : EMIT_RSP, bytes, write, out);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Stack and moves of paged guests. */
+#include "dbt/paged_rewrite.h"
+
+#include "dbt/rewrite.h"
+
+static const struct emit_op op_load_byte = {.opcode = 0x8a};
+static const struct emit_op op_store_byte = {.opcode = 0x88};
+static const struct emit_op op_load_word = {.opcode = 0x8b, .legacy = 0x66};
+static const struct emit_op op_load_zero = {.map = ISA_MAP_0F, .opcode = 0xb7};
+
+static void store(struct paged_rewrite *r, const struct emit_mem *at, unsigned reg, unsigned bytes)
+{
+    if (bytes == 2)
+        emit_store16(&r->emit, at, reg);
+    else
+        emit_store32(&r->emit, at, reg);
+}
+
+static void load(struct paged_rewrite *r, unsigned reg, const struct emit_mem *at, unsigned bytes)
+{
+    if (bytes == 2)
+        emit_op_mem(&r->emit, reg == EMIT_R8 ? &op_load_zero : &op_load_word, reg, at);
+    else
+        emit_load32(&r->emit, reg, at);
+}
+
+static void move_stack(struct paged_rewrite *r, int32_t by)
+{
+    struct emit_mem at = emit_at(EMIT_RSP, by);
+    emit_lea32(&r->emit, EMIT_RSP, &at);
+}
+
+static void push_reg(struct paged_rewrite *r, unsigned reg, unsigned bytes)
+{
+    struct emit_mem top;
+    paged_stack_access(r, -(int32_t)bytes, bytes, true, &top);
+    store(r, &top, reg, bytes);
+    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+}
+
+static void push_imm(struct paged_rewrite *r, uint32_t imm, unsigned bytes)
+{
+    struct emit_mem top;
+    paged_stack_access(r, -(int32_t)bytes, bytes, true, &top);
+    if (bytes == 2)
+        emit_store_imm16(&r->emit, &top, (uint16_t)imm);
+    else
+        emit_store_imm32(&r->emit, &top, imm);
+    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+}
+
+bool paged_push(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem from;
+    if (!paged_can_stack(r) || (insn->has_mem && !paged_can_access(r, insn)))
+        return false;
+    if (insn->row->op[0].method == ISA_M_I) {
+        push_imm(r, insn->imm, insn->opsize);
+    } else if (insn->has_mem) {
+        paged_access(r, insn, insn->opsize, false, &from);
+        load(r, EMIT_R8, &from, insn->opsize);
+        push_reg(r, EMIT_R8, insn->opsize);
+    } else {
+        push_reg(r, insn->row->op[0].method == ISA_M_Z ? insn->opcode & 7u : insn->rm,
+                 insn->opsize);
+    }
+    return true;
+}
+
+/* The address of a popped-to operand is computed with esp already moved. */
+static bool pop_mem(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem top, to;
+    if (insn->base == ISA_ESP || !paged_can_access(r, insn))
+        return false;
+    paged_stack_access(r, 0, insn->opsize, false, &top);
+    load(r, EMIT_R8, &top, insn->opsize);
+    paged_access(r, insn, insn->opsize, true, &to);
+    store(r, &to, EMIT_R8, insn->opsize);
+    move_stack(r, insn->opsize);
+    return true;
+}
+
+bool paged_pop(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem top;
+    unsigned reg = insn->row->op[0].method == ISA_M_Z ? insn->opcode & 7u : insn->rm;
+    if (!paged_can_stack(r))
+        return false;
+    if (insn->has_mem)
+        return pop_mem(r, insn);
+    if (reg == ISA_ESP && insn->opsize == 2)
+        return false;
+    paged_stack_access(r, 0, insn->opsize, false, &top);
+    load(r, reg, &top, insn->opsize);
+    if (reg != ISA_ESP)
+        move_stack(r, insn->opsize);
+    return true;
+}
+
+bool paged_leave_frame(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem frame, above = emit_at(EMIT_RBP, 4);
+    if (insn->opsize != 4 || !paged_can_stack(r))
+        return false;
+    paged_linear_access(r, EMIT_RBP, 4, false, &frame);
+    emit_load32(&r->emit, EMIT_R8, &frame);
+    emit_lea32(&r->emit, EMIT_RSP, &above);
+    emit_mov32(&r->emit, EMIT_RBP, EMIT_R8);
+    return true;
+}
+
+/* mov between the accumulator and an absolute address: the host's form has a 64-bit address. */
+static bool mov_absolute(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    bool stores = insn->row->op[0].method == ISA_M_O;
+    unsigned bytes = insn->row->op[stores ? 0 : 1].width == ISA_W_b ? 1 : insn->opsize;
+    struct emit_mem mem;
+    if (!paged_can_access(r, insn))
+        return false;
+    paged_access(r, insn, bytes, stores, &mem);
+    if (bytes == 1)
+        emit_op_mem(&r->emit, stores ? &op_store_byte : &op_load_byte, EMIT_RAX, &mem);
+    else if (stores)
+        store(r, &mem, EMIT_RAX, bytes);
+    else
+        load(r, EMIT_RAX, &mem, bytes);
+    return true;
+}
+
+bool paged_mov(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    const struct isa_operand_spec *op = insn->row->op;
+    if (op[0].method == ISA_M_O || op[1].method == ISA_M_O)
+        return mov_absolute(r, insn);
+    return paged_plain(r, insn);
+}
+
+bool paged_lea(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    if (insn->opsize == 4) {
+        paged_address(r, insn, insn->reg);
+    } else {
+        paged_address(r, insn, EMIT_R8);
+        emit_op_reg(&r->emit, &op_load_word, insn->reg, EMIT_R8);
+    }
+    return true;
+}
+
+/* inc and dec of a register: the short forms mean something else on the host. */
+static bool step(struct paged_rewrite *r, const struct isa_insn *insn, unsigned ext)
+{
+    struct emit_op op = {.opcode = 0xff, .legacy = insn->opsize == 2 ? 0x66 : 0};
+    if (insn->row->op[0].method != ISA_M_Z)
+        return paged_plain(r, insn);
+    emit_op_reg(&r->emit, &op, ext, insn->opcode & 7u);
+    return true;
+}
+
+bool paged_inc(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    return step(r, insn, 0);
+}
+
+bool paged_dec(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    return step(r, insn, 1);
+}
+
+/* One processor: fences order nothing that anybody could see. */
+bool paged_nop(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    (void)r, (void)insn;
+    return true;
+}
+
+/* A bit number in a register reaches far beyond the operand's page. */
+bool paged_bit(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    bool far_reach = insn->has_mem && insn->row->op[1].method == ISA_M_G;
+    return !far_reach && paged_plain(r, insn);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rewriting one instruction of a paged guest. What a rewriter may rely on, and
+ * must keep:
+ *
+ *   - All eight guest registers, esp too, are the host registers of the same
+ *     number with upper halves zero; the guest's flags are the host's. r8 - r11
+ *     are free; r8 holds values, r9 an address or a jump target, r10 and r11 what
+ *     a memory access needs.
+ *   - Nothing the guest sees changes before the last host instruction that can
+ *     fault: the instruction is then done again, or by the interpreter.
+ *   - Guest memory is touched only through paged_access.
+ *   - No flag changes but by the guest's own instruction.
+ *
+ * A rewriter returns false, having emitted nothing that matters, when it does
+ * not do this form; then the interpreter is called.
+ */
+#ifndef DENALI_DBT_PAGED_REWRITE_H
+#define DENALI_DBT_PAGED_REWRITE_H
+
+#include "dbt/paged.h"
+
+struct paged_insn {
+    struct isa_insn insn;
+    uint32_t eip;
+};
+
+/* A jump within the page; its stub is written after the body. */
+struct paged_way {
+    uint32_t field, eip;
+};
+
+struct paged_rewrite {
+    struct paged *paged;
+    struct paged_block *block;
+    struct emit emit;
+    const struct paged_insn *insns;
+    unsigned count, index;
+    bool ended;
+    bool fpu_loaded; /* seen to earlier in the block */
+    unsigned ways;
+    struct paged_way way[PAGED_MAX_EXITS];
+};
+
+typedef bool (*paged_rewrite_fn)(struct paged_rewrite *r, const struct isa_insn *insn);
+
+#define SLOT(sem, name) bool paged_##name(struct paged_rewrite *r, const struct isa_insn *insn);
+#include "dbt/paged_rewrite.def"
+#undef SLOT
+
+/* The instruction insns[index]. */
+void paged_rewrite_insn(struct paged_rewrite *r);
+bool paged_plain(struct paged_rewrite *r, const struct isa_insn *insn);
+/* The interpreter does it; the block goes on, unless `ends`. */
+void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool ends);
+
+/* paged_memory.c */
+struct paged_access {
+    unsigned seg;
+    unsigned bytes;
+    bool write;
+};
+/* Is there code for the memory operand, or the stack? Emits nothing. */
+bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn);
+bool paged_can_stack(const struct paged_rewrite *r);
+/*
+ * Emits all but the access itself, which is to be made through *out (by an
+ * instruction without a no-REX register) before r9 to r11 change.
+ */
+void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned bytes, bool write,
+                  struct emit_mem *out);
+/* `bytes` at esp + disp. */
+void paged_stack_access(struct paged_rewrite *r, int32_t disp, unsigned bytes, bool write,
+                        struct emit_mem *out);
+/* The linear address r9; a flat segment. */
+void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
+                         struct emit_mem *out);
+/* The effective address of LEA and its like into `reg`, within the address size. */
+void paged_address(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg);
+/* rorx dst, src, count: no flags. */
+void paged_emit_rorx(struct emit *e, unsigned dst, unsigned src, unsigned count);
+
+/* paged_control.c: ways out, and their stubs; `eip` is wrapped by whoever asks. */
+void paged_emit_ways(struct paged_rewrite *r);
+void paged_jump_to(struct paged_rewrite *r, uint32_t eip);
+void paged_jump_r9(struct paged_rewrite *r);
+
+static inline uint32_t paged_eip(const struct paged_rewrite *r)
+{
+    return r->insns[r->index].eip;
+}
+
+static inline uint32_t paged_next_eip(const struct paged_rewrite *r)
+{
+    return paged_eip(r) + r->insns[r->index].insn.len;
+}
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run loop of paged guests: find the block, go in, see why it came out.
+ * Everything slow happens here, in C, on a complete state in struct cpu. What
+ * the processor has to attend to (interrupts, traps, shadows, debug registers)
+ * and every instruction that has no block is the interpreter's.
+ */
+#include "dbt/paged.h"
+
+#include "emu/base/host.h"
+#include "emu/cpu/event.h"
+#include "emu/cpu/interp_pc.h"
+#include "emu/machine/ram.h"
+
+#define FLAGS_ALWAYS 0x202u /* bit 1, and IF as a user program sees it */
+#define HOST_MXCSR 0x1f80u
+
+/* Code in a frame whose blocks were dropped so often is the interpreter's most of the time. */
+#define HEAT_MAX 64u
+#define HEAT_AFTER 48u
+
+/* Flags */
+
+static void put_flags(struct cpu *cpu)
+{
+    cpu->slot[PAGED_SLOT_FLAGS] = (cpu->eflags & PAGED_USER_FLAGS) | FLAGS_ALWAYS;
+}
+
+static void take_flags(struct cpu *cpu)
+{
+    cpu->eflags = ((uint32_t)cpu->slot[PAGED_SLOT_FLAGS] & PAGED_USER_FLAGS) |
+                  (cpu->eflags & ~(uint32_t)PAGED_USER_FLAGS);
+}
+
+static bool is_stopped(const struct cpu *cpu)
+{
+    return __atomic_load_n(&cpu->stop_request, __ATOMIC_ACQUIRE);
+}
+
+static void set_target(struct paged *p, uint32_t host)
+{
+    *(volatile uint64_t *)&p->cpu->slot[PAGED_SLOT_TARGET] =
+        (uint64_t)(uintptr_t)p->cache.rx + host;
+}
+
+/* Finding and making blocks */
+
+/* Memory whose changes are told: RAM by its code marks, ROM by never changing. */
+static bool mark_page(struct paged *p, const uint8_t *code, uint32_t linear)
+{
+    struct cpu *cpu = p->cpu;
+    uint64_t gpa = (uint64_t)(code - ram_base(cpu->ram)) & ~(uint64_t)PAGE_MASK;
+    struct bus_page page;
+    gpa_t at;
+    if (gpa < ram_size(cpu->ram)) {
+        if (ram_is_code(cpu->ram, gpa))
+            return true;
+        if (ram_mark_code(cpu->ram, gpa, true))
+            return false;
+        mmu_flush_frame(cpu, gpa, PAGE_SIZE, true);
+        return true;
+    }
+    if (!mmu_peek(cpu, linear, &at))
+        return false;
+    bus_find_page(cpu->pc.bus, at, &page);
+    return !(page.rights & HOST_W);
+}
+
+static bool is_too_hot(struct paged *p, const uint8_t *code)
+{
+    uint64_t frame = (uint64_t)(code - ram_base(p->cpu->ram)) >> PAGE_BITS;
+    if (frame >= p->frames || p->page_heat[frame] < HEAT_MAX)
+        return false;
+    uint8_t *heat = &p->page_heat[frame];
+    *heat = (uint8_t)(*heat < UINT8_MAX ? *heat + 1u : HEAT_AFTER);
+    return true;
+}
+
+/* The page after this one, for an instruction that goes on there. */
+static const uint8_t *second_page(struct paged *p, uint32_t linear)
+{
+    struct mmu_place place;
+    uint32_t next = (linear | PAGE_MASK) + 1;
+    if (mmu_lookup(p->cpu, next, MMU_EXEC, p->cpu->cpl == 3, &place) || !place.host ||
+        !mark_page(p, place.host, next))
+        return NULL;
+    return place.host;
+}
+
+static struct paged_block *find_or_make(struct paged *p, const uint8_t *code, uint32_t room,
+                                        const uint8_t *second, const struct paged_mode *mode)
+{
+    bool full;
+    struct paged_block *block = paged_find(p, code, second, p->cpu->eip, mode);
+    if (block)
+        return block;
+    block = paged_translate(p, code, room, second, mode, &full);
+    if (!full)
+        return block;
+    paged_drop_all(p);
+    return paged_translate(p, code, room, second, mode, &full);
+}
+
+static struct paged_block *look_up(struct paged *p, const struct paged_mode *mode)
+{
+    struct cpu *cpu = p->cpu;
+    uint32_t room, linear = cpu->seg[ISA_CS].base + cpu->eip;
+    const uint8_t *code = interp_pc_code(cpu, &room);
+    if (!code || is_too_hot(p, code) || !mark_page(p, code, linear))
+        return NULL;
+    struct paged_block *block = find_or_make(p, code, room, NULL, mode);
+    if (block || room >= ISA_MAX_LENGTH || !(mode->bits & PAGED_CS_FLAT))
+        return block;
+    const uint8_t *second = second_page(p, linear);
+    return second ? find_or_make(p, code, room, second, mode) : NULL;
+}
+
+static struct paged_block *obtain(struct paged *p, const struct paged_mode *mode)
+{
+    uint32_t eip = p->cpu->eip;
+    struct paged_dispatch *d = paged_dispatch_now(p, mode);
+    struct paged_block *block = d->block[paged_slot(eip)];
+    if (block && block->eip == eip && !block->dead)
+        return block;
+    block = look_up(p, mode);
+    if (block)
+        paged_dispatch_set(p, paged_dispatch_now(p, mode), block);
+    return block;
+}
+
+/* Called from the cache */
+
+static bool may_go_on(struct paged *p, const struct paged_call *call, unsigned cpl)
+{
+    struct cpu *cpu = p->cpu;
+    const struct paged_dispatch *d = &p->dispatch[cpl == 3];
+    const struct mmu_code_changes *changes = mmu_code_changes(cpu->pc.mmu);
+    if (!call->after || cpu->eip != call->eip + call->op.insn.len || call->block->dead ||
+        cpu->cpl != cpl || interp_pc_needs_attention(cpu) ||
+        d->local_changes != changes->local || d->all_changes != changes->all)
+        return false;
+    struct paged_mode mode = paged_mode_now(cpu);
+    return paged_mode_same(&mode, &call->block->mode) && !cpu->pc.align_mask;
+}
+
+uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
+{
+    struct paged *p = cpu->engine_state;
+    struct paged_call *call = &p->call[number];
+    unsigned cpl = cpu->cpl;
+    take_flags(cpu);
+    cpu->eip = call->eip;
+    cpu->icount++;
+    p->counters.interpreted++;
+    enum cpu_status status = interp_run_op(cpu, &call->op);
+    if (status == CPU_FAULT)
+        status = event_deliver_fault(cpu);
+    p->exit = status == CPU_EXIT ? (enum engine_exit)cpu->exit.reason : ENGINE_EXITS;
+    if (status != CPU_OK || !may_go_on(p, call, cpl))
+        return false;
+    put_flags(cpu);
+    set_target(p, call->after);
+    return !is_stopped(cpu);
+}
+
+/* The loop */
+
+static uint32_t enter(struct paged *p, uint32_t host)
+{
+    struct cpu *cpu = p->cpu;
+    paged_enter_fn fn = (paged_enter_fn)(uintptr_t)(p->cache.rx + p->stubs.enter);
+    set_target(p, host); /* before the question: a kick from here on turns it around */
+    put_flags(cpu);
+    if (is_stopped(cpu))
+        return PAGED_KICK;
+    uint32_t reason = fn(cpu);
+    if (reason != PAGED_CALLED)
+        take_flags(cpu);
+    return reason;
+}
+
+/* One instruction, or one event. ENGINE_EXITS: go on. */
+static enum engine_exit attend(struct paged *p)
+{
+    enum cpu_status status = interp_pc_attend(p->cpu);
+    p->counters.interpreted++;
+    return status == CPU_EXIT ? (enum engine_exit)p->cpu->exit.reason : ENGINE_EXITS;
+}
+
+static void chain(struct paged *p, uint32_t exit, uint64_t evictions)
+{
+    struct paged_mode mode = paged_mode_now(p->cpu);
+    const struct paged_block *target = obtain(p, &mode);
+    if (target && !target->second && evictions == p->counters.evictions)
+        emit_patch32(p->cache.rw, p->exit_at[exit].field, target->body);
+}
+
+static enum engine_exit step(struct paged *p)
+{
+    struct cpu *cpu = p->cpu;
+    struct paged_mode mode = paged_mode_now(cpu);
+    const struct paged_block *block = cpu->pc.align_mask ? NULL : obtain(p, &mode);
+    if (!block)
+        return attend(p);
+    uint64_t evictions = p->counters.evictions;
+    switch (enter(p, block->body)) {
+    case PAGED_CHAIN:
+        chain(p, (uint32_t)cpu->slot[PAGED_SLOT_PAYLOAD], evictions);
+        return ENGINE_EXITS;
+    case PAGED_TRAP:
+        return attend(p);
+    case PAGED_CALLED:
+        return p->exit;
+    case PAGED_MISS:
+        p->counters.misses++;
+        return ENGINE_EXITS;
+    default:
+        return ENGINE_EXITS;
+    }
+}
+
+static enum engine_exit loop(struct paged *p)
+{
+    struct cpu *cpu = p->cpu;
+    enum engine_exit exit = ENGINE_EXITS;
+    while (exit == ENGINE_EXITS) {
+        if (is_stopped(cpu)) {
+            __atomic_store_n(&cpu->stop_request, 0, __ATOMIC_RELAXED);
+            return ENGINE_EXIT_STOP;
+        }
+        exit = interp_pc_needs_attention(cpu) ? attend(p) : step(p);
+    }
+    return exit;
+}
+
+static void set_gs(struct paged *p)
+{
+    uint64_t base = p->cpu->pc.tlb_bias;
+    void (*fn)(uint64_t) = (void (*)(uint64_t))(uintptr_t)(p->cache.rx + p->stubs.set_gs);
+    if (host_has_wrgsbase())
+        fn(base);
+    else
+        host_set_gs_base(base);
+}
+
+enum engine_exit paged_run(struct paged *p, uint64_t budget)
+{
+    struct cpu *cpu = p->cpu;
+    p->counters.exits++;
+    if (budget != ENGINE_UNLIMITED || cpu->debug || cpu->write_log)
+        return interp_pc_run(p->interp, cpu, budget);
+    if (host_signal_prepare())
+        return ENGINE_EXIT_STOP; /* attach did it for its thread; another thread failed */
+    set_gs(p);
+    cpu->fpu.mxcsr &= 0xffff; /* FXRSTOR refuses the rest */
+    cpu->slot[PAGED_SLOT_MXCSR] = HOST_MXCSR;
+    cpu->slot[PAGED_SLOT_FPU] = 0;
+    host_signal_enter(&p->scope);
+    enum engine_exit exit = loop(p);
+    host_signal_leave(&p->scope);
+    return exit;
+}

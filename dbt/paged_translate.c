@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Code of a paged guest becomes a block: straight on within one page, past conditional branches. */
+#include "dbt/paged_rewrite.h"
+
+#include "emu/cpu/model.h"
+
+#define MAX_BRANCHES 8u
+
+struct paged_scan {
+    unsigned count, bytes;
+    struct paged_insn at[PAGED_MAX_INSNS];
+};
+
+/* Instructions after which EIP or everything else may be different. */
+static bool goes_on(const struct isa_insn *insn, unsigned *branches)
+{
+    uint32_t attr = insn->row->attr;
+    if (attr & (ISA_T_JUMP | ISA_T_UNDEF))
+        return false;
+    if ((attr & ISA_T_BRANCH) && ++*branches >= MAX_BRANCHES)
+        return false;
+    switch (insn->row->sem) {
+    case ISA_SEM_CLI:
+    case ISA_SEM_IN:
+    case ISA_SEM_INVLPG:
+    case ISA_SEM_MOV_SREG:
+    case ISA_SEM_OUT:
+    case ISA_SEM_POPF:
+    case ISA_SEM_POP_SREG:
+    case ISA_SEM_STI:
+        return true;
+    default:
+        return !(attr & ISA_T_END);
+    }
+}
+
+static void scan(struct paged_scan *s, const struct cpu *cpu, const uint8_t *code, uint32_t room)
+{
+    unsigned branches = 0;
+    s->count = s->bytes = 0;
+    while (s->count < PAGED_MAX_INSNS) {
+        struct paged_insn *at = &s->at[s->count];
+        if (isa_decode(code + s->bytes, room - s->bytes, cpu->code32, &at->insn) != ISA_OK ||
+            !cpu_model_knows(cpu, &at->insn))
+            break;
+        at->eip = cpu->eip + s->bytes;
+        s->bytes += at->insn.len;
+        s->count++;
+        if (!goes_on(&at->insn, &branches))
+            break;
+    }
+}
+
+/* The one instruction that begins at the end of a page. */
+static void scan_over_end(struct paged_scan *s, const struct cpu *cpu, const uint8_t *code,
+                          uint32_t room, const uint8_t *second)
+{
+    uint8_t bytes[ISA_MAX_LENGTH];
+    memcpy(bytes, code, room);
+    memcpy(bytes + room, second, ISA_MAX_LENGTH - room);
+    s->at[0].eip = cpu->eip;
+    s->count = isa_decode(bytes, sizeof(bytes), cpu->code32, &s->at[0].insn) == ISA_OK &&
+               cpu_model_knows(cpu, &s->at[0].insn);
+    s->bytes = s->count ? s->at[0].insn.len : 0;
+}
+
+/* Who comes by the table may mean another place with the same slot: r9 tells. */
+static void emit_check(struct paged_rewrite *r)
+{
+    struct emit *e = &r->emit;
+    struct emit_mem difference = emit_at(EMIT_R9, (int32_t)-r->block->eip);
+    emit_mov64(e, EMIT_R11, EMIT_RCX);
+    emit_lea32(e, EMIT_RCX, &difference);
+    uint32_t same = emit_jrcxz(e);
+    emit_mov64(e, EMIT_RCX, EMIT_R11);
+    emit_jmp(e, r->paged->stubs.miss);
+    emit_fix8(e, same, e->at);
+    emit_mov64(e, EMIT_RCX, EMIT_R11);
+    r->block->body = e->at;
+}
+
+static void rewrite_all(struct paged_rewrite *r)
+{
+    for (r->index = 0; r->index < r->count && !r->ended; r->index++) {
+        paged_rewrite_insn(r);
+        r->block->guest_len += r->insns[r->index].insn.len;
+    }
+    if (!r->ended)
+        paged_jump_to(r, r->block->eip + r->block->guest_len);
+    paged_emit_ways(r);
+    r->block->end = r->emit.at;
+}
+
+struct paged_block *paged_translate(struct paged *p, const uint8_t *code, uint32_t room,
+                                    const uint8_t *second, const struct paged_mode *mode,
+                                    bool *full)
+{
+    struct paged_scan s;
+    struct paged_rewrite r = {.paged = p, .insns = s.at};
+    *full = false;
+    if (second)
+        scan_over_end(&s, p->cpu, code, room, second);
+    else
+        scan(&s, p->cpu, code, room);
+    if (!s.count)
+        return NULL;
+    r.count = s.count;
+    r.block = paged_block_open(p, &r.emit);
+    if (r.block) {
+        r.block->mode = *mode;
+        r.block->eip = p->cpu->eip;
+        r.block->code = code;
+        r.block->second = second;
+        emit_check(&r);
+        rewrite_all(&r);
+    }
+    *full = !r.block || r.emit.full;
+    if (*full)
+        return NULL;
+    p->calls += r.block->calls;
+    paged_publish(p, r.block);
+    return r.block;
+}

@@ -364,6 +364,8 @@ static void lockstep_cpu_free(struct lockstep_cpu *lc)
 static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
 {
     struct lockstep *ls = from_engine(engine);
+    if (!cpu->flat)
+        return -ENOTSUP; /* a PC's devices cannot be asked twice */
     struct lockstep_cpu *lc = calloc(1, sizeof(*lc));
     if (!lc)
         return -ENOMEM;

@@ -46,11 +46,11 @@ struct paged_side {
 struct paged_block {
     struct paged_mode mode;
     uint32_t eip, guest_len;
-    const uint8_t *code;        /* the host's place of the first byte */
-    const uint8_t *second;      /* and of the page that the only instruction ends in, or NULL */
-    uint32_t host, body, end;   /* in the cache: checks r9 first; does not */
-    uint32_t sides_at, sides;   /* in paged.side */
-    uint32_t calls_at, calls;   /* in paged.call */
+    const uint8_t *code;      /* the host's place of the first byte */
+    const uint8_t *second;    /* and of the page that the only instruction ends in, or NULL */
+    uint32_t host, body, end; /* in the cache: checks r9 first; does not */
+    uint32_t sides_at, sides; /* in paged.side */
+    uint32_t calls_at, calls; /* in paged.call */
     struct paged_block *in_hash;
     struct paged_block *in_page[2]; /* the next of its page, and of its second */
     bool dead;
@@ -97,7 +97,7 @@ struct paged {
     struct host_signal_scope scope;
     struct engine_options options;
     struct cpu *cpu;
-    struct paged *next; /* among the engine's */
+    struct paged *next;          /* among the engine's */
     struct interp_cache *interp; /* for what is not translated: budgets, debuggers */
     struct cache cache;
     struct paged_stubs stubs;

@@ -57,9 +57,8 @@ static void on_fault(struct paged *p, struct host_frame *frame, const struct pag
         leave_at(p, frame, block->eip + side->guest, PAGED_TRAP);
 }
 
-static void try_to_leave(struct paged *p, struct host_frame *frame,
-                         const struct paged_block *block, const struct paged_side *side,
-                         uint32_t host)
+static void try_to_leave(struct paged *p, struct host_frame *frame, const struct paged_block *block,
+                         const struct paged_side *side, uint32_t host)
 {
     if (host == block->host)
         leave_at(p, frame, (uint32_t)frame->gpr[EMIT_R9], PAGED_KICK);
@@ -93,7 +92,6 @@ bool paged_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
     else if (side)
         on_fault(p, frame, block, side);
     else if (asked)
-        on_asked_outside(p, frame,
-                         in_cache && host >= p->stubs.load_fpu && host < p->stubs.set_gs);
+        on_asked_outside(p, frame, in_cache && host >= p->stubs.load_fpu && host < p->stubs.set_gs);
     return side || asked;
 }

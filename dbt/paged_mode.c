@@ -7,8 +7,8 @@
 static enum paged_class class_of(const struct cpu_seg *s, bool reads_code)
 {
     bool plain = (s->attr & SEG_PLAIN_MASK) == SEG_PLAIN;
-    bool code = reads_code && (s->attr & SEG_PRESENT) && (s->attr & SEG_CODE) &&
-                (s->attr & SEG_READABLE);
+    bool code =
+        reads_code && (s->attr & SEG_PRESENT) && (s->attr & SEG_CODE) && (s->attr & SEG_READABLE);
     if (!plain && !code)
         return PAGED_OTHER;
     if (s->limit == UINT32_MAX)

@@ -136,8 +136,8 @@ static bool may_go_on(struct paged *p, const struct paged_call *call, unsigned c
     const struct paged_dispatch *d = &p->dispatch[cpl == 3];
     const struct mmu_code_changes *changes = mmu_code_changes(cpu->pc.mmu);
     if (!call->after || cpu->eip != call->eip + call->op.insn.len || call->block->dead ||
-        cpu->cpl != cpl || interp_pc_needs_attention(cpu) ||
-        d->local_changes != changes->local || d->all_changes != changes->all)
+        cpu->cpl != cpl || interp_pc_needs_attention(cpu) || d->local_changes != changes->local ||
+        d->all_changes != changes->all)
         return false;
     struct paged_mode mode = paged_mode_now(cpu);
     return paged_mode_same(&mode, &call->block->mode) && !cpu->pc.align_mask;

@@ -32,7 +32,7 @@ struct mmu_log {
 
 struct mmu {
     uint64_t *tables; /* TABLES of them, one after the other */
-    void *trap; /* TRAP_BYTES without access */
+    void *trap;       /* TRAP_BYTES without access */
     uint64_t generation;
     struct mmu_code_changes code;
     uint32_t large[1024 / 32]; /* 4 MiB of linear space that a large page may cover */

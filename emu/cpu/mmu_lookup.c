@@ -42,7 +42,8 @@ enum cpu_status mmu_lookup(struct cpu *cpu, uint32_t linear, enum mmu_kind kind,
 {
     uint64_t addend = mmu_table(cpu->pc.mmu, user, kind)[linear >> PAGE_BITS];
     if (addend) {
-        *out = (struct mmu_place){.host = (uint8_t *)(uintptr_t)(addend + cpu->pc.tlb_bias + linear)};
+        *out =
+            (struct mmu_place){.host = (uint8_t *)(uintptr_t)(addend + cpu->pc.tlb_bias + linear)};
         return CPU_OK;
     }
     struct mmu_answer answer;

@@ -6,6 +6,12 @@
  * has not come whole, the rest of a response that was not taken. An idle one is
  * its struct alone. Buffers for reading and writing are the loop's.
  *
+ * A machine with this server in it is cloned by the thousand, and each clone has
+ * pages of its own for what it writes. So all that an ordinary request needs lies at
+ * the start of struct server, which is the first thing on the heap and so beside what
+ * the C library writes: a page in all, and one of the stack. malloc's own books,
+ * which would be a third, are not touched.
+ *
  * Each connection is on one list by what it waits for; a list is in the order of
  * time, so the first of each is the next to run out of it. Connections that end are
  * freed when the round of events is over, because later events may name them.
@@ -13,6 +19,7 @@
 #include "guests/httpd/httpd.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -27,24 +34,33 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define EVENTS 32 /* a turn; on the stack, of which the server uses a page in all */
+#define EVENTS 16 /* a turn; on the stack, of which the server uses a page in all */
 #define ACCEPTS 64
 #define IN_ROOM 16384
+#define IN_SMALL 512 /* most requests */
+#define SPARE_CONNS 2
 #define TURN_BYTES (1 << 20) /* of one file, before others get their turn */
-#define LINGER_BYTES 65536   /* read and dropped after an error, so that the answer arrives */
+#define WARM_FILES 64        /* looked at */
+#define WARM_BYTES (256 << 10)
+#define LINGER_BYTES 65536 /* read and dropped after an error, so that the answer arrives */
 
 enum waits { WAITS_REQUEST, WAITS_HEAD, WAITS_READER, WAITS_DROP, WAITS };
 
 static const int limits_s[WAITS] = {60, 20, 60, 2};
 
+struct link {
+    struct link *next, *prev;
+};
+
 struct conn {
-    struct conn *next, *prev; /* on the list of what it waits for */
+    struct link link; /* on the list of what it waits for; first, see conn_of() */
     int fd;
     enum waits waits;
     time_t since;
     bool writing; /* epoll watches for room */
     bool dead;
-    char *in; /* of a request that is not whole */
+    struct conn *free; /* the next among the dead, or the spare */
+    char *in;          /* of a request that is not whole */
     size_t in_len;
     uint64_t skip; /* of a body, to be dropped */
     char *rest;    /* of a response: at rest + rest_at */
@@ -56,31 +72,37 @@ struct server {
     struct site site;
     int listener, epoll;
     bool full; /* the listener is not watched: no descriptors left */
-    struct conn list[WAITS];
-    struct conn *dead;
+    struct link list[WAITS];
+    struct conn *dead, *spare;
+    struct conn conns[SPARE_CONNS]; /* of the spare ones */
     time_t now;
+    char small[IN_SMALL];
     struct out out;
     char in[IN_ROOM];
 };
 
 /* ---- lists ---- */
 
+static struct conn *conn_of(struct link *link)
+{
+    return (struct conn *)link;
+}
+
 static void conn_unlist(struct conn *c)
 {
-    c->prev->next = c->next;
-    c->next->prev = c->prev;
+    c->link.prev->next = c->link.next;
+    c->link.next->prev = c->link.prev;
 }
 
 static void conn_wait(struct server *s, struct conn *c, enum waits waits)
 {
-    struct conn *head = &s->list[waits];
+    struct link *head = &s->list[waits];
     conn_unlist(c);
     c->waits = waits;
     c->since = s->now;
-    c->prev = head->prev;
-    c->next = head;
-    head->prev->next = c;
-    head->prev = c;
+    c->link = (struct link){head, head->prev};
+    head->prev->next = &c->link;
+    head->prev = &c->link;
 }
 
 /* ---- connections ---- */
@@ -103,7 +125,7 @@ static void conn_end(struct server *s, struct conn *c)
     free(c->rest);
     conn_unlist(c);
     c->dead = true;
-    c->next = s->dead;
+    c->free = s->dead;
     s->dead = c;
     if (s->full) {
         s->full = false;
@@ -111,10 +133,32 @@ static void conn_end(struct server *s, struct conn *c)
     }
 }
 
+static struct conn *conn_alloc(struct server *s)
+{
+    struct conn *c = s->spare;
+    if (c)
+        s->spare = c->free;
+    else
+        c = malloc(sizeof *c);
+    if (c)
+        *c = (struct conn){.link = {&c->link, &c->link}};
+    return c;
+}
+
+static void conn_free(struct server *s, struct conn *c)
+{
+    if (c >= s->conns && c < s->conns + SPARE_CONNS) {
+        c->free = s->spare;
+        s->spare = c;
+    } else {
+        free(c);
+    }
+}
+
 static void conn_create(struct server *s, int fd)
 {
     int on = 1;
-    struct conn *c = calloc(1, sizeof *c);
+    struct conn *c = conn_alloc(s);
     if (!c) {
         close(fd);
         return;
@@ -122,7 +166,6 @@ static void conn_create(struct server *s, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     c->fd = fd;
     c->response.file = -1;
-    c->next = c->prev = c;
     conn_wait(s, c, WAITS_REQUEST);
     watch(s, EPOLL_CTL_ADD, c, EPOLLIN | EPOLLRDHUP);
 }
@@ -339,17 +382,25 @@ static void conn_work(struct server *s, struct conn *c, const char *in, size_t l
 
 static void conn_readable(struct server *s, struct conn *c)
 {
-    size_t have = c->in_len;
+    bool small = !c->in_len;
+    char *in = small ? s->small : s->in;
+    size_t have = c->in_len, room = small ? sizeof s->small : sizeof s->in;
     if (have)
-        memcpy(s->in, c->in, have);
-    ssize_t n = recv(c->fd, s->in + have, sizeof s->in - have, 0);
+        memcpy(in, c->in, have);
+    ssize_t n = recv(c->fd, in + have, room - have, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
         conn_end(s, c);
         return;
     }
-    conn_work(s, c, s->in, have + (size_t)n);
+    have += (size_t)n;
+    if (small && have == room) { /* there may be more */
+        in = memcpy(s->in, in, have);
+        n = recv(c->fd, in + have, sizeof s->in - have, 0);
+        have += n > 0 ? (size_t)n : 0; /* an end or an error will be there again */
+    }
+    conn_work(s, c, in, have);
 }
 
 static void conn_writable(struct server *s, struct conn *c)
@@ -387,13 +438,13 @@ static void conn_event(struct server *s, struct conn *c, uint32_t events)
 /* No descriptor is left: the connection that idles longest gives its own. */
 static bool make_room(struct server *s)
 {
-    struct conn *c = s->list[WAITS_REQUEST].next;
-    if (c == &s->list[WAITS_REQUEST]) {
+    struct link *oldest = s->list[WAITS_REQUEST].next;
+    if (oldest == &s->list[WAITS_REQUEST]) {
         s->full = true;
         epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->listener, NULL);
         return false;
     }
-    conn_end(s, c);
+    conn_end(s, conn_of(oldest));
     return true;
 }
 
@@ -413,15 +464,16 @@ static int time_check(struct server *s)
 {
     int next = -1;
     for (int w = 0; w < WAITS; w++) {
-        struct conn *head = &s->list[w], *c;
-        while ((c = head->next) != head && s->now - c->since >= limits_s[w]) {
+        struct link *head = &s->list[w];
+        struct conn *c;
+        while ((c = conn_of(head->next)) != conn_of(head) && s->now - c->since >= limits_s[w]) {
             if (w == WAITS_HEAD) {
                 answer_error(s, c, 408);
                 out_flush(s, c);
             }
             conn_end(s, c);
         }
-        int left = c != head ? (int)(limits_s[w] - (s->now - c->since)) * 1000 : -1;
+        int left = c != conn_of(head) ? (int)(limits_s[w] - (s->now - c->since)) * 1000 : -1;
         if (left >= 0 && (next < 0 || left < next))
             next = left;
     }
@@ -432,8 +484,8 @@ static void bury_dead(struct server *s)
 {
     while (s->dead) {
         struct conn *c = s->dead;
-        s->dead = c->next;
-        free(c);
+        s->dead = c->free;
+        conn_free(s, c);
     }
 }
 
@@ -482,6 +534,33 @@ static int listen_on(const char *address, unsigned long port)
     return fd;
 }
 
+/*
+ * Reads the folder's small files once: the machine has them in memory from then on, and where it is
+ * cloned, its clones have them there together.
+ */
+static void files_warm(struct server *s)
+{
+    size_t left = WARM_BYTES;
+    int dir = openat(s->site.root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = dir >= 0 ? fdopendir(dir) : NULL;
+    struct dirent *entry;
+    for (int i = 0; list && i < WARM_FILES && (entry = readdir(list)); i++) {
+        struct stat st;
+        int file = openat(s->site.root, entry->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (file >= 0 && !fstat(file, &st) && S_ISREG(st.st_mode) && (size_t)st.st_size <= left) {
+            left -= (size_t)st.st_size;
+            while (read(file, s->in, sizeof s->in) > 0)
+                ;
+        }
+        if (file >= 0)
+            close(file);
+    }
+    if (list)
+        closedir(list);
+    else if (dir >= 0)
+        close(dir);
+}
+
 static void files_raise(void)
 {
     struct rlimit limit;
@@ -504,6 +583,10 @@ static bool start(struct server *s, const char *address, unsigned long port, con
 {
     for (int w = 0; w < WAITS; w++)
         s->list[w].next = s->list[w].prev = &s->list[w];
+    for (int i = 0; i < SPARE_CONNS; i++) {
+        s->conns[i].free = s->spare;
+        s->spare = &s->conns[i];
+    }
     s->site.root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->site.root < 0) {
         fprintf(stderr, "httpd: %s: %s\n", dir, strerror(errno));
@@ -514,6 +597,7 @@ static bool start(struct server *s, const char *address, unsigned long port, con
         fprintf(stderr, "httpd: %s:%lu: %s\n", address, port, strerror(errno));
         return false;
     }
+    files_warm(s);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     watch(s, EPOLL_CTL_ADD, NULL, EPOLLIN);
     return s->epoll >= 0;
@@ -523,7 +607,9 @@ int main(int argc, char **argv)
 {
     const char *address = "0.0.0.0", *dir = "/";
     unsigned long port = 80;
-    static struct server server;
+    struct server *server = calloc(1, sizeof *server); /* before anything else is on the heap */
+    if (!server)
+        return 1;
     for (int opt; (opt = getopt(argc, argv, "p:a:nv")) != -1;) {
         char *end = NULL;
         if (opt == 'p')
@@ -533,7 +619,7 @@ int main(int argc, char **argv)
         else if (opt == 'n')
             head_names_host(true);
         else if (opt == 'v')
-            server.site.verbose = true;
+            server->site.verbose = true;
         else
             return usage();
         if (end && (*end || port < 1 || port > 65535))
@@ -545,8 +631,8 @@ int main(int argc, char **argv)
         dir = argv[optind];
     signal(SIGPIPE, SIG_IGN);
     files_raise();
-    if (!start(&server, address, port, dir))
+    if (!start(server, address, port, dir))
         return 1;
     fprintf(stderr, "httpd: serving %s on port %lu\n", dir, port);
-    return serve(&server);
+    return serve(server);
 }

@@ -36,7 +36,6 @@
 #define BODY_MAX (1 << 20)
 #define HEADERS_MAX 100
 #define OUT_ROOM 65536
-#define SMALL_FILE 16384 /* goes out in one piece with its head */
 
 /* A part of the input. */
 struct text {
@@ -89,7 +88,7 @@ struct site {
 };
 
 /* Answers a request; appends to `out`, which has OUT_RESERVE bytes of room at least. */
-#define OUT_RESERVE (SMALL_FILE + 2048)
+#define OUT_RESERVE 2048
 void respond(const struct site *site, const struct request *request, struct out *out,
              struct response *response);
 /* Every answer says which host it comes from. */

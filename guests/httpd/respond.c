@@ -157,28 +157,12 @@ static int range_read(struct text range, uint64_t size, uint64_t *from, uint64_t
 
 /* ---- files ---- */
 
-/* Sends [from, from + left) after the head: at once if it is small. */
-static void body_add(int file, uint64_t from, uint64_t left, struct out *out,
-                     struct response *response)
+/* [from, from + left) goes out after the head. */
+static void body_add(int file, uint64_t from, uint64_t left, struct response *response)
 {
     response->file = file;
     response->at = (off_t)from;
     response->left = left;
-    if (left > SMALL_FILE)
-        return;
-    while (response->left) {
-        ssize_t n = pread(file, out->bytes + out->len, (size_t)response->left, response->at);
-        if (n <= 0)
-            break;
-        out->len += (size_t)n;
-        response->at += n;
-        response->left -= (uint64_t)n;
-    }
-    close(file);
-    response->file = -1;
-    /* A file that became shorter meanwhile: the promised length cannot be kept. */
-    response->close |= response->left > 0;
-    response->left = 0;
 }
 
 static void send_file(const struct request *r, const char *path, int file, const struct stat *st,
@@ -207,10 +191,10 @@ static void send_file(const struct request *r, const char *path, int file, const
         out_format(out, "Content-Type: %s\r\nContent-Length: %" PRIu64 "\r\n", content_type(path),
                    len);
     head_end(out, r, response->close);
-    if (status == 304 || r->method == METHOD_HEAD)
+    if (status == 304 || r->method == METHOD_HEAD || !len)
         close(file);
     else
-        body_add(file, from, len, out, response);
+        body_add(file, from, len, response);
 }
 
 /* ---- directories ---- */
@@ -345,13 +329,15 @@ void respond(const struct site *site, const struct request *r, struct out *out,
         short_page(405, r, "Allow: GET, HEAD\r\n", out, response->close);
         return;
     }
-    char *path = malloc(r->target.len + 2);
+    char small[128];
+    char *path = r->target.len + 2 <= sizeof small ? small : malloc(r->target.len + 2);
     int status = path ? path_decode(r->target, path) : 503;
     if (status)
         short_page(status, r, NULL, out, response->close);
     else
         send_path(site, r, path, out, response);
-    free(path);
+    if (path != small)
+        free(path);
     if (site->verbose)
         fprintf(stderr, "%.*s\n", (int)r->target.len, r->target.at);
 }

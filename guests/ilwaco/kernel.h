@@ -57,6 +57,9 @@ struct uio {
     uint32_t offset;             /* done of the current one */
     uint32_t left;               /* bytes in all that are still to do */
     bool kernel;
+    /* Instead of memory: takes n bytes at `src` and off `left`, before anybody waits; as uio_put.
+     */
+    int (*sink)(struct uio *uio, const void *src, uint32_t n);
 };
 #define UIO_MAX_PARTS 1024
 

@@ -188,12 +188,49 @@ int32_t sys_llseek(uint32_t fd, uint32_t high, uint32_t low, uint32_t result, ui
 
 /* ---- file to file ---- */
 
-/* Copies up to n bytes through a kernel buffer; bytes moved, or the first error. */
+/* A reader that writes what it reads at once. */
+struct relay {
+    struct uio uio;
+    struct file *out;
+    uint64_t *pos;
+    int result; /* of the last write */
+};
+
+static int relay_put(struct uio *uio, const void *src, uint32_t n)
+{
+    struct relay *relay = CONTAINER_OF(uio, struct relay, uio);
+    struct uio from;
+    struct uio_part part;
+    uio_init(&from, &part, (uint32_t)src, n, true);
+    relay->result = transfer(relay->out, &from, relay->pos, true);
+    if (relay->result > 0)
+        uio->left -= (uint32_t)relay->result;
+    return relay->result == (int)n ? 0 : -EFAULT;
+}
+
+/* Contents that are in memory go out from where they lie. */
+static int32_t copy_directly(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos,
+                             uint32_t n)
+{
+    struct relay relay = {.uio = {.left = n, .sink = relay_put}, .out = out, .pos = out_pos};
+    int result = transfer(in, &relay.uio, in_pos, false);
+    return result <= 0 && relay.result < 0 ? relay.result : result;
+}
+
+/* Who writes to it does not wait, so that a block that is read stays where it is meanwhile. */
+static bool never_waits(const struct file *out)
+{
+    return (out->flags & O_NONBLOCK) && out->ops != &regular_ops;
+}
+
+/* Copies up to n bytes; bytes moved, or the first error. */
 static int32_t copy_files(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos,
                           uint32_t n)
 {
     uint32_t done = 0;
     int result = 0;
+    if (in->ops == &regular_ops && never_waits(out))
+        return copy_directly(in, in_pos, out, out_pos, n);
     char *buffer = page_alloc(COPY_BYTES / PAGE_SIZE);
     if (!buffer)
         return -ENOMEM;

@@ -96,6 +96,8 @@ static int walk(struct uio *uio, char *kernel, uint32_t n, enum direction dir)
 
 int uio_put(struct uio *uio, const void *src, uint32_t n)
 {
+    if (uio->sink)
+        return uio->sink(uio, src, n);
     return walk(uio, (char *)src, n, PUT);
 }
 
@@ -106,5 +108,11 @@ int uio_get(struct uio *uio, void *dst, uint32_t n)
 
 int uio_zero(struct uio *uio, uint32_t n)
 {
-    return walk(uio, NULL, n, ZERO);
+    static const char zeroes[512];
+    int err = 0;
+    for (uint32_t part; uio->sink && !err && n; n -= part) {
+        part = n < sizeof zeroes ? n : sizeof zeroes;
+        err = uio->sink(uio, zeroes, part);
+    }
+    return uio->sink ? err : walk(uio, NULL, n, ZERO);
 }

@@ -10,7 +10,7 @@
 #define NUMBERS(o)                                                                                 \
     {                                                                                              \
         &(o)->status, &(o)->signal, &(o)->instructions, &(o)->guest_ns, &(o)->host_ns, &(o)->sum,  \
-            &(o)->world, &(o)->failed                                                              \
+            &(o)->world, &(o)->wrong_at, &(o)->failed                                              \
     }
 #define TEXTS(o)                                                                                   \
     {                                                                                              \

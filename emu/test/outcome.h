@@ -43,9 +43,10 @@ struct outcome {
     enum outcome_end end;
     uint64_t status, signal;
     uint64_t instructions, guest_ns, host_ns;
-    uint64_t sum;           /* over the machine's whole state at the end; 0: not taken */
-    uint64_t world;         /* over frames that it sent and what it wrote to disks */
-    uint64_t failed;        /* expectations that did not come true */
+    uint64_t sum;      /* over the machine's whole state at the end; 0: not taken */
+    uint64_t world;    /* over frames that it sent and what it wrote to disks */
+    uint64_t wrong_at; /* instructions, when stdout first was what it should not be; 0: not known */
+    uint64_t failed;   /* expectations that did not come true */
     struct buffer end_text; /* one line */
     struct buffer why;      /* one line or more for each failure; or of skipping */
     struct buffer out, err, all, serial, screen; /* what it said; `all`: out and err as they came */

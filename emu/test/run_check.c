@@ -6,6 +6,7 @@
  */
 #include "emu/test/match.h"
 #include "emu/test/run_private.h"
+#include "guests/ilwaco/boot_params.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -221,12 +222,36 @@ static void check_script(struct run *run)
     buffer_free(&b);
 }
 
+/* Where stdout first is what it should not be; its length: it only lacks something. */
+static size_t first_wrong(const struct spec_text *want, const struct buffer *out)
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < want->has_not.count; i++) {
+        const char *found = match_find(buffer_string(out), out->len, &want->has_not.item[i]);
+        if (found)
+            return (size_t)(found - out->data);
+    }
+    if (!want->is.data)
+        return out->len;
+    while (at < out->len && at < want->is.len && out->data[at] == want->is.data[at])
+        at++;
+    return at;
+}
+
+static void find_wrong_write(struct run *run, uint64_t failed_before)
+{
+    size_t at = first_wrong(&run->spec->expect.out, &run->out->out);
+    if (run->out->failed > failed_before && at < run->out->out.len)
+        run->out->wrong_at = test_console_when(&run->console, at);
+}
+
 static void check_texts(struct run *run)
 {
     const struct spec_expect *e = &run->spec->expect;
     struct outcome *out = run->out;
     uint64_t before = out->failed;
     match_text("stdout", &e->out, out->out.data, out->out.len, out);
+    find_wrong_write(run, before);
     match_text("stderr", &e->err, out->err.data, out->err.len, out);
     match_text("console", &e->console, out->all.data, out->all.len, out);
     check_disks(run);
@@ -234,11 +259,15 @@ static void check_texts(struct run *run)
     out->only_goldens = out->goldens && before == 0 && out->failed == out->goldens;
 }
 
-void run_check(struct run *run)
+void run_read_status(struct run *run)
 {
     struct outcome *out = run->out;
-    if (run->boot.linux_program && out->end == END_EXIT && out->status == 119)
+    if (run->boot.linux_program && out->end == END_EXIT && out->status == ILWACO_STATUS_MAX)
         read_large_status(out);
+}
+
+void run_check(struct run *run)
+{
     check_end(run);
     check_script(run);
     check_limits(run);

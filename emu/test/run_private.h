@@ -77,6 +77,8 @@ void run_check_value(struct run *run, const struct spec_value *value);
 
 /* run_check.c: the guest has ended: what was expected of it. */
 void run_check(struct run *run);
+/* A Linux program's status that Ilwaco could only tell in words, or its signal. */
+void run_read_status(struct run *run);
 /* The end by itself (an exit status) is told in words. */
 void run_tell_end(struct outcome *out, enum outcome_end end, const char *fmt, ...)
     PRINTF_LIKE(3, 4);

@@ -5,6 +5,7 @@
  * host's, so the same test does the same everywhere.
  */
 #include "emu/test/keys.h"
+#include "emu/test/run_native.h"
 #include "emu/test/run_private.h"
 
 #include "emu/base/host.h"
@@ -116,6 +117,12 @@ static void heard(void *opaque, const void *text, size_t len)
     vm_stop(run->vm); /* the loop looks at what is next */
 }
 
+static uint64_t icount(void *opaque)
+{
+    const struct run *run = opaque;
+    return run->vm ? vm_cpu(run->vm)->icount : 0;
+}
+
 /* Whole from the start, or typed by the script; nothing at all has an end, too. */
 static void set_console(struct run *run)
 {
@@ -133,10 +140,10 @@ static void set_console(struct run *run)
     c->is_tty = spec->terminal;
     c->ended = !typed;
     buffer_add(&c->input, spec->input.data, spec->input.len);
-    if (spec->steps) {
+    c->icount = icount;
+    c->opaque = run;
+    if (spec->steps)
         c->heard = heard;
-        c->opaque = run;
-    }
 }
 
 /* ---- making ---- */
@@ -246,6 +253,7 @@ static void run_vm(struct run *run)
     run_find_places(run);
     run_loop(run);
     finish(run);
+    run_read_status(run);
     if (run->wish->check)
         run_check(run);
 }
@@ -253,6 +261,10 @@ static void run_vm(struct run *run)
 void run_test(struct runner *runner, const struct spec *spec, const struct run_wish *wish,
               struct outcome *out)
 {
+    if (wish->engine && !strcmp(wish->engine, "native")) {
+        run_native(spec, wish, out);
+        return;
+    }
     struct run run = {.runner = runner, .spec = spec, .wish = wish, .out = out};
     uint64_t began = host_monotonic_ns();
     for (unsigned i = 0; i < RUN_DISKS; i++)

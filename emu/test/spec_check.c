@@ -10,6 +10,8 @@
 #define TIMEOUT_NS 60000000000u
 #define MAX_INSTRUCTIONS 20000000000u
 #define MAX_OUTPUT (4 * MIB)
+#define LINUX_MEMORY (256 * MIB)
+#define PC_MEMORY (64 * MIB)
 
 static void set_defaults(struct spec *spec)
 {
@@ -17,6 +19,8 @@ static void set_defaults(struct spec *spec)
         spec->timeout_ns = TIMEOUT_NS;
     if (!spec->max_instructions)
         spec->max_instructions = MAX_INSTRUCTIONS;
+    if (!spec->memory_bytes && spec->kind != SPEC_DENALI)
+        spec->memory_bytes = spec->kind == SPEC_LINUX ? LINUX_MEMORY : PC_MEMORY;
     if (!spec->max_output)
         spec->max_output = MAX_OUTPUT;
 }

@@ -3,11 +3,37 @@
 #include "emu/test/test_console.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct test_console *self(const struct console_backend *console)
 {
     return CONTAINER_OF(console, struct test_console, base);
+}
+
+#define MARKS_MAX 100000u
+
+static void add_mark(struct test_console *c)
+{
+    if (c->marks == c->marks_room && c->marks < MARKS_MAX) {
+        unsigned room = c->marks_room ? 2 * c->marks_room : 64;
+        struct test_console_mark *bigger = realloc(c->mark, room * sizeof(*bigger));
+        if (!bigger)
+            return;
+        c->mark = bigger;
+        c->marks_room = room;
+    }
+    if (c->marks < c->marks_room)
+        c->mark[c->marks++] = (struct test_console_mark){c->out->len, c->icount(c->opaque)};
+}
+
+uint64_t test_console_when(const struct test_console *c, size_t offset)
+{
+    for (unsigned i = 0; i < c->marks; i++) {
+        if (offset < c->mark[i].end)
+            return c->mark[i].icount;
+    }
+    return 0;
 }
 
 static int64_t console_write(struct console_backend *console, enum console_stream stream,
@@ -19,6 +45,8 @@ static int64_t console_write(struct console_backend *console, enum console_strea
     c->flooded = c->flooded || kept < len;
     buffer_add(stream == CONSOLE_ERR ? c->err : c->out, data, kept);
     buffer_add(c->all, data, kept);
+    if (c->icount && stream != CONSOLE_ERR)
+        add_mark(c);
     if (c->heard)
         c->heard(c->opaque, data, kept);
     return (int64_t)len;
@@ -98,6 +126,7 @@ void test_console_init(struct test_console *c)
 void test_console_free(struct test_console *c)
 {
     buffer_free(&c->input);
+    free(c->mark);
 }
 
 bool test_console_has_input(const struct test_console *c)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int complain(const char *text)
@@ -83,28 +84,42 @@ static int refuse(struct tester *t, const char *lines)
 
 /* ---- cases ---- */
 
-static unsigned engines_of(const struct tester *t)
+/* OLD for a test: the file itself, or the one of the same name in the folder. */
+static const char *old_image(struct tester *t, const struct spec *spec)
 {
-    return t->options->engines ? t->options->engines : 1;
+    const char *old = t->options->against, *base = spec->image ? strrchr(spec->image, '/') : NULL;
+    struct stat st;
+    if (!spec->image || stat(old, &st) || !S_ISDIR(st.st_mode))
+        return old;
+    return arena_print(&t->arena, "%s/%s", old, base ? base + 1 : spec->image);
+}
+
+static int make_case(struct tester *t, struct tester_case *c, unsigned number)
+{
+    const struct test_options *o = t->options;
+    unsigned variant = number % t->variants, engine = o->against ? variant / 2 : variant;
+    bool old = o->against && variant % 2 == 0;
+    c->spec = t->suite.test[number / t->variants];
+    c->engine = o->engines ? o->engine[engine] : NULL;
+    c->image = old ? old_image(t, c->spec) : NULL;
+    c->wanted = o->repeat;
+    bool named = o->engines > 1;
+    if (asprintf(&c->name, "%s%s%s%s%s", c->spec->name, named ? "[" : "", named ? c->engine : "",
+                 named ? "]" : "", old ? "[old]" : "") < 0)
+        c->name = NULL;
+    return c->name && (!old || c->image) ? 0 : -ENOMEM;
 }
 
 static int make_cases(struct tester *t)
 {
     const struct test_options *o = t->options;
-    unsigned engines = engines_of(t);
-    t->count = t->suite.tests * engines;
+    t->variants = (o->engines ? o->engines : 1) * (o->against ? 2 : 1);
+    t->count = t->suite.tests * t->variants;
     t->cases = calloc(t->count + 1, sizeof(*t->cases));
-    for (unsigned i = 0; t->cases && i < t->count; i++) {
-        struct tester_case *c = &t->cases[i];
-        c->spec = t->suite.test[i / engines];
-        c->engine = o->engines ? o->engine[i % engines] : NULL;
-        c->wanted = o->repeat;
-        if (asprintf(&c->name, engines > 1 ? "%s[%s]" : "%s", c->spec->name, c->engine) < 0)
-            c->name = NULL;
-        if (!c->name)
-            return -ENOMEM;
-    }
-    return t->cases ? 0 : -ENOMEM;
+    int err = t->cases ? 0 : -ENOMEM;
+    for (unsigned i = 0; !err && i < t->count; i++)
+        err = make_case(t, &t->cases[i], i);
+    return err;
 }
 
 static unsigned workers(const struct test_options *o)
@@ -215,6 +230,7 @@ int tester_run(const struct test_options *options)
         free(t->cases[i].name);
     }
     free(t->cases);
+    arena_free(&t->arena);
     suite_free(&t->suite);
     for (unsigned i = 0; i < t->reports; i++)
         report_close(&t->report[i]);

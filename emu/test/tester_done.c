@@ -82,6 +82,28 @@ static void show_progress(struct tester *t, const char *name)
     }
 }
 
+/* Once all cases of a test are done. False: one of them is bad. */
+static bool finish_test(struct tester *t, unsigned first)
+{
+    bool good = true;
+    for (unsigned i = 0; i < t->variants; i++) {
+        if (!t->cases[first + i].done)
+            return true;
+    }
+    for (unsigned i = 0; i < t->variants; i++) {
+        struct tester_case *c = &t->cases[first + i];
+        tester_agree(t, c);
+        if (t->options->bless && c->first.goldens)
+            tester_bless(t, c);
+        judge(c);
+        c->over = true;
+        t->total.verdict[c->first.verdict]++;
+        t->total.flaky += c->flaky;
+        good = good && !outcome_is_bad(&c->first);
+    }
+    return good;
+}
+
 bool tester_job_done(void *opaque, unsigned job, struct outcome *out)
 {
     struct tester *t = opaque;
@@ -89,12 +111,9 @@ bool tester_job_done(void *opaque, unsigned job, struct outcome *out)
     take_run(c, out, t->options->real_time);
     if (c->runs < c->wanted)
         return true;
-    judge(c);
-    c->over = true;
-    t->total.verdict[c->first.verdict]++;
-    t->total.flaky += c->flaky;
-    bool bad = outcome_is_bad(&c->first);
+    c->done = true;
+    bool good = finish_test(t, job % t->count / t->variants * t->variants);
     tell_those_in_order(t);
     show_progress(t, c->name);
-    return !bad || !t->options->fail_fast;
+    return good || !t->options->fail_fast;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* One run of one test, in a worker. */
+#include "emu/test/story.h"
 #include "emu/test/tester_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,20 +22,34 @@ static bool skips(const struct spec *spec, struct outcome *out)
     return true;
 }
 
+static void tell_story(const struct tester *t, struct runner *runner, const struct tester_case *c,
+                       const struct run_wish *wish, struct outcome *out)
+{
+    char *folder = story_folder(t->options->output, c->name);
+    if (folder)
+        story_tell(runner, c->spec, wish, folder, !t->options->no_record, out);
+    free(folder);
+}
+
 void tester_do_job(void *opaque, struct runner *runner, unsigned job, struct outcome *out)
 {
     struct tester *t = opaque;
     const struct tester_case *c = tester_case_of(t, job);
     const struct run_wish wish = {.engine = c->engine,
+                                  .image = c->image,
                                   .real_time = t->options->real_time,
-                                  .check = true,
+                                  .check = !c->image,
                                   .seed = c->spec->has_seed ? c->spec->seed : t->options->seed};
-    if (!skips(c->spec, out))
-        run_test(runner, c->spec, &wish, out);
+    if (skips(c->spec, out))
+        return;
+    run_test(runner, c->spec, &wish, out);
+    bool blessed = t->options->bless && out->only_goldens;
+    if (out->verdict == VERDICT_FAILED && !c->spec->xfail && job < t->count && !blessed)
+        tell_story(t, runner, c, &wish, out);
 }
 
 /* The run ends by itself at its timeout; beyond that it is not to be trusted. */
-#define GRACE_NS 20000000000u
+#define GRACE_NS 600000000000u
 
 uint64_t tester_job_limit(void *opaque, unsigned job)
 {

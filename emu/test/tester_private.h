@@ -12,16 +12,18 @@
 struct tester_case {
     const struct spec *spec;
     const char *engine; /* NULL: the specification's */
+    const char *image;  /* an older one (--against); NULL: the specification's */
     char *name;
     struct outcome first; /* of the first run */
     unsigned runs, wanted;
-    bool flaky, over; /* all its runs are done */
+    bool flaky, done, over; /* all its runs are done; it can be told */
 };
 
 struct tester {
     const struct test_options *options;
     struct suite suite;
     struct tester_case *cases;
+    unsigned variants;    /* cases of each test, beside each other */
     unsigned count, told; /* how many were told to the reporters */
     struct reporter report[TEST_MAX_FORMATS];
     unsigned reports;
@@ -29,6 +31,7 @@ struct tester {
     uint64_t began_ns;
     int signals; /* of host_signals_open */
     bool interrupted;
+    struct arena arena;
     struct why why;
 };
 
@@ -43,6 +46,12 @@ void tester_do_job(void *opaque, struct runner *runner, unsigned job, struct out
 uint64_t tester_job_limit(void *opaque, unsigned job);
 
 /* tester_done.c: back in the parent. */
+/* tester_bless.c: goldens that differ, and nothing else, become what came. */
+void tester_bless(struct tester *t, struct tester_case *c);
+
+/* tester_agree.c: a case against the first of its test. */
+void tester_agree(struct tester *t, struct tester_case *c);
+
 bool tester_job_done(void *opaque, unsigned job, struct outcome *outcome);
 
 #endif

@@ -9,6 +9,10 @@
  * five eighths of it in all, then they go to the swap file, if there is one; before
  * windows are given up for them; and windows keep a quarter. (Bringing back who is not squeezed
  * costs a third.)
+ *
+ * The host keeps a mapping for each run of pages with equal rights, and has room for
+ * a limited number. New windows are refused before they are used up, and where VMs
+ * have split up their memory since, windows are given up, as for memory.
  */
 #include "denali/gate.h"
 
@@ -27,19 +31,29 @@ static uint64_t reserve(const struct gate *gate)
     return bytes < RESERVE_MAX ? bytes : RESERVE_MAX;
 }
 
-void gate_init(struct gate *gate, uint64_t limit_bytes, uint32_t max_windows)
+void gate_init(struct gate *gate, uint64_t limit_bytes, uint32_t max_windows, uint32_t max_mappings)
 {
     *gate = (struct gate){.limit_bytes = limit_bytes,
                           .max_windows = max_windows,
+                          .max_mappings = max_mappings,
                           .window_bytes = FIRST_GUESS,
                           .parked_window_bytes = FIRST_GUESS};
+}
+
+/* A window has some more as soon as its VM runs. */
+#define WINDOW_MAPPINGS 32u
+
+bool gate_has_mappings(const struct gate *gate)
+{
+    return gate->mappings + WINDOW_MAPPINGS <= gate->max_mappings;
 }
 
 bool gate_enter(struct gate *gate, bool has_memory)
 {
     uint64_t more = has_memory ? 0 : gate->window_bytes;
-    if (gate->windows && (gate->windows >= gate->max_windows ||
-                          gate->used_bytes + more > gate->limit_bytes - reserve(gate) / 4 * 5))
+    if (gate->windows &&
+        (gate->windows >= gate->max_windows || (!has_memory && !gate_has_mappings(gate)) ||
+         gate->used_bytes + more > gate->limit_bytes - reserve(gate) / 4 * 5))
         return false;
     gate->windows++;
     gate->used_bytes += more;
@@ -76,7 +90,7 @@ void gate_freed(struct gate *gate, uint64_t bytes)
     gate->used_bytes -= bytes < gate->used_bytes ? bytes : gate->used_bytes;
 }
 
-enum gate_wish gate_wish(const struct gate *gate)
+static enum gate_wish memory_wish(const struct gate *gate)
 {
     uint64_t windows = gate->windows * gate->parked_window_bytes;
     uint64_t known = windows + gate->parked_bytes;
@@ -94,11 +108,18 @@ enum gate_wish gate_wish(const struct gate *gate)
     return GATE_WANTS_WINDOW;
 }
 
+enum gate_wish gate_wish(const struct gate *gate)
+{
+    enum gate_wish wish = memory_wish(gate);
+    bool split = gate->mappings > gate->max_mappings && gate->windows > 1;
+    return wish == GATE_CONTENT && split ? GATE_WANTS_MAPPINGS : wish;
+}
+
 uint64_t gate_least_bytes(const struct gate *gate)
 {
     struct gate larger = *gate;
     larger.limit_bytes = (gate->used_bytes + MIB - 1) / MIB * MIB;
-    while (gate_wish(&larger) != GATE_CONTENT)
+    while (memory_wish(&larger) != GATE_CONTENT)
         larger.limit_bytes += MIB;
     return larger.limit_bytes;
 }

@@ -15,6 +15,8 @@ struct gate {
     uint64_t limit_bytes; /* for the whole process */
     uint32_t max_windows;
     uint32_t windows;             /* in use */
+    uint32_t max_mappings;        /* of the host's, for all windows */
+    uint32_t mappings;            /* that there are, of free ones too */
     uint64_t window_bytes;        /* what is set aside for who enters */
     uint64_t parked_window_bytes; /* what a window took when it was parked, on average */
     uint64_t base_bytes;          /* of the process without any */
@@ -25,12 +27,16 @@ struct gate {
 
 enum gate_wish {
     GATE_CONTENT,
-    GATE_WANTS_WINDOW,  /* one window should go, a free one or an idle VM's */
-    GATE_WANTS_SQUEEZE, /* parked VMs should be made smaller */
-    GATE_WANTS_SWAP,    /* parked VMs should go to the swap file */
+    GATE_WANTS_MAPPINGS, /* one window should go, a free one or an idle VM's; memory there is */
+    GATE_WANTS_WINDOW,   /* the same for memory */
+    GATE_WANTS_SQUEEZE,  /* parked VMs should be made smaller */
+    GATE_WANTS_SWAP,     /* parked VMs should go to the swap file */
 };
 
-void gate_init(struct gate *gate, uint64_t limit_bytes, uint32_t max_windows);
+void gate_init(struct gate *gate, uint64_t limit_bytes, uint32_t max_windows,
+               uint32_t max_mappings);
+/* Whether the host has mappings for one more window. */
+bool gate_has_mappings(const struct gate *gate);
 /* Whether one more may be admitted; then it is counted until gate_leave. One always may.
  * `has_memory`: into a window that is there, with pages of its own. */
 bool gate_enter(struct gate *gate, bool has_memory);

@@ -152,7 +152,7 @@ void pool_park_idle(struct pool *pool)
         slot = pool_take_window(pool, pool->idle.next, scratch);
         if (!slot)
             break; /* the host has no memory; it stays */
-        pool_free_window(slot);
+        pool_give_window(slot);
     }
     while (pool_squeeze_oldest(pool, scratch))
         continue;
@@ -245,6 +245,13 @@ static int start_threads(struct pool *pool)
     return err;
 }
 
+/* The rest is for everything else, and for what VMs split up while they run. */
+static uint32_t usual_mappings(void)
+{
+    uint32_t most = host_max_mappings();
+    return most - most / 8;
+}
+
 int pool_create(const struct pool_config *config, struct pool **out, struct why *why)
 {
     struct pool *pool = calloc(1, sizeof(*pool));
@@ -259,7 +266,8 @@ int pool_create(const struct pool_config *config, struct pool **out, struct why 
     pool->parked.next = pool->parked.prev = &pool->parked;
     pool->raw.next = pool->raw.prev = &pool->raw;
     pool->timer_target = pool->line_retry_ns = HOST_FOREVER;
-    gate_init(&pool->gate, config->memory_bytes, config->max_windows);
+    gate_init(&pool->gate, config->memory_bytes, config->max_windows,
+              config->max_mappings ? config->max_mappings : usual_mappings());
     if (pool->config.workers > POOL_MAX_WORKERS)
         pool->config.workers = POOL_MAX_WORKERS;
     int err = pool_store_create(config->memory_bytes, &pool->store);

@@ -58,6 +58,7 @@ struct pool_config {
     const char *swap_path;
     uint64_t swap_bytes;
     uint32_t max_windows;
+    uint32_t max_mappings; /* of the host's, for all windows; 0: most of those that it allows */
     uint64_t seed;
     struct io_pool *io; /* NULL: disks are read and written by the workers */
     /* May be NULL. Who a VM is, if it was added without a text: writes NUL-ended strings (at most

@@ -139,6 +139,7 @@ static int try_out(struct pool_origin *origin, struct why *why)
     host_lock_enter(&pool->lock);
     pool->counters.windows++;
     pool->gate.windows++; /* pool_free_window takes it back */
+    pool_count_mappings(slot);
     pool_free_window(slot);
     link_origin(origin);
     err = find_room(origin, why);

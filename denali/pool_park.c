@@ -7,7 +7,7 @@
  * memory is short by then: who comes back soon does not need it.
  *
  *     u32 state length, state
- *     u32 runs of rights, or ALL_AS_SNAPSHOT; each u32 page, u32 pages, u32 rights
+ *     u32 runs of rights that differ from the snapshot's; each struct ram_rights
  *     for each page u32 number, u64 which lines of 64 bytes, for each of these u8 which words,
  *     and these words; u32 NO_PAGE
  *
@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALL_AS_SNAPSHOT UINT32_MAX
 #define NO_PAGE UINT32_MAX
 #define LINE 64u
 #define RAW_PAGES 256u /* who has more is squeezed at once */
@@ -82,31 +81,16 @@ static int put_state(struct slot *slot, struct scratch *s)
     return 0;
 }
 
-static uint32_t rights_end(const struct ram *ram, uint32_t page, uint32_t pages)
+static void put_rights(const struct ram *ram, struct pack *p)
 {
-    unsigned rights = ram_access(ram, (gpa_t)page << PAGE_BITS);
-    while (page < pages && ram_access(ram, (gpa_t)page << PAGE_BITS) == rights)
-        page++;
-    return page;
-}
-
-static void put_rights(struct slot *slot, struct pack *p)
-{
-    const struct ram *ram = vm_ram(slot->vm);
-    uint32_t pages = page_count(slot), runs = 0, end;
-    if (ram_access_changes(ram) == slot->access_changes) {
-        pack_put32(p, ALL_AS_SNAPSHOT);
-        return;
-    }
-    for (uint32_t page = 0; page < pages; page = rights_end(ram, page, pages))
+    struct ram_rights r = {0};
+    uint32_t runs = 0;
+    while (ram_changed_rights(ram, r.page + r.pages, &r))
         runs++;
     pack_put32(p, runs);
-    for (uint32_t page = 0; page < pages; page = end) {
-        end = rights_end(ram, page, pages);
-        pack_put32(p, page);
-        pack_put32(p, end - page);
-        pack_put32(p, ram_access(ram, (gpa_t)page << PAGE_BITS));
-    }
+    r = (struct ram_rights){0};
+    while (ram_changed_rights(ram, r.page + r.pages, &r))
+        pack_put(p, &r, sizeof(r));
 }
 
 static uint64_t load64(const uint8_t *at)
@@ -193,7 +177,7 @@ static int put_all(struct slot *slot, struct scratch *s, uint32_t *differ, uint3
     if (!err)
         err = put_state(slot, s);
     if (!err)
-        put_rights(slot, &s->pack);
+        put_rights(vm_ram(slot->vm), &s->pack);
     if (!err)
         err = put_pages(slot, s, differ, own);
     return err ? err : pack_end(&s->pack);
@@ -237,28 +221,11 @@ int pool_squeeze(struct pool *pool, struct pool_kept raw, struct scratch *s, str
     return err ? err : keep_packed(pool, &s->pack, out);
 }
 
-/* All rights for the whole RAM. */
-static int open_rights(struct ram *ram)
-{
-    return ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W);
-}
-
-static int close_rights(struct slot *slot)
+/* What the VM was is in safety: a window that cannot be put in order is the pool's to drop. */
+static void reset_window(struct slot *slot, const struct scratch *s)
 {
     struct ram *ram = vm_ram(slot->vm);
-    int err = snapshot_set_rights(slot->origin->snapshot, ram);
-    slot->access_changes = ram_access_changes(ram);
-    return err;
-}
-
-static int reset_window(struct slot *slot, const struct scratch *s)
-{
-    struct ram *ram = vm_ram(slot->vm);
-    int err = ram_reset(ram, s->changed, KEEP_PAGES);
-    if (err || ram_access_changes(ram) == slot->access_changes)
-        return err;
-    err = open_rights(ram);
-    return err ? err : close_rights(slot);
+    slot->broken = ram_reset(ram, s->changed, KEEP_PAGES) || ram_reset_rights(ram);
 }
 
 /* A large VM, while memory is short, goes to the swap file at once. */
@@ -282,12 +249,11 @@ int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *s)
         err = put_all(slot, s, &differ, &own);
     if (!err)
         err = keep(vm, &s->pack);
-    if (!err)
-        err = reset_window(slot, s);
     if (err) {
         pool_forget_kept(vm);
         return err;
     }
+    reset_window(slot, s);
     vm->resident_pages = differ;
     slot->own_pages = own < KEEP_PAGES ? own : KEEP_PAGES;
     return 0;
@@ -295,33 +261,32 @@ int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *s)
 
 /* Waking. */
 
-/* The rights of a VM, kept until its pages are in place. */
+/* Rights that differ from the snapshot's. */
 struct rights {
-    uint32_t runs; /* or ALL_AS_SNAPSHOT */
-    uint32_t (*run)[3];
-    bool opened;
+    uint32_t runs;
+    struct ram_rights *run;
 };
 
 static int get_rights(struct pack *p, struct rights *r)
 {
     *r = (struct rights){.runs = pack_get32(p)};
-    if (r->runs == ALL_AS_SNAPSHOT || p->err)
+    if (!r->runs || p->err)
         return p->err;
-    r->run = malloc(((size_t)r->runs + 1) * sizeof(r->run[0]));
+    r->run = malloc((size_t)r->runs * sizeof(r->run[0]));
     if (!r->run)
         return -ENOMEM;
     pack_get(p, r->run, (size_t)r->runs * sizeof(r->run[0]));
     return p->err;
 }
 
-static int set_rights(struct slot *slot, const struct rights *r)
+/* Those that open pages come before the pages' contents, the others afterwards. */
+static int set_rights(struct slot *slot, const struct rights *r, bool opening)
 {
     int err = 0;
-    if (r->runs == ALL_AS_SNAPSHOT)
-        return r->opened ? close_rights(slot) : 0;
-    for (uint32_t i = 0; !err && i < r->runs; i++)
-        err = ram_set_access(vm_ram(slot->vm), (gpa_t)r->run[i][0] << PAGE_BITS,
-                             (uint64_t)r->run[i][1] << PAGE_BITS, r->run[i][2]);
+    for (uint32_t i = 0; !err && i < r->runs; i++) {
+        if ((r->run[i].prot == (HOST_R | HOST_W)) == opening)
+            err = ram_put_rights(vm_ram(slot->vm), &r->run[i]);
+    }
     return err;
 }
 
@@ -349,38 +314,39 @@ static void get_page(struct pack *p, uint8_t *page)
     }
 }
 
-static int get_pages(struct slot *slot, struct pack *p, struct rights *r)
+/* A page that the VM may not write now is opened for a moment. */
+static int fill_page(struct ram *ram, uint32_t page, struct pack *p)
 {
-    struct ram *ram = vm_ram(slot->vm);
+    struct ram_rights open = {page, 1, HOST_R | HOST_W};
+    unsigned prot = ram_access(ram, (gpa_t)page << PAGE_BITS);
+    int err = prot == open.prot ? 0 : ram_put_rights(ram, &open);
+    uint8_t *to = err ? NULL : ram_span_write(ram, (gpa_t)page << PAGE_BITS, PAGE_SIZE);
+    if (!to)
+        return -ENOMEM;
+    get_page(p, to);
+    open.prot = prot;
+    return prot == (HOST_R | HOST_W) ? 0 : ram_put_rights(ram, &open);
+}
+
+static int get_pages(struct slot *slot, struct pack *p)
+{
     uint32_t page;
-    while ((page = pack_get32(p)) != NO_PAGE && !p->err) {
-        gpa_t gpa = (gpa_t)page << PAGE_BITS;
-        if (!r->opened && ram_access(ram, gpa) != (HOST_R | HOST_W)) {
-            int err = open_rights(ram);
-            if (err)
-                return err;
-            r->opened = true;
-        }
-        uint8_t *to = ram_span_write(ram, gpa, PAGE_SIZE);
-        if (!to)
-            return -ENOMEM;
-        get_page(p, to);
-    }
-    return p->err;
+    int err = 0;
+    while (!err && (page = pack_get32(p)) != NO_PAGE && !p->err)
+        err = fill_page(vm_ram(slot->vm), page, p);
+    return err ? err : p->err;
 }
 
 static int get_memory(struct slot *slot, struct pack *p)
 {
     struct rights r;
     int err = get_rights(p, &r);
-    if (!err && r.runs != ALL_AS_SNAPSHOT) {
-        err = open_rights(vm_ram(slot->vm));
-        r.opened = true;
-    }
     if (!err)
-        err = get_pages(slot, p, &r);
+        err = set_rights(slot, &r, true);
     if (!err)
-        err = set_rights(slot, &r);
+        err = get_pages(slot, p);
+    if (!err)
+        err = set_rights(slot, &r, false);
     free(r.run);
     return err;
 }

@@ -107,11 +107,12 @@ struct slot {
     struct slot *next;                  /* free: of its origin */
     struct slot *free_prev, *free_next; /* free: of the pool */
     struct vm *vm;
-    struct pool_vm *owner;   /* inside the lock; NULL: free */
-    bool others;             /* its disks are not the origin's */
-    atomic_bool posting;     /* the lock's holder posts: see slot_give */
-    uint64_t access_changes; /* of the RAM, when its rights were the snapshot's */
-    uint32_t own_pages;      /* that the window has kept since it was last parked */
+    struct pool_vm *owner; /* inside the lock; NULL: free */
+    bool others;           /* its disks are not the origin's */
+    atomic_bool posting;   /* the lock's holder posts: see slot_give */
+    uint32_t own_pages;    /* that the window has kept since it was last parked */
+    uint32_t mappings;     /* inside the lock; of the host's, as last counted */
+    bool broken;           /* nobody can move in */
 };
 
 /* What a window costs beside the pages that its VM changed: page tables, struct vm (measured). */
@@ -210,11 +211,16 @@ void pool_line_up(struct pool_vm *vm);
 void pool_leave_line(struct pool_vm *vm);
 /* Its turn is over, used or not. */
 void pool_uncall(struct pool_vm *vm);
-/* An idle VM's window, free and counted as in use. NULL: it stays. */
+/* An idle VM's window, free and counted as in use; it may be broken. NULL: it stays. */
 struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct scratch *scratch);
+/* Its RAM may have been split up since. */
+void pool_count_mappings(struct slot *slot);
 /* A window nobody has now. */
 void pool_free_window(struct slot *slot);
+/* The same, and it goes back to the host; leaves the lock. */
 void pool_drop_window(struct slot *slot);
+/* Free, unless it is broken. */
+void pool_give_window(struct slot *slot);
 void pool_discard_free(struct slot *slot);
 /* It has no window now; also what came meanwhile. */
 void pool_settle_parked(struct pool_vm *vm);
@@ -241,8 +247,8 @@ MUST_CHECK int slot_bind(struct slot *slot, struct pool_vm *vm, bool first);
 void slot_give(struct pool_vm *vm);
 
 /* pool_park.c; outside the lock, by the one who has the slot. */
-/* Takes the VM's state out of its window; the window is the snapshot's again. On failure the VM
- * stays. */
+/* Takes the VM's state out of its window; the window is the snapshot's again, or broken. On failure
+ * the VM stays. */
 MUST_CHECK int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *scratch);
 /* Puts a VM into a window. On failure the window is good for nothing, and the VM as it was. */
 MUST_CHECK int slot_wake(struct slot *slot, struct pool_vm *vm, struct scratch *scratch);

@@ -212,6 +212,8 @@ static bool give_back(struct pool *pool)
         return true;
     if (trim(pool))
         return true;
+    if (wish == GATE_WANTS_MAPPINGS)
+        return drop_idle_window(pool);
     bool windows_too = wish == GATE_WANTS_WINDOW || gate_is_over(&pool->gate);
     if (windows_too && drop_idle_window(pool))
         return true;
@@ -240,7 +242,7 @@ void pool_reclaim_loop(void *opaque)
             pool_call_line(pool);
             continue;
         }
-        pool->full = !content;
+        pool->full = !content && gate_wish(&pool->gate) != GATE_WANTS_MAPPINGS;
         pool->verdicts++;
         host_lock_wake(&pool->lock);
         host_lock_leave(&pool->lock);

@@ -117,7 +117,6 @@ int slot_create(struct pool_origin *origin, struct slot **out, struct why *why)
         slot_destroy(slot);
         return err;
     }
-    slot->access_changes = ram_access_changes(vm_ram(slot->vm));
     *out = slot;
     return 0;
 }

@@ -53,8 +53,16 @@ void pool_unfree_window(struct slot *slot, struct slot **spare)
 {
     take_free(slot);
     slot->pool->counters.windows--;
+    slot->pool->gate.mappings -= slot->mappings;
     slot->next = *spare;
     *spare = slot;
+}
+
+void pool_count_mappings(struct slot *slot)
+{
+    uint32_t now = ram_mappings(vm_ram(slot->vm));
+    slot->pool->gate.mappings += now - slot->mappings;
+    slot->mappings = now;
 }
 
 /* Leaves the lock. Nobody else knows the window. */
@@ -64,10 +72,12 @@ static void destroy_window(struct slot *slot)
     struct pool_origin *origin = slot->origin;
     slot->owner = NULL;
     pool->counters.windows--;
+    uint32_t mappings = slot->mappings;
     origin->dying++;
     host_lock_leave(&pool->lock);
     slot_destroy(slot);
     host_lock_enter(&pool->lock);
+    pool->gate.mappings -= mappings;
     origin->dying--;
     if (!origin->vms)
         host_lock_wake(&pool->lock); /* somebody may wait to remove it */
@@ -83,6 +93,14 @@ void pool_drop_window(struct slot *slot)
 {
     gate_leave(&slot->pool->gate);
     destroy_window(slot);
+}
+
+void pool_give_window(struct slot *slot)
+{
+    if (slot->broken)
+        pool_drop_window(slot);
+    else
+        pool_free_window(slot);
 }
 
 /* Parking. */
@@ -136,6 +154,7 @@ struct slot *pool_take_window(struct pool *pool, struct pool_vm *victim, struct 
     uint64_t took = host_monotonic_ns() - before;
     host_lock_enter(&pool->lock);
     pool->counters.park_ns += took;
+    pool_count_mappings(slot);
     if (!err) {
         count_park(victim, slot);
         slot->owner = NULL;
@@ -170,6 +189,7 @@ static struct slot *make_window(struct pool_origin *origin)
         pool->counters.postponed++;
         return NULL;
     }
+    pool_count_mappings(slot);
     return slot;
 }
 
@@ -190,14 +210,16 @@ static struct slot *find_window(struct pool_worker *w, struct pool_origin *origi
 {
     struct pool *pool = w->pool;
     struct slot *slot = NULL;
+    while (!origin->free && pool->free_first && !gate_has_mappings(&pool->gate))
+        pool_discard_free(pool->free_first);
     if (gate_enter(&pool->gate, origin->free != NULL) && (slot = free_or_new(origin)))
         return slot;
     if (pool->idle.next == &pool->idle)
         return NULL;
     slot = pool_take_window(pool, pool->idle.next, &w->scratch);
-    if (!slot || slot->origin == origin)
+    if (!slot || (slot->origin == origin && !slot->broken))
         return slot;
-    pool_free_window(slot);
+    pool_give_window(slot);
     if (!origin->free && pool->free_first)
         pool_discard_free(pool->free_first); /* its memory is what the new one needs */
     return gate_enter(&pool->gate, true) ? free_or_new(origin) : NULL;
@@ -308,6 +330,7 @@ static bool move_in(struct pool_worker *w, struct pool_vm *vm, struct slot *slot
         return false;
     }
     count_wake(pool, took);
+    pool_count_mappings(slot);
     pool_uncount_parked(vm);
     vm->slot = slot;
     return true;

@@ -99,7 +99,7 @@ static bool give_window_up(struct pool_worker *w, struct pool_vm *vm, bool over)
     if (over)
         pool_drop_window(slot);
     else
-        pool_free_window(slot);
+        pool_give_window(slot);
     pool_measure(pool);
     if (large)
         end_too_large(vm);
@@ -228,6 +228,7 @@ static void end_slice(struct pool_worker *w, struct pool_vm *vm)
     w->running = NULL;
     w->pool->counters.displaced += w->displaced;
     vm->icount = vm_cpu(vm->slot->vm)->icount;
+    pool_count_mappings(vm->slot);
     sched->ops->ran(sched, &vm->node, ran_ns, now);
 }
 

@@ -324,17 +324,6 @@ const struct ram_source *snapshot_source(const struct snapshot *s)
     return &s->source;
 }
 
-int snapshot_set_rights(const struct snapshot *s, struct ram *ram)
-{
-    int err = 0;
-    for (uint32_t i = 0; !err && i < s->head.rights; i++) {
-        const struct snapshot_run *run = &s->rights[i];
-        err = ram_set_access(ram, (gpa_t)run->page << PAGE_BITS, (uint64_t)run->pages * PAGE_SIZE,
-                             run->value);
-    }
-    return err;
-}
-
 int snapshot_load_state(const struct snapshot *s, struct vm *vm, uint64_t now_ns)
 {
     return vm_state_load(vm, s->state, s->head.state_bytes, now_ns);

@@ -46,8 +46,6 @@ uint64_t snapshot_filled_pages(const struct snapshot *snapshot);
 /* Of shared translations: equal for equal snapshots, never 0. */
 uint64_t snapshot_key(const struct snapshot *snapshot);
 const struct ram_source *snapshot_source(const struct snapshot *snapshot);
-/* Gives RAM with all rights those of the snapshot; fresh RAM from its source has them already. */
-MUST_CHECK int snapshot_set_rights(const struct snapshot *snapshot, struct ram *ram);
 MUST_CHECK int snapshot_load_state(const struct snapshot *snapshot, struct vm *vm, uint64_t now_ns);
 
 struct vm_saved_device {

@@ -54,6 +54,9 @@ void host_pages_prepare(void);
 /* Memory that this process has for itself: its private pages and its page tables. -ENOTSUP. */
 MUST_CHECK int host_own_memory(uint64_t *bytes);
 
+/* How many mappings (runs of pages with equal rights) this process may have. */
+uint32_t host_max_mappings(void);
+
 /* Monotonic and wall clocks, nanoseconds. */
 uint64_t host_monotonic_ns(void);
 uint64_t host_wall_ns(void);

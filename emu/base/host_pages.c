@@ -166,6 +166,19 @@ int host_own_memory(uint64_t *bytes)
     *bytes = (kib + field_kib(text, "VmPTE:")) * KIB;
     return 0;
 }
+#define USUAL_MAX_MAPPINGS 65530u
+
+uint32_t host_max_mappings(void)
+{
+    char text[32] = {0};
+    int fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return USUAL_MAX_MAPPINGS;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    unsigned long long most = n > 0 ? strtoull(text, NULL, 10) : 0;
+    return !most ? USUAL_MAX_MAPPINGS : most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+}
 #else
 int host_own_memory(uint64_t *bytes)
 {
@@ -182,5 +195,10 @@ int host_own_pages(const void *addr, uint64_t len, struct host_run *out, unsigne
 
 void host_pages_prepare(void)
 {
+}
+
+uint32_t host_max_mappings(void)
+{
+    return UINT32_MAX;
 }
 #endif

@@ -75,7 +75,7 @@ static int apply_noted_rights(struct ram *ram, const struct ram_map *map)
         if (prot != (HOST_R | HOST_W))
             err = host_protect(ram->view.base + (uint64_t)run->page * PAGE_SIZE,
                                (uint64_t)run->pages * PAGE_SIZE, prot);
-        ram->borders += i != 0;
+        ram->borders += i && prot != host_rights(run[-1].denied);
     }
     return err;
 }
@@ -337,7 +337,7 @@ static int unmark_range(struct ram *ram, gpa_t gpa, uint64_t len)
     return 0;
 }
 
-int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
+static int set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot, int64_t limit)
 {
     if (gpa % PAGE_SIZE || len % PAGE_SIZE || !inside(ram, gpa, len))
         return -EINVAL;
@@ -348,7 +348,93 @@ int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
     int err = 0;
     if (!(prot & HOST_R) && (range_denied(ram, gpa, len) & RAM_DENIED_CODE))
         err = unmark_range(ram, gpa, len); /* what cannot be read cannot be executed */
-    return err ? err : apply(ram, &change, RAM_MAX_BORDERS);
+    return err ? err : apply(ram, &change, limit);
+}
+
+int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
+{
+    return set_access(ram, gpa, len, prot, RAM_MAX_BORDERS);
+}
+
+/* Rights against the source's. */
+
+#define RIGHTS (RAM_DENIED_READ | RAM_DENIED_WRITE)
+
+static uint8_t source_rights(const struct ram *ram, uint32_t page)
+{
+    const struct ram_source *s = ram->source;
+    return s && s->marks ? ram_marks_rights(s->marks)[page] & RIGHTS : 0;
+}
+
+static bool has_other_rights(const struct ram *ram, uint32_t page)
+{
+    return (ram->view.denied[page] & RIGHTS) != source_rights(ram, page);
+}
+
+/* Eight pages at a time, from a multiple of eight; both maps are longer than the RAM. */
+static bool eight_alike(const struct ram *ram, uint32_t page)
+{
+    uint64_t here, source = 0;
+    memcpy(&here, ram->view.denied + page, 8);
+    if (ram->source && ram->source->marks)
+        memcpy(&source, ram_marks_rights(ram->source->marks) + page, 8);
+    return !((here ^ source) & RIGHTS * (uint64_t)0x0101010101010101);
+}
+
+bool ram_changed_rights(const struct ram *ram, uint32_t from, struct ram_rights *out)
+{
+    uint32_t page = from;
+    while (page < ram->view.pages && !has_other_rights(ram, page)) {
+        page++;
+        while (page % 8 == 0 && page < ram->view.pages && eight_alike(ram, page))
+            page += 8;
+    }
+    if (page >= ram->view.pages)
+        return false;
+    uint8_t rights = ram->view.denied[page] & RIGHTS;
+    uint32_t end = page + 1;
+    while (end < ram->view.pages && has_other_rights(ram, end) &&
+           (ram->view.denied[end] & RIGHTS) == rights)
+        end++;
+    *out = (struct ram_rights){page, end - page, host_rights(rights)};
+    return true;
+}
+
+/* On the way from one set of rights to another there may be more borders than in either. */
+int ram_put_rights(struct ram *ram, const struct ram_rights *r)
+{
+    return set_access(ram, (gpa_t)r->page << PAGE_BITS, (uint64_t)r->pages << PAGE_BITS, r->prot,
+                      2 * RAM_MAX_BORDERS);
+}
+
+/* What is alike in the source at once. */
+static int reset_rights_run(struct ram *ram, uint32_t page, uint32_t end)
+{
+    int err = 0;
+    while (!err && page < end) {
+        uint8_t rights = source_rights(ram, page);
+        struct ram_rights r = {.page = page, .prot = host_rights(rights)};
+        while (page < end && source_rights(ram, page) == rights)
+            page++;
+        r.pages = page - r.page;
+        err = ram_put_rights(ram, &r);
+    }
+    return err;
+}
+
+int ram_reset_rights(struct ram *ram)
+{
+    struct ram_rights r = {0};
+    int err = 0;
+    while (!err && ram_changed_rights(ram, r.page + r.pages, &r))
+        err = reset_rights_run(ram, r.page, r.page + r.pages);
+    return err;
+}
+
+/* Its runs, the guards between it and the next window, and a map of its own. */
+uint32_t ram_mappings(const struct ram *ram)
+{
+    return (uint32_t)ram->borders + 2 + (ram->denied ? 1 : 0);
 }
 
 /* A page of the source is cleared, for its contents would come back; a zero one is dropped. */

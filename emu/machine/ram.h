@@ -110,6 +110,21 @@ MUST_CHECK int ram_reset(struct ram *ram, const uint8_t *bits, uint32_t keep);
 /* A page's bytes whatever the guest may do with it: in place, or in `copy`. NULL: the host failed.
  */
 MUST_CHECK const uint8_t *ram_peek(const struct ram *ram, gpa_t page, uint8_t copy[PAGE_SIZE]);
+/*
+ * Pages in a row with one right, which is not the source's: the first such from page `from` on.
+ * False: none. Without a source, or where it says nothing, all rights are the source's.
+ */
+struct ram_rights {
+    uint32_t page, pages;
+    unsigned prot; /* enum host_prot */
+};
+bool ram_changed_rights(const struct ram *ram, uint32_t from, struct ram_rights *out);
+/* As ram_set_access, for what ram_changed_rights said of RAM from the same source. */
+MUST_CHECK int ram_put_rights(struct ram *ram, const struct ram_rights *rights);
+/* All rights are the source's again. */
+MUST_CHECK int ram_reset_rights(struct ram *ram);
+/* How many mappings of the host's it takes, at most. */
+uint32_t ram_mappings(const struct ram *ram);
 /* Counts changes of access rights. */
 uint64_t ram_access_changes(const struct ram *ram);
 

@@ -99,6 +99,11 @@ int ram_marks_set_access(struct ram_marks *m, gpa_t gpa, uint64_t len, unsigned 
     return 0;
 }
 
+const uint8_t *ram_marks_rights(const struct ram_marks *m)
+{
+    return m->rights;
+}
+
 void ram_marks_note_code(struct ram_marks *m, uint32_t page)
 {
     host_lock_enter(&m->lock);

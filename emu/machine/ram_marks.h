@@ -40,6 +40,8 @@ void ram_marks_give_back(struct ram_marks *marks, const struct ram_map *map);
 MUST_CHECK int ram_map_blank(uint64_t size, uint8_t **out);
 MUST_CHECK int ram_map_copy(const struct ram_map *map, uint8_t **out);
 
+/* The rights that RAM begins with, as enum ram_denied bits by page; ram_map_bytes() of them. */
+const uint8_t *ram_marks_rights(const struct ram_marks *marks);
 /* From any thread: this page of a RAM is marked as code, and is still the source's. */
 void ram_marks_note_code(struct ram_marks *marks, uint32_t page);
 

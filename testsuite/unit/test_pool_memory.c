@@ -46,8 +46,8 @@ static void on_end(void *opaque, struct pool_vm *vm, const struct pool_end *end)
              end->status, end->report);
 }
 
-static void start(uint64_t memory_bytes, const char *swap, uint64_t swap_bytes, const char *pages,
-                  const char *rounds)
+static void start_with(uint64_t memory_bytes, const char *swap, uint64_t swap_bytes,
+                       const char *pages, const char *rounds, uint32_t max_mappings)
 {
     char path[512];
     struct image *image;
@@ -60,6 +60,7 @@ static void start(uint64_t memory_bytes, const char *swap, uint64_t swap_bytes, 
                                  .workers = 2,
                                  .memory_bytes = memory_bytes,
                                  .max_windows = 1000,
+                                 .max_mappings = max_mappings,
                                  .swap_path = swap,
                                  .swap_bytes = swap_bytes,
                                  .seed = 1,
@@ -72,6 +73,12 @@ static void start(uint64_t memory_bytes, const char *swap, uint64_t swap_bytes, 
     const struct pool_origin_config from = {.image = image, .args = args};
     ck_assert_msg(!pool_origin_add(w.pool, &from, &w.origin, &why), "%s", why.text);
     image_close(image);
+}
+
+static void start(uint64_t memory_bytes, const char *swap, uint64_t swap_bytes, const char *pages,
+                  const char *rounds)
+{
+    start_with(memory_bytes, swap, swap_bytes, pages, rounds, 0);
 }
 
 static void stop(void)
@@ -217,6 +224,76 @@ START_TEST(no_address_space_for_windows)
 }
 END_TEST
 
+/* Every second page of a range has other rights: takes all mappings that the host has left, or as
+ * many of them. */
+#define CRUMBS 70000u
+static uint8_t *eat_mappings(unsigned most)
+{
+    void *at;
+    ck_assert_int_eq(host_reserve(CRUMBS * 2 * (uint64_t)PAGE_SIZE, PAGE_SIZE, &at), 0);
+    for (unsigned i = 0; i < most && i < CRUMBS; i++) {
+        if (host_protect((uint8_t *)at + 2 * i * (uint64_t)PAGE_SIZE, PAGE_SIZE, HOST_R))
+            break;
+    }
+    return at;
+}
+
+static unsigned count_mappings(void)
+{
+    unsigned lines = 0;
+    int c;
+    FILE *f = fopen("/proc/self/maps", "r");
+    while (f && (c = getc(f)) != EOF)
+        lines += c == '\n';
+    if (f)
+        fclose(f);
+    return lines;
+}
+
+/* The host has no mappings left while VMs come and go: nobody is lost, and nobody's memory is
+ * another than it was. */
+START_TEST(no_mappings)
+{
+    struct pool_counters c;
+    if (host_max_mappings() > CRUMBS)
+        return;
+    start(256 * MIB, NULL, 0, "16", "60");
+    for (unsigned i = 0; i < VMS / 2; i++)
+        ck_assert_int_eq(add(i), 0);
+    for (unsigned round = 0; round < 5; round++) {
+        uint8_t *crumbs = eat_mappings(CRUMBS);
+        for (unsigned i = 0; i < VMS / 10; i++)
+            ck_assert_int_eq(add(VMS / 2 + round * VMS / 10 + i), 0);
+        pool_park_idle(w.pool);
+        host_poll(NULL, 0, 20000000);
+        pool_park_idle(w.pool);
+        host_release(crumbs, CRUMBS * 2 * (uint64_t)PAGE_SIZE);
+    }
+    wait_for_all(VMS);
+    pool_count(w.pool, &c);
+    ck_assert_uint_eq(c.failed, 0);
+    stop();
+}
+END_TEST
+
+/* Windows are not made where that would use mappings up: those who run need some. */
+START_TEST(mappings_are_set_aside)
+{
+    start_with(256 * MIB, NULL, 0, "16", "60", 200);
+    unsigned before = count_mappings(), most = 0;
+    for (unsigned i = 0; i < VMS; i++)
+        ck_assert_int_eq(add(i), 0);
+    while (w.good + w.bad < VMS) {
+        unsigned now = count_mappings();
+        most = now > most ? now : most;
+        host_poll(NULL, 0, 1000000);
+    }
+    wait_for_all(VMS);
+    ck_assert_msg(most < before + 300, "%u mappings, %u before", most, before);
+    stop();
+}
+END_TEST
+
 int main(void)
 {
     if (!getenv("BUILD")) {
@@ -230,6 +307,8 @@ int main(void)
     tcase_add_loop_test(tc, a_full_swap_file_loses_nobody, 0, 2);
     tcase_add_test(tc, too_large_a_vm_ends);
     tcase_add_loop_test(tc, no_address_space_for_windows, 0, 2);
+    tcase_add_test(tc, no_mappings);
+    tcase_add_test(tc, mappings_are_set_aside);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

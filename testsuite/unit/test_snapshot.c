@@ -185,7 +185,9 @@ START_TEST(rights_and_discard)
 
     ck_assert_int_eq(ram_reset(ram, bits, _i ? 8 : 0), 0);
     ck_assert_int_eq(ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W), 0);
-    ck_assert_int_eq(snapshot_set_rights(s, ram), 0);
+    ck_assert_int_eq(ram_reset_rights(ram), 0);
+    struct ram_rights left;
+    ck_assert(!ram_changed_rights(ram, 0, &left));
     ck_assert_int_eq(snapshot_load_state(s, copy, VM_TIME_SAVED), 0);
     vm_run(copy, 300);
     vm_run(rig.vm, 300);

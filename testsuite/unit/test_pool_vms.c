@@ -310,8 +310,10 @@ START_TEST(spinners_are_killed_and_paused)
     struct pool_vm *asleep = add(echo, &t);
     host_poll(NULL, 0, 20000000);
     pool_pause(first);
-    host_poll(NULL, 0, 20000000);
-    pool_figures(first, &a);
+    do {
+        host_poll(NULL, 0, 1000000);
+        pool_figures(first, &a);
+    } while (a.state == POOL_RUNNING);
     host_poll(NULL, 0, 20000000);
     pool_figures(first, &b);
     ck_assert(b.paused);

@@ -245,7 +245,8 @@ static int perform_here(struct disk_dev *d, const struct disk_job *job, unsigned
 {
     struct iovec iov[DENALI_DISK_QUEUE];
     unsigned count = job->op == DENALI_DISK_FLUSH ? 0 : n;
-    slices(iov, job->data + (size_t)first * DENALI_BLOCK, count);
+    if (count)
+        slices(iov, job->data + (size_t)first * DENALI_BLOCK, count);
     return outside_disk(
         &d->dev, &(struct outside_disk){d->disk, job->op, job->block + first, iov, count, false});
 }

@@ -212,7 +212,7 @@ static void take(struct gdb *gdb, char c)
         take_body(gdb, c);
         break;
     case GDB_SUM_HIGH:
-        gdb->sum_given = (uint8_t)(digit << 4);
+        gdb->sum_given = digit < 0 ? 0 : (uint8_t)(digit << 4);
         gdb->parse = digit < 0 ? GDB_OUTSIDE : GDB_SUM_LOW;
         break;
     case GDB_SUM_LOW:

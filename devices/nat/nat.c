@@ -12,6 +12,7 @@
 
 #include "devices/nat/doors.h"
 #include "devices/nat/early.h"
+#include "devices/nat/fragments.h"
 #include "devices/nat/neighbours.h"
 
 #include <arpa/inet.h>
@@ -62,6 +63,7 @@ struct nat {
     size_t publish_count;
     struct neighbours neighbours;
     struct doors doors; /* unless side.loopback */
+    struct fragments fragments;
     struct nat_frames in, out;
     struct early early;
 };
@@ -277,6 +279,21 @@ static void nat_obey(struct nat *nat, const uint8_t order[NET_CONTROL_BYTES])
     send(nat->fd, &answer, sizeof answer, MSG_NOSIGNAL);
 }
 
+/* A frame from the VM: what all of our filters let pass. That of fragments is the last one: it
+ * counts on what it let pass being seen by libslirp. */
+static void nat_frame_in(struct nat *nat, const uint8_t *frame, size_t len)
+{
+    int64_t now_ms = nat_clock_ms();
+    if (len >= NAT_FRAME_MIN)
+        neighbours_note_in(&nat->neighbours, frame, len);
+    if (!nat->side.loopback && !doors_let_pass(&nat->doors, frame, len))
+        return;
+    if (nat->is_early && early_note_in(&nat->early, frame, len, now_ms))
+        return;
+    if (fragments_let_pass(&nat->fragments, frame, len, now_ms))
+        slirp_input(nat->slirp, frame, (int)len);
+}
+
 /* One batch from the VM into libslirp; the number of frames. */
 static int nat_read(struct nat *nat)
 {
@@ -295,12 +312,7 @@ static int nat_read(struct nat *nat)
             nat_obey(nat, nat->in.bytes[i]);
             continue;
         }
-        if (len >= NAT_FRAME_MIN)
-            neighbours_note_in(&nat->neighbours, nat->in.bytes[i], len);
-        if (!nat->side.loopback && !doors_let_pass(&nat->doors, nat->in.bytes[i], len))
-            continue;
-        if (!nat->is_early || !early_note_in(&nat->early, nat->in.bytes[i], len, nat_clock_ms()))
-            slirp_input(nat->slirp, nat->in.bytes[i], (int)len);
+        nat_frame_in(nat, nat->in.bytes[i], len);
     }
     return n;
 }

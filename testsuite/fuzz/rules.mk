@@ -7,7 +7,7 @@ FUZZ_ENGINE =
 fuzz_without = $(if $(capstone_libs),,decoder) $(if $(jansson_libs),,monitor) $(if $(microhttpd_libs),,api settings) $(if $(libslirp_libs),,nat)
 fuzz_names = $(filter-out $(fuzz_without),$(patsubst testsuite/fuzz/target_%.c,%,$(call sources,testsuite/fuzz/target_*.c)))
 fuzz_targets = $(addprefix fuzz/,$(fuzz_names))
-fuzz_common = $(patsubst %,obj/testsuite/fuzz/%.o,fuzz check $(if $(FUZZ_ENGINE),,driver))
+fuzz_common = $(patsubst %,obj/testsuite/fuzz/%.o,fuzz check machine $(if $(FUZZ_ENGINE),,driver))
 fuzz_objs = $(fuzz_common) $(patsubst %,obj/testsuite/fuzz/target_%.o,$(fuzz_names))
 # Parts of programs and tests that are no library: a target takes of them what it needs.
 fuzz_parts = $(filter-out obj/emu/cli/main.o,$(cli_objs)) $(filter-out %/main.o,$(hostd_objs)) \

@@ -192,10 +192,15 @@ enum paged_slot_number {
     PAGED_SLOT_END = PAGED_SLOT_SEG_OK + 6,
 };
 
-/* r15 points to struct cpu, the first of RAM_CONTEXT readable bytes; their last page is followed by
- * an inaccessible one. */
-#define PAGED_EDGE ((int32_t)(RAM_CONTEXT - PAGE_SIZE))
-_Static_assert(sizeof(struct cpu) <= RAM_CONTEXT - PAGE_SIZE, "the processor's state is too large");
+/*
+ * r14 points to the TLB of the present privilege; at these distances lie the
+ * dispatch table and 64 KiB that can be read, followed by a page that cannot.
+ */
+#define PAGED_TABLE_BYTES ((int32_t)(8 * MIB))
+#define PAGED_DISPATCH (MMU_KINDS * PAGED_TABLE_BYTES)
+#define PAGED_RAMP_BYTES ((int32_t)(64 * KIB))
+#define PAGED_RAMP (PAGED_DISPATCH + PAGED_TABLE_BYTES / 2)
+#define PAGED_EDGE (PAGED_RAMP + PAGED_RAMP_BYTES - (int32_t)PAGE_SIZE) /* its last page */
 
 #define PAGED_USER_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O | ISA_F_D)
 

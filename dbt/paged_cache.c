@@ -68,12 +68,14 @@ static uint64_t host_of(const struct paged *p, uint32_t offset)
     return (uint64_t)(uintptr_t)p->cache.rx + offset;
 }
 
-static void init_dispatch(struct paged *p, unsigned user)
+static int init_dispatch(struct paged *p, unsigned user)
 {
     struct paged_dispatch *d = &p->dispatch[user];
     d->table = mmu_engine_table(p->cpu->pc.mmu, user);
     for (uint32_t i = 0; i < PAGED_SLOTS; i++)
         d->table[i] = host_of(p, p->stubs.miss);
+    uint8_t *tlb = (uint8_t *)mmu_table(p->cpu->pc.mmu, user, 0);
+    return host_protect(tlb + PAGED_RAMP + PAGED_RAMP_BYTES, PAGE_SIZE, HOST_NONE);
 }
 
 int paged_cache_init(struct paged *p)
@@ -87,9 +89,8 @@ int paged_cache_init(struct paged *p)
     p->at = CACHE_STUB_BYTES;
     p->limit = p->cache.size;
     p->frames = (uint32_t)(ram_size(p->cpu->ram) >> PAGE_BITS);
-    init_dispatch(p, 0);
-    init_dispatch(p, 1);
-    return 0;
+    err = init_dispatch(p, 0);
+    return err ? err : init_dispatch(p, 1);
 }
 
 void paged_cache_fini(struct paged *p)

@@ -7,8 +7,6 @@
  */
 #include "dbt/paged_rewrite.h"
 
-#define DISPATCH ((int32_t)(MMU_KINDS * 8 * MIB))
-
 static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};
 
 static bool same_page(const struct paged_rewrite *r, uint32_t eip)
@@ -19,7 +17,7 @@ static bool same_page(const struct paged_rewrite *r, uint32_t eip)
 
 static void jump_by_table(struct emit *e, uint32_t eip)
 {
-    struct emit_mem entry = emit_at(EMIT_R14, DISPATCH + (int32_t)paged_slot(eip) * 8);
+    struct emit_mem entry = emit_at(EMIT_R14, PAGED_DISPATCH + (int32_t)paged_slot(eip) * 8);
     emit_mov_imm32(e, EMIT_R9, eip);
     emit_jmp_mem(e, &entry);
 }
@@ -28,7 +26,7 @@ void paged_jump_r9(struct paged_rewrite *r)
 {
     struct emit *e = &r->emit;
     struct emit_mem sum = emit_at_index(EMIT_R10, EMIT_R9, 1, 0);
-    struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R10, 8, DISPATCH);
+    struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R10, 8, PAGED_DISPATCH);
     paged_emit_rorx(e, EMIT_R10, EMIT_R9, 14);
     emit_lea32(e, EMIT_R10, &sum);
     emit_op_reg(e, &op_movzx_word, EMIT_R10, EMIT_R10);

@@ -4,7 +4,7 @@
  *
  *   lea  r9d, [address]                     unless a register is the address
  *   pext r11d, r9d, r13d                    the offset in the page: does the access
- *   mov  r11d, [r15 + r11 + edge]           reach over its end? then this faults
+ *   mov  r11d, [r14 + r11 + edge]           reach over its end? then this faults
  *   shrx r10d, r9d, r12d                    the page
  *   mov  r10, [r14 + r10*8 + table]         what to add; 0 where it is not known,
  *   op   gs:[r9 + r10]                      and then this faults
@@ -14,8 +14,6 @@
  * base, and one of 64 KiB in real mode looks at its end by the same trick.
  */
 #include "dbt/paged_rewrite.h"
-
-#define TABLE_BYTES ((int32_t)(8 * MIB))
 
 static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};
 static const struct emit_op op_movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
@@ -83,7 +81,7 @@ void paged_address(struct paged_rewrite *r, const struct isa_insn *insn, unsigne
 /* Loads what an access of `bytes` at base + index would touch last: it faults beyond the end. */
 static void touch_end(struct paged_rewrite *r, unsigned index, int32_t disp, unsigned bytes)
 {
-    struct emit_mem at = emit_at_index(EMIT_R15, index, 1, disp);
+    struct emit_mem at = emit_at_index(EMIT_R14, index, 1, disp);
     if (bytes < 4) {
         emit_op_mem(&r->emit, &op_movzx_word, EMIT_R11, &at);
         return;
@@ -94,7 +92,7 @@ static void touch_end(struct paged_rewrite *r, unsigned index, int32_t disp, uns
 
 static int32_t table_disp(bool write)
 {
-    return write ? MMU_WRITE * TABLE_BYTES : MMU_READ * TABLE_BYTES;
+    return write ? MMU_WRITE * PAGED_TABLE_BYTES : MMU_READ * PAGED_TABLE_BYTES;
 }
 
 void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
@@ -161,7 +159,7 @@ void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned
     else
         paged_address(r, insn, EMIT_R9);
     if (class == PAGED_REAL && bytes > 1)
-        touch_end(r, EMIT_R9, 0, bytes);
+        touch_end(r, EMIT_R9, PAGED_RAMP, bytes);
     if (class != PAGED_FLAT)
         add_base(r, insn->seg);
     paged_linear_access(r, reg, bytes, write, out);

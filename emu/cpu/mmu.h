@@ -29,7 +29,8 @@ void mmu_destroy(struct mmu *mmu);
 /* The table of a privilege and a kind; never moves. */
 uint64_t *mmu_table(struct mmu *mmu, bool user, enum mmu_kind kind);
 
-/* A fourth table beside each three, MMU_KINDS * 8 MiB after the first, which is the engine's. */
+/* A fourth table beside each three, MMU_KINDS * 8 MiB after the first, which is the engine's;
+ * it may change its rights. */
 uint64_t *mmu_engine_table(struct mmu *mmu, bool user);
 /* 4 GiB of address space that nobody can access: translated code that takes a 0 from a table for an
  * addend, unseen, faults there at the linear address. Never moves. */

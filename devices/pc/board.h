@@ -28,6 +28,8 @@ struct board_device_ops {
     void (*destroy)(struct board_device *dev);
     const struct state_list *state;           /* of the whole private struct; NULL: none survives */
     void (*loaded)(struct board_device *dev); /* `state` has just been loaded; may be NULL */
+    /* Memory beside `state` that survives: where, and *len. May be NULL. */
+    uint8_t *(*memory)(struct board_device *dev, uint32_t *len);
     /* What to poll now, `which` 0 and 1: a descriptor and its events, or -1. May be NULL. */
     int (*poll_fd)(const struct board_device *dev, unsigned which, short *events);
     void (*ready)(struct board_device *dev);

@@ -77,6 +77,22 @@ uint64_t pc_now_ns(const struct pc *pc);
 uint32_t pc_post_code(const struct pc *pc);
 /* Waits for ever: HLT with interrupts off. */
 bool pc_is_dead(const struct pc *pc);
+/*
+ * The whole state of a machine that stands, moved to a file or a hash, or from a file: `move` takes
+ * from `data` or fills it, and returns 0 or a negative errno. Loading wants a machine that was made
+ * with the same options; -EINVAL and `why`: it was not, and nothing is changed. After any other
+ * error of a load the machine is of no use. What lies on disks is not part of it.
+ */
+struct pc_stream {
+    int (*move)(void *opaque, void *data, size_t len);
+    void *opaque;
+};
+MUST_CHECK int pc_save(struct pc *pc, const struct pc_stream *to, struct why *why);
+MUST_CHECK int pc_load(struct pc *pc, const struct pc_stream *from, struct why *why);
+/* To look at a saved state: its processor (declared fields, in a zeroed struct cpu) and its RAM,
+ * as much as this machine has, zeroed. The machine itself is not changed. */
+MUST_CHECK int pc_look(struct pc *pc, const struct pc_stream *from, struct cpu *cpu, uint8_t *ram,
+                       struct why *why);
 /* As it was made. */
 const struct pc_config *pc_config_of(const struct pc *pc);
 struct cpu *pc_processor(const struct pc *pc);

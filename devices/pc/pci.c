@@ -233,6 +233,7 @@ void pci_reload(struct pci *pci)
         struct pci_function *f = pci->function[devfn];
         if (!f)
             continue;
+        f->intx = f->config[PCI_STATUS] & 8;
         map_bars(f);
         if (f->written)
             f->written(f, 0, 256);

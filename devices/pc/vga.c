@@ -263,6 +263,12 @@ static void vga_loaded(struct board_device *dev)
     vga_memory_remap(self(dev));
 }
 
+static uint8_t *vga_memory(struct board_device *dev, uint32_t *len)
+{
+    *len = VGA_MEMORY;
+    return self(dev)->memory;
+}
+
 #define FIELD(member) STATE_U(struct vga, member)
 #define RAW(member) STATE_RAW(struct vga, member)
 static const struct state_field fields[] = {
@@ -294,7 +300,8 @@ static const struct board_device_ops ops = {.name = "vga",
                                             .reset = vga_reset,
                                             .destroy = vga_destroy,
                                             .state = &state,
-                                            .loaded = vga_loaded};
+                                            .loaded = vga_loaded,
+                                            .memory = vga_memory};
 
 static int create_memory(struct vga *vga)
 {

@@ -15,6 +15,7 @@
 #include "emu/cli/pc_debug.h"
 #include "emu/cli/pc_resources.h"
 #include "emu/cli/pc_screen.h"
+#include "emu/cli/pc_snapshot.h"
 #include "emu/cpu/engine.h"
 
 #include <errno.h>
@@ -104,6 +105,8 @@ static int build(struct pc_session *s)
         err = pc_resources_open(&s->options, &s->resources, &s->why);
     if (!err)
         err = make_pc(s);
+    if (!err && s->options.restore)
+        err = pc_snapshot_load(s->pc, s->options.restore, &s->why);
     if (!err && s->options.display && strcmp(s->options.display, "none") && pc_vga(s->pc))
         err =
             display_open(s->options.display, pc_vga(s->pc), pc_i8042(s->pc), &s->display, &s->why);
@@ -124,6 +127,11 @@ static int take_shot(struct pc_session *s)
 {
     struct vga *vga = pc_vga(s->pc);
     s->shot = true;
+    if (s->options.snapshot_save) {
+        int err = pc_snapshot_save(s->pc, s->options.snapshot_save, &s->why);
+        if (err)
+            return err;
+    }
     if (!vga)
         return 0;
     if (s->options.screen_text)
@@ -133,7 +141,8 @@ static int take_shot(struct pc_session *s)
 
 static bool wants_shot(const struct pc_session *s)
 {
-    return !s->shot && (s->options.screenshot || s->options.screen_text);
+    return !s->shot &&
+           (s->options.screenshot || s->options.screen_text || s->options.snapshot_save);
 }
 
 /* One key at a time, pressed and released; what no key has is left out. */
@@ -319,6 +328,16 @@ static int debug(struct pc_session *s)
     return status;
 }
 
+static int print_hash(struct pc_session *s)
+{
+    uint64_t hash;
+    int err = pc_state_hash(s->pc, &hash, &s->why);
+    if (!err)
+        fprintf(stderr, "denali: state %016llx after %llu instructions\n", (unsigned long long)hash,
+                (unsigned long long)pc_processor(s->pc)->icount);
+    return err;
+}
+
 static int run_session(struct pc_session *s)
 {
     s->end_ns = HOST_FOREVER;
@@ -328,6 +347,8 @@ static int run_session(struct pc_session *s)
     if (wants_shot(s) && take_shot(s))
         status = cli_complain(CLI_FAILED, "%s", s->why.text);
     if (pc_resources_save_cmos(&s->options, s->pc, &s->why))
+        status = cli_complain(CLI_FAILED, "%s", s->why.text);
+    if (s->options.state_hash && print_hash(s))
         status = cli_complain(CLI_FAILED, "%s", s->why.text);
     int signal = s->signal;
     unmake(s);
@@ -393,6 +414,10 @@ const struct cli_verb cli_pc = {
         "      --screenshot FILE.png  --screen-text   the picture as a file, the text to stdout:\n"
         "      --at SECONDS         at this time of the machine, else after the last --wait or\n"
         "                           --type, else at the end. Without --timeout this is the end\n"
+        "      --snapshot-save FILE keeps the machine's state in FILE, at the same time\n"
+        "      --restore FILE       goes on from there: the other options must be those it was\n"
+        "                           saved with, and disks as they were\n"
+        "      --state-hash         tells a hash of the whole state at the end\n"
         "      --engine dbt|interp|lockstep\n"
         "      --verify             checks every translation before it may run\n"
         "      --timeout SECONDS    ends the machine after that time\n"

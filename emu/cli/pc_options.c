@@ -121,6 +121,9 @@ static const struct option options[] = {
     {"monitor", 0, MAYBE, 0, take_monitor},
     TEXT_OPTION("commands", commands),
     FLAG_OPTION("batch", batch),
+    TEXT_OPTION("snapshot-save", snapshot_save),
+    TEXT_OPTION("restore", restore),
+    FLAG_OPTION("state-hash", state_hash),
     OPTION("stop", 'S', FLAG, stands),
     OPTION("help", 'h', FLAG, help),
 };

@@ -26,7 +26,8 @@ struct pc_options {
     unsigned steps;
     const char *gdb;                       /* [ADDR:]PORT */
     const char *commands, *monitor_socket; /* NULL: not said */
-    bool monitor, batch;
+    const char *snapshot_save, *restore;
+    bool monitor, batch, state_hash;
     bool boot_menu, exit_port, screen_text, deterministic, no_reboot, verify, stands, help;
     /* Worked out from the above. */
     uint64_t ram_bytes, timeout_ns, at_ns; /* 0: not said */

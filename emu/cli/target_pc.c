@@ -8,6 +8,7 @@
 
 #include "dbt/dbt.h"
 #include "emu/base/host_thread.h"
+#include "emu/cli/target_pc_snapshots.h"
 #include "emu/cpu/mmu.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct target_pc {
     struct target_pc_config config;
     int status; /* of the run; negative: it goes on */
     char *kernel;
+    struct target_pc_snapshots *snapshots;
 };
 
 static struct target_pc *of(struct target *target)
@@ -212,8 +214,13 @@ int target_pc_create(const struct target_pc_config *config, struct target_pc **o
     struct target_pc *t = calloc(1, sizeof(*t));
     if (!t)
         return -ENOMEM;
+    if (target_pc_snapshots_create(config->pc, &t->snapshots)) {
+        free(t);
+        return -ENOMEM;
+    }
     t->config = *config;
     t->status = -1;
+    t->target.history = &target_pc_history;
     t->target.ops = &ops;
     t->target.name = "pc";
     t->target.stop.kind = TARGET_STOP_START;
@@ -230,8 +237,14 @@ void target_pc_destroy(struct target_pc *t)
 {
     if (!t)
         return;
+    target_pc_snapshots_destroy(t->snapshots);
     free(t->kernel);
     free(t);
+}
+
+struct target_pc_snapshots *target_pc_snapshots_of(struct target *target)
+{
+    return of(target)->snapshots;
 }
 
 struct target *target_pc_target(struct target_pc *t)

@@ -23,6 +23,16 @@ static const struct target_history_ops *history_of(struct session *s, struct why
     return s->target->history;
 }
 
+/* For those that move; NULL, too, where only snapshots are kept. */
+static const struct target_history_ops *past_of(struct session *s, struct why *why)
+{
+    const struct target_history_ops *h = history_of(s, why);
+    if (!h || target_goes_back(s->target))
+        return h;
+    why_fail(why, -ENOTSUP, "of a PC no past is kept but its snapshots; \"snapshot restore NAME\"");
+    return NULL;
+}
+
 /* What every move through time leaves behind. */
 static int moved(struct session *s, int err, const struct target_stop *stop)
 {
@@ -141,7 +151,7 @@ static int repeat(struct session *s, const char *args, back_fn fn, struct comman
 {
     uint64_t count;
     int err = command_count(s, args, 1, &count, why);
-    if (!err && !history_of(s, why))
+    if (!err && !past_of(s, why))
         err = -ENOTSUP;
     for (; !err && count; count--) {
         err = fn(s, why);
@@ -198,7 +208,7 @@ static int run_reverse_finish(struct session *s, const char *args, struct comman
     struct expr_context c;
     uint32_t start;
     int err = command_no_args(args, why);
-    if (!err && !history_of(s, why))
+    if (!err && !past_of(s, why))
         err = -ENOTSUP;
     if (!err)
         err = session_context(s, &c, why);
@@ -249,7 +259,7 @@ static int run_who_wrote(struct session *s, const char *args, struct command_out
     int64_t n, len = 4;
     if (!*args)
         return why_fail(why, -EINVAL, "who wrote what? An address, or a variable");
-    int err = history_of(s, why) ? session_context(s, &c, why) : -ENOTSUP;
+    int err = past_of(s, why) ? session_context(s, &c, why) : -ENOTSUP;
     if (!err)
         err = expr_evaluate(&c, args, &args, &v, why);
     if (err)
@@ -428,7 +438,7 @@ static int run_goto(struct session *s, const char *args, struct command_out *out
 {
     struct target_stop stop = {0};
     uint64_t to;
-    const struct target_history_ops *h = history_of(s, why);
+    const struct target_history_ops *h = past_of(s, why);
     if (!h)
         return -ENOTSUP;
     if (!*args)
@@ -442,7 +452,7 @@ static int run_goto(struct session *s, const char *args, struct command_out *out
 static int run_history(struct session *s, const char *args, struct command_out *out,
                        struct why *why)
 {
-    const struct target_history_ops *h = history_of(s, why);
+    const struct target_history_ops *h = past_of(s, why);
     int err = h ? command_no_args(args, why) : -ENOTSUP;
     if (err)
         return err;

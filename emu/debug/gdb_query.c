@@ -14,7 +14,7 @@ static bool begins(const char *packet, const char *with)
 static bool can_go_back(struct gdb *gdb)
 {
     for (unsigned n = 0; n < loop_targets(gdb->loop); n++)
-        if (loop_target(gdb->loop, n)->history)
+        if (target_goes_back(loop_target(gdb->loop, n)))
             return true;
     return false;
 }

@@ -80,7 +80,7 @@ static void put_reason(struct gdb *gdb, struct target *target)
              has_point(gdb, target, 1, stop->eip))
         gdb_put(gdb, "hwbreak:;");
     if (stop->kind == TARGET_STOP_HISTORY) {
-        bool begins = target->history && stop->icount <= target->history->first(target);
+        bool begins = target_goes_back(target) && stop->icount <= target->history->first(target);
         gdb_put(gdb, begins ? "replaylog:begin;" : "replaylog:end;");
     }
 }
@@ -220,7 +220,7 @@ static void do_back(struct gdb *gdb, bool step)
     struct target *target = gdb_live(gdb, gdb->control);
     struct target_stop stop = {.kind = TARGET_STOP_NONE};
     struct why why;
-    if (!target || !target->history) {
+    if (!target || !target_goes_back(target)) {
         gdb_put_error(gdb, -ENOTSUP);
         return;
     }

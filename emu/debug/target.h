@@ -98,7 +98,8 @@ struct target_thread {
 /*
  * The past, where it is recorded. icount is the coordinate. All leave the target standing at the
  * place found, with *stop told; breakpoints, watchpoints and what is caught stay set.
- * -EINVAL: outside the history.
+ * -EINVAL: outside the history. A target that keeps snapshots alone has none of seek, step_back,
+ * continue_back and last_write.
  */
 struct target_history_ops {
     uint64_t (*now)(struct target *target);
@@ -191,6 +192,11 @@ struct target {
     bool ended, resumed;
     void *breakpoints; /* emu/debug/breakpoint.h's */
 };
+
+static inline bool target_goes_back(const struct target *target)
+{
+    return target->history && target->history->step_back;
+}
 
 static inline struct cpu *target_cpu(struct target *target)
 {

@@ -26,6 +26,7 @@ struct clock_event {
     uint64_t age;
     size_t index;
     int priority;
+    struct clock_event *next; /* created later */
 };
 
 struct clock {
@@ -36,6 +37,7 @@ struct clock {
     struct clock_event **heap;
     size_t armed;
     size_t events, room; /* created; the heap always has room for all of them */
+    struct clock_event *first;
 };
 
 int clock_create(bool deterministic, struct clock **out)
@@ -164,6 +166,10 @@ int clock_event_create(struct clock *clock, const char *name, int priority, cloc
                                   .when_ns = CLOCK_NEVER,
                                   .index = NOT_ARMED,
                                   .priority = priority};
+    struct clock_event **link = &clock->first;
+    while (*link)
+        link = &(*link)->next;
+    *link = event;
     clock->events++;
     *out = event;
     return 0;
@@ -174,6 +180,10 @@ void clock_event_destroy(struct clock_event *event)
     if (!event)
         return;
     clock_event_arm(event, CLOCK_NEVER);
+    struct clock_event **link = &event->clock->first;
+    while (*link != event)
+        link = &(*link)->next;
+    *link = event->next;
     event->clock->events--;
     free(event);
 }
@@ -193,6 +203,45 @@ void clock_event_arm(struct clock_event *event, uint64_t when_ns)
 uint64_t clock_event_when(const struct clock_event *event)
 {
     return event->when_ns;
+}
+
+unsigned clock_events(const struct clock *clock)
+{
+    return (unsigned)clock->events;
+}
+
+/* How many armed ones are older: two clocks that act alike are then the same. */
+static uint64_t rank(const struct clock *clock, const struct clock_event *of)
+{
+    uint64_t older = 0;
+    for (size_t i = 0; i < clock->armed; i++)
+        older += clock->heap[i]->age < of->age;
+    return of->index == NOT_ARMED ? 0 : older;
+}
+
+void clock_get_armed(const struct clock *clock, struct clock_armed *out)
+{
+    for (const struct clock_event *event = clock->first; event; event = event->next)
+        *out++ = (struct clock_armed){event->when_ns, rank(clock, event)};
+}
+
+/* Ages are given anew, in their old order: the lowest that is left, again and again. */
+void clock_set_armed(struct clock *clock, const struct clock_armed *in)
+{
+    struct clock_event *event;
+    for (event = clock->first; event; event = event->next)
+        clock_event_arm(event, CLOCK_NEVER);
+    for (size_t done = 0; done < clock->events; done++) {
+        const struct clock_armed *lowest = NULL, *at = in;
+        struct clock_event *which = NULL;
+        for (event = clock->first; event; event = event->next, at++) {
+            if (at->when_ns != CLOCK_NEVER && event->index == NOT_ARMED &&
+                (!lowest || at->age < lowest->age))
+                lowest = at, which = event;
+        }
+        if (which)
+            clock_event_arm(which, lowest->when_ns);
+    }
 }
 
 uint64_t clock_run_due(struct clock *clock)

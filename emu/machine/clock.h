@@ -33,6 +33,15 @@ void clock_event_destroy(struct clock_event *event);
 void clock_event_arm(struct clock_event *event, uint64_t when_ns); /* CLOCK_NEVER disarms */
 uint64_t clock_event_when(const struct clock_event *event);
 
+/* For snapshots: what is armed, for all events in the order in which they were created. Setting it
+ * arms and disarms all of them, with the order of those due at one instant as it was. */
+struct clock_armed {
+    uint64_t when_ns, age; /* age: how many armed ones are older */
+};
+unsigned clock_events(const struct clock *clock);
+void clock_get_armed(const struct clock *clock, struct clock_armed *out);
+void clock_set_armed(struct clock *clock, const struct clock_armed *in);
+
 /* Runs what is due; returns the time of the next event or CLOCK_NEVER. */
 uint64_t clock_run_due(struct clock *clock);
 

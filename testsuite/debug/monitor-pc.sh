@@ -42,6 +42,25 @@ info registers debug' -m 16M --kernel "$paged" --exit-port
 has 'work () at paged.c' '0xc0000000-0xc0400000 -> 0x00000000  sw-' '0xd0000000-0xd0001000 -> ' '  sr-' \
     'not present' 'cr0        0xe0000011' 'New value = 10 (0xa)' '$1 = 10' 'pic (pic)' 'st0        3.14159' \
     'dr3        0x00' 'enabled    no' 'time '
+monitor 125 'snapshot save start
+break work
+continue
+snapshot save here
+watch count
+continue
+continue
+snapshot diff here
+snapshot restore here
+continue
+snapshot list
+snapshot delete here
+snapshot restore start
+continue
+reverse-stepi' -m 16M --kernel "$paged" --exit-port
+has '<count>: 0x00000000 -> 0x00000003' 'pages differ' 'here                 at instruction'
+[ "$(grep -c 'New value = 1 ' out)" = 2 ] || fail "a restored machine does not do the same: $(cat out)"
+[ "$(grep -c 'Breakpoint 1, work' out)" = 2 ] || fail "the breakpoint is lost: $(cat out)"
+grep -q 'no past is kept but its snapshots' err || fail "$(cat err)"
 # Where nothing runs any more, errors say so; commands come by standard input, too.
 printf 'info registers eip\nquit\n' | "$DENALI" pc --monitor -S -m 16M --kernel "$paged" >out 2>err ||
     fail "status $?: $(cat err)"

@@ -32,7 +32,8 @@ struct side {
     uint16_t host; /* from the block's start */
     int16_t delta; /* guest esp = rsp + delta */
     uint32_t eip;
-    uint8_t uncounted; /* of counting blocks: instructions done, not yet taken off r12 */
+    /* of counting blocks: instructions done, not yet taken off r12; below 0: the other way round */
+    int8_t uncounted;
 };
 
 /* A direct jump out of a block. `block` is what it is chained to, if anything. */

@@ -231,12 +231,46 @@ bool rewrite_plain(struct rewrite *r, const struct isa_insn *insn)
     return true;
 }
 
+/* Where the way to instruction `at` ends for counting: the branch back of a loop, which is taken
+ * more often than not, and what ends the block; `*with`: it is counted with what is before it. */
+static bool ends_way(const struct scan_insn *at, bool *with)
+{
+    uint32_t attr = at->insn.row->attr;
+    *with = true;
+    if (at->insn.row->sem == ISA_SEM_JCC)
+        return (int32_t)at->insn.imm < 0;
+    if (at->insn.row->sem == ISA_SEM_JMP)
+        return false;
+    *with = false;
+    return (attr & (ISA_T_BRANCH | ISA_T_END | ISA_T_IO | ISA_T_PRIV | ISA_T_VIRTUAL)) != 0;
+}
+
+/*
+ * Counts the instructions from here to where the way through the block ends, as
+ * if it were taken; an exit before that gives back what was not done. One step
+ * of the counter for a whole block, and none between a comparison and its branch.
+ */
+static void pay_ahead(struct rewrite *r)
+{
+    unsigned to = r->index;
+    bool ends = false, with = false;
+    if (!r->counting || r->counted > r->index)
+        return;
+    while (to < r->scan->count && !ends) {
+        ends = ends_way(&r->scan->at[to], &with);
+        to += !ends || with;
+    }
+    if (to > r->index)
+        rewrite_count(r, to);
+}
+
 void rewrite_insn(struct rewrite *r)
 {
     const struct isa_insn *insn = &r->scan->at[r->index].insn;
     rewrite_fn fn = slot[insn->row->sem];
     if (!fn && rewrite_is_plain(insn))
         fn = rewrite_plain;
+    pay_ahead(r);
     rewrite_mark(r, rewrite_eip(r));
     bool can = fn && (!r->image->watches || rewrite_watch(r, insn));
     if (!can || !fn(r, insn))
@@ -298,14 +332,14 @@ void rewrite_mark(struct rewrite *r, uint32_t eip)
         (struct side){.host = (uint16_t)host,
                       .delta = (int16_t)r->delta,
                       .eip = eip,
-                      .uncounted = (uint8_t)(r->counting ? r->index - r->counted : 0)};
+                      .uncounted = (int8_t)(r->counting ? (int)r->index - (int)r->counted : 0)};
 }
 
 /* Counting. */
 
 void rewrite_count(struct rewrite *r, unsigned done)
 {
-    struct emit_mem less = emit_at(EMIT_R12, -(int32_t)(done - r->counted));
+    struct emit_mem less = emit_at(EMIT_R12, (int32_t)r->counted - (int32_t)done);
     if (!r->counting || done == r->counted)
         return;
     emit_lea32(&r->emit, EMIT_R12, &less);
@@ -353,9 +387,13 @@ void rewrite_jump_to(struct rewrite *r, uint32_t eip)
 
 void rewrite_branch_to(struct rewrite *r, unsigned cc, uint32_t eip)
 {
+    struct rewrite_exit exit = chain_exit(r, eip);
     rewrite_settle(r);
-    rewrite_count(r, r->index + 1);
-    add_exit(r, emit_jcc(&r->emit, cc, r->emit.at), chain_exit(r, eip));
+    if (r->counted > r->index + 1)
+        exit.refund = (uint8_t)(r->counted - (r->index + 1));
+    else
+        rewrite_count(r, r->index + 1);
+    add_exit(r, emit_jcc(&r->emit, cc, r->emit.at), exit);
 }
 
 void rewrite_jump_r9(struct rewrite *r)
@@ -385,6 +423,23 @@ void rewrite_leave(struct rewrite *r, enum stub_reason reason, uint32_t eip, uin
                                    .count = (uint16_t)(r->index + done),
                                    .reason = (uint8_t)reason});
     r->ended = true;
+}
+
+/* Behind the block: gives back what was counted and not done, and goes on to the exit. */
+static void emit_refunds(struct rewrite *r)
+{
+    struct emit *e = &r->emit;
+    for (unsigned i = 0; i < r->exits; i++) {
+        struct rewrite_exit *exit = &r->exit[i];
+        struct emit_mem more = emit_at(EMIT_R12, exit->refund);
+        uint32_t from = exit->field, here = e->at;
+        if (!exit->refund)
+            continue;
+        emit_lea32(e, EMIT_R12, &more);
+        exit->field = emit_jmp(e, e->at);
+        if (!e->full)
+            emit_patch32(e->base, from, here);
+    }
 }
 
 /* The stub's room is fixed: three immediate loads at most, one jump with its padding. */
@@ -417,6 +472,8 @@ static void emit_exit(struct rewrite *r, struct emit *e, const struct rewrite_ex
 bool rewrite_exits(struct rewrite *r)
 {
     struct emit stubs;
+    emit_refunds(r);
+    r->block->host_len = r->emit.at - r->block->host;
     if (!image_block_stubs(r->image, &r->emit, r->exits * STUB_BYTES, &stubs))
         return false;
     r->block->stubs = stubs.at;

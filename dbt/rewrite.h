@@ -45,6 +45,7 @@ struct rewrite_exit {
     uint32_t payload;
     uint16_t count; /* guest instructions done */
     uint8_t reason; /* enum stub_reason */
+    uint8_t refund; /* guest instructions counted and not done */
 };
 
 struct rewrite {

@@ -43,7 +43,6 @@ static void rewrite_body(struct rewrite *r)
 static bool rewrite_block(struct rewrite *r)
 {
     rewrite_body(r);
-    r->block->host_len = r->emit.at - r->block->host;
     return !r->emit.full && !r->full && rewrite_exits(r);
 }
 

@@ -305,6 +305,18 @@ int serial_open(const char *spec, struct serial_backend **out, struct why *why)
     return 0;
 }
 
+int serial_open_fds(int in, int to, struct serial_backend **out)
+{
+    struct serial_backend *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->in = in;
+    s->out = to;
+    s->listener = -1;
+    *out = s;
+    return 0;
+}
+
 void serial_close(struct serial_backend *s)
 {
     if (!s)

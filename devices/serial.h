@@ -14,6 +14,9 @@ struct serial_backend;
 
 /* 0 or a negative errno and `why`. */
 MUST_CHECK int serial_open(const char *spec, struct serial_backend **out, struct why *why);
+/* The same on descriptors that stay the caller's: from `in`, -1 for none, to `to`. -ENOMEM. */
+MUST_CHECK int serial_open_fds(int in, int to, struct serial_backend **out);
+
 /* What is still held back is given to the host, for at most half a second. NULL is harmless. */
 void serial_close(struct serial_backend *serial);
 

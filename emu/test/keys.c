@@ -2,21 +2,67 @@
 /* Keys of a terminal. */
 #include "emu/test/keys.h"
 
+#include "devices/pc/i8042.h"
+
 #include <string.h>
 
 struct key {
     const char *name, *bytes;
+    unsigned code; /* of scan code set 1; 80h more: behind E0h */
 };
 
 static const struct key named[] = {
-    {"enter", "\r"},     {"tab", "\t"},         {"esc", "\033"},         {"backspace", "\177"},
-    {"space", " "},      {"up", "\033[A"},      {"down", "\033[B"},      {"right", "\033[C"},
-    {"left", "\033[D"},  {"home", "\033[1~"},   {"insert", "\033[2~"},   {"delete", "\033[3~"},
-    {"end", "\033[4~"},  {"pageup", "\033[5~"}, {"pagedown", "\033[6~"}, {"f1", "\033OP"},
-    {"f2", "\033OQ"},    {"f3", "\033OR"},      {"f4", "\033OS"},        {"f5", "\033[15~"},
-    {"f6", "\033[17~"},  {"f7", "\033[18~"},    {"f8", "\033[19~"},      {"f9", "\033[20~"},
-    {"f10", "\033[21~"}, {"f11", "\033[23~"},   {"f12", "\033[24~"},
+    {"enter", "\r", 0x1c},       {"tab", "\t", 0x0f},         {"esc", "\033", 0x01},
+    {"backspace", "\177", 0x0e}, {"space", " ", 0x39},        {"up", "\033[A", 0xc8},
+    {"down", "\033[B", 0xd0},    {"right", "\033[C", 0xcd},   {"left", "\033[D", 0xcb},
+    {"home", "\033[1~", 0xc7},   {"insert", "\033[2~", 0xd2}, {"delete", "\033[3~", 0xd3},
+    {"end", "\033[4~", 0xcf},    {"pageup", "\033[5~", 0xc9}, {"pagedown", "\033[6~", 0xd1},
+    {"f1", "\033OP", 0x3b},      {"f2", "\033OQ", 0x3c},      {"f3", "\033OR", 0x3d},
+    {"f4", "\033OS", 0x3e},      {"f5", "\033[15~", 0x3f},    {"f6", "\033[17~", 0x40},
+    {"f7", "\033[18~", 0x41},    {"f8", "\033[19~", 0x42},    {"f9", "\033[20~", 0x43},
+    {"f10", "\033[21~", 0x44},   {"f11", "\033[23~", 0x57},   {"f12", "\033[24~", 0x58},
 };
+
+static const struct key *find(const char *name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(named); i++) {
+        if (!strcmp(named[i].name, name))
+            return &named[i];
+    }
+    return NULL;
+}
+
+static const struct modifier {
+    const char *name;
+    unsigned code;
+} modifiers[] = {{"ctrl-", 0x1d}, {"alt-", 0x38}, {"shift-", 0x2a}};
+
+/* Takes one off the beginning of the name; 0: there is none. */
+static unsigned take_modifier(const char **name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(modifiers); i++) {
+        size_t len = strlen(modifiers[i].name);
+        if (!strncmp(*name, modifiers[i].name, len) && (*name)[len]) {
+            *name += len;
+            return modifiers[i].code;
+        }
+    }
+    return 0;
+}
+
+unsigned keys_codes(const char *name, unsigned code[KEYS_CHORD])
+{
+    unsigned n = 0, modifier;
+    while (n < KEYS_CHORD - 2 && (modifier = take_modifier(&name)) != 0)
+        code[n++] = modifier;
+    const struct key *key = find(name);
+    unsigned last = key ? key->code : !name[1] ? i8042_key_of((uint8_t)name[0]) : 0;
+    if (last & I8042_SHIFT)
+        code[n++] = 0x2a;
+    if (last)
+        code[n++] = last & ~I8042_SHIFT;
+    return last ? n : 0;
+}
 
 size_t keys_bytes(const char *name, char bytes[KEYS_BYTES])
 {
@@ -29,12 +75,11 @@ size_t keys_bytes(const char *name, char bytes[KEYS_BYTES])
         bytes[escape] = (char)(name[5] & 0x1f);
         return escape + 1;
     }
-    for (unsigned i = 0; i < ARRAY_LEN(named); i++) {
-        if (!strcmp(named[i].name, name)) {
-            size_t len = strlen(named[i].bytes);
-            memcpy(bytes + escape, named[i].bytes, len);
-            return escape + len;
-        }
+    const struct key *key = find(name);
+    if (key) {
+        size_t len = strlen(key->bytes);
+        memcpy(bytes + escape, key->bytes, len);
+        return escape + len;
     }
     if (!name[0] || name[1])
         return 0;
@@ -45,5 +90,6 @@ size_t keys_bytes(const char *name, char bytes[KEYS_BYTES])
 bool keys_known(const char *name)
 {
     char bytes[KEYS_BYTES];
-    return keys_bytes(name, bytes) != 0;
+    unsigned code[KEYS_CHORD];
+    return *name && (keys_bytes(name, bytes) || keys_codes(name, code));
 }

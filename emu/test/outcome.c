@@ -15,7 +15,7 @@
 #define TEXTS(o)                                                                                   \
     {                                                                                              \
         &(o)->end_text, &(o)->why, &(o)->out, &(o)->err, &(o)->all, &(o)->serial, &(o)->screen,    \
-            &(o)->report, &(o)->story, &(o)->folder                                                \
+            &(o)->report, &(o)->story, &(o)->folder, &(o)->picture                                 \
     }
 
 void outcome_free(struct outcome *o)
@@ -173,7 +173,7 @@ const char *outcome_verdict_name(enum outcome_verdict verdict)
 const char *outcome_end_name(enum outcome_end end)
 {
     static const char *const names[] = {
-        "not-run",          "exit",    "signal",     "fault",  "hang",
+        "not-run",          "exit",    "signal",     "fault",  "stopped", "hang",
         "max-instructions", "timeout", "max-output", "engine", "host"};
     return names[end];
 }

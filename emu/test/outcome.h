@@ -13,6 +13,7 @@ enum outcome_end {
     END_EXIT,         /* by itself: status (of a PC: powered off, or by its exit port) */
     END_SIGNAL,       /* a Linux program, of a signal: its number is the status */
     END_FAULT,        /* `report` tells of it */
+    END_STOPPED,      /* by its script, as the test wants it */
     END_HANG,         /* it waits for what will never come */
     END_INSTRUCTIONS, /* max-instructions */
     END_SECONDS,      /* timeout */
@@ -50,9 +51,10 @@ struct outcome {
     struct buffer end_text; /* one line */
     struct buffer why;      /* one line or more for each failure; or of skipping */
     struct buffer out, err, all, serial, screen; /* what it said; `all`: out and err as they came */
-    struct buffer report;                        /* registers and stack at a fault */
-    struct buffer story;                         /* told after a failure */
-    struct buffer folder;                        /* of artifacts; empty: none */
+    struct buffer picture; /* of a PC that failed: its last screen, a PNG file */
+    struct buffer report;  /* registers and stack at a fault */
+    struct buffer story;   /* told after a failure */
+    struct buffer folder;  /* of artifacts; empty: none */
     struct outcome_golden golden[OUTCOME_GOLDENS]; /* that differ */
     unsigned goldens;
     bool only_goldens; /* failed, but by nothing else than these */

@@ -109,11 +109,19 @@ static void ended(struct run *run)
     buffer_close(&out->report, file);
 }
 
+/* All that was to be done to the guest is done. */
+static bool is_done(const struct run *run)
+{
+    return script_is_done(&run->script);
+}
+
 /* Limits that hold whatever the guest does. True: one is reached. */
 static bool over_limit(struct run *run)
 {
     const struct spec *spec = run->spec;
-    if (run->console.flooded)
+    if (run->stopped || (spec->stops && is_done(run)))
+        run_tell_end(run->out, END_STOPPED, "stopped by the script");
+    else if (run->console.flooded)
         run_tell_end(run->out, END_OUTPUT, "more output than max-output (%llu bytes)",
                      (unsigned long long)spec->max_output);
     else if (vm_cpu(run->vm)->icount >= spec->max_instructions)
@@ -139,6 +147,8 @@ static bool turn(struct run *run)
         return true;
     case VM_IDLE:
     case VM_BLOCKED:
+        if (over_limit(run))
+            return true;
         if (!idle(run, next))
             break;
         hang(run);

@@ -6,7 +6,6 @@
 #include "emu/test/run_private.h"
 
 #include "emu/cpu/debug.h"
-#include "emu/machine/ram.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +80,7 @@ static void add_place(struct run *run, const char *text)
     run->places++;
     p->text = text;
     p->known = run_find_address(run, text, &p->address);
-    if (p->known && cpu_debug_break(vm_cpu(run->vm), p->address))
+    if (p->known && cpu_debug_break(run->cpu, p->address))
         p->known = false;
 }
 
@@ -91,7 +90,7 @@ void run_find_places(struct run *run)
     unsigned wanted = e->reached.count + e->not_reached.count;
     for (unsigned i = 0; i < e->values; i++)
         wanted += e->value[i].at != NULL;
-    if (!wanted || !run->wish->check || cpu_debug_open(vm_cpu(run->vm)))
+    if (!wanted || !run->wish->check || cpu_debug_open(run->cpu))
         return;
     for (unsigned i = 0; i < e->values; i++) {
         if (e->value[i].at)
@@ -114,7 +113,7 @@ static void check_values(struct run *run, const char *at)
 
 void run_arrived(struct run *run)
 {
-    struct cpu *cpu = vm_cpu(run->vm);
+    struct cpu *cpu = run->cpu;
     for (unsigned i = 0; i < run->places; i++) {
         struct run_place *p = &run->place[i];
         if (!p->known || p->reached || p->address != cpu->eip)
@@ -129,7 +128,7 @@ void run_arrived(struct run *run)
 
 static bool read_register(struct run *run, const char *name, uint64_t *out)
 {
-    const struct cpu *cpu = vm_cpu(run->vm);
+    const struct cpu *cpu = run->cpu;
     for (unsigned i = 0; i < ARRAY_LEN(registers); i++) {
         if (!strcmp(registers[i], name)) {
             *out = cpu->gpr[i];
@@ -140,17 +139,17 @@ static bool read_register(struct run *run, const char *name, uint64_t *out)
     return !strcmp(name, "eip") || !strcmp(name, "eflags");
 }
 
-static const void *find_memory(struct run *run, const struct spec_value *v, size_t len)
+/* False, and it is told: there is nothing to read. */
+static bool read_memory(struct run *run, const struct spec_value *v, void *out, size_t len)
 {
     uint32_t address;
-    if (!run_find_address(run, v->where, &address)) {
+    if (!run_find_address(run, v->where, &address))
         outcome_fail(run->out, "the symbol %s is not known", v->where);
-        return NULL;
-    }
-    const void *at = ram_span(vm_ram(run->vm), address, len);
-    if (!at)
+    else if (!run->read(run, address, out, len))
         outcome_fail(run->out, "there is no memory at %s", v->where);
-    return at;
+    else
+        return true;
+    return false;
 }
 
 static bool read_number(struct run *run, const struct spec_value *v, uint64_t *out)
@@ -162,10 +161,7 @@ static bool read_number(struct run *run, const struct spec_value *v, uint64_t *o
         outcome_fail(run->out, "there is no register %s", v->where);
         return false;
     }
-    const void *at = find_memory(run, v, v->size);
-    if (at)
-        memcpy(out, at, v->size); /* both are little-endian */
-    return at;
+    return read_memory(run, v, out, v->size); /* both are little-endian */
 }
 
 /* What is written with a sign is compared as wide as the place is. */
@@ -176,14 +172,17 @@ static uint64_t cut(uint64_t n, unsigned size)
 
 static void check_bytes(struct run *run, const struct spec_value *v, const char *at)
 {
-    const uint8_t *bytes = find_memory(run, v, v->bytes.len), *want = (const void *)v->bytes.data;
-    for (size_t i = 0; bytes && i < v->bytes.len; i++) {
+    const uint8_t *want = (const void *)v->bytes.data;
+    uint8_t *bytes = malloc(v->bytes.len + 1);
+    bool good = bytes && read_memory(run, v, bytes, v->bytes.len);
+    for (size_t i = 0; good && i < v->bytes.len; i++) {
         if (bytes[i] != want[i]) {
             outcome_fail(run->out, "memory at %s, %s: byte %zu is 0x%02x, not 0x%02x", v->where, at,
                          i, bytes[i], want[i]);
-            return;
+            break;
         }
     }
+    free(bytes);
 }
 
 void run_check_value(struct run *run, const struct spec_value *v)

@@ -47,9 +47,14 @@ struct run {
     struct engine *engine;
     struct record *record;
     struct vm *vm;
+    struct run_pc *pc; /* or a PC */
+    struct cpu *cpu;
+    /* Bytes at a linear address; false: there is no such memory. */
+    bool (*read)(struct run *run, uint32_t address, void *out, size_t len);
 
     struct script script;
     struct test_console console;
+    bool stopped; /* by a step of the script */
     struct run_place place[RUN_PLACES];
     unsigned places;
     uint64_t start_ns; /* of the guest's time */
@@ -66,6 +71,13 @@ MUST_CHECK int run_read_disk(struct run *run, const char *name, uint64_t at, uin
 /* A sum over all disks that the guest could write. */
 uint64_t run_sum_disks(struct run *run);
 
+/* run_pc.c: a PC, from power-on to what was expected of it. */
+void run_pc(struct run *run);
+
+struct vga;
+/* picture.c: the screen against a golden picture; it is kept if the test failed. */
+void run_check_picture(struct run *run, const struct vga *vga);
+
 /* run_loop.c: to the guest's end, or what else ends the test. */
 void run_loop(struct run *run);
 
@@ -77,6 +89,7 @@ void run_check_value(struct run *run, const struct spec_value *value);
 
 /* run_check.c: the guest has ended: what was expected of it. */
 void run_check(struct run *run);
+void run_check_pc(struct run *run);
 /* A Linux program's status that Ilwaco could only tell in words, or its signal. */
 void run_read_status(struct run *run);
 /* The end by itself (an exit status) is told in words. */

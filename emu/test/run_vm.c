@@ -9,6 +9,7 @@
 #include "emu/test/run_private.h"
 
 #include "emu/base/host.h"
+#include "emu/machine/ram.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -103,6 +104,7 @@ static bool act(void *opaque, const struct spec_step *step)
         run->console.ended = true;
         type(run, "", 0);
     }
+    run->stopped = run->stopped || step->act == ACT_STOP;
     if (step->act == ACT_SIGNAL)
         vm_post_signal(run->vm, step->signal);
     return true;
@@ -229,6 +231,14 @@ static void unmake(struct run *run)
     test_console_free(&run->console);
 }
 
+static bool read_ram(struct run *run, uint32_t address, void *out, size_t len)
+{
+    const void *at = ram_span(vm_ram(run->vm), address, len);
+    if (at)
+        memcpy(out, at, len);
+    return at;
+}
+
 static void finish(struct run *run)
 {
     struct outcome *out = run->out;
@@ -249,6 +259,8 @@ static void run_vm(struct run *run)
         run_tell_end(run->out, END_NOT_RUN, "%s", run->why.text);
         return;
     }
+    run->cpu = vm_cpu(run->vm);
+    run->read = read_ram;
     run->start_ns = vm_now_ns(run->vm);
     run_find_places(run);
     run_loop(run);
@@ -270,7 +282,10 @@ void run_test(struct runner *runner, const struct spec *spec, const struct run_w
     for (unsigned i = 0; i < RUN_DISKS; i++)
         run.memory_fd[i] = -1;
     run.began_ns = began;
-    run_vm(&run);
+    if (spec->kind == SPEC_PC)
+        run_pc(&run);
+    else
+        run_vm(&run);
     unmake(&run);
     if (out->end == END_NOT_RUN || out->end == END_HOST)
         outcome_fail(out, "it could not be run: %s", buffer_string(&out->end_text));

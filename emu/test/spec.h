@@ -46,7 +46,8 @@ enum spec_act {
     ACT_SIGNAL,
     ACT_SERIAL,
     ACT_FRAME,
-    ACT_POWER
+    ACT_POWER,
+    ACT_STOP
 };
 struct spec_step {
     struct spec_bytes after;  /* the guest's output since the last step holds it; NULL: no wait */
@@ -119,7 +120,7 @@ struct spec_expect {
     const char *fault;
     bool hang; /* it must wait for ever */
     bool diesok;
-    struct spec_text out, err, console, screen, serial;
+    struct spec_text out, err, console, screen, serial, debugcon;
     const char *screenshot; /* a golden picture */
     uint64_t max_instructions, min_instructions;
     uint64_t max_guest_ns;
@@ -159,6 +160,7 @@ struct spec {
     struct spec_pc pc;
     struct spec_bytes input;
     bool has_input, terminal;
+    bool stops; /* as soon as script and peers are done, the test is over */
     struct spec_step *step;
     unsigned steps;
     struct spec_peer *peer;

@@ -85,8 +85,8 @@ static int check_expect(struct spec_reader *r, const struct toml *test)
     const struct spec_expect *e = &spec->expect;
     const struct toml *at = place(test, "expect");
     bool pc = spec->kind == SPEC_PC;
-    if ((e->screen.given || e->screenshot || e->serial.given) && !pc)
-        return spec_fail(r, at, "screen, screenshot and serial are a PC's");
+    if ((e->screen.given || e->screenshot || e->serial.given || e->debugcon.given) && !pc)
+        return spec_fail(r, at, "screen, screenshot, serial and debugcon are a PC's");
     if ((e->out.given || e->err.given || e->console.given || e->files || e->known_calls) && pc)
         return spec_fail(r, at, "a PC has serial and screen; no stdout, stderr, console, files");
     if ((e->signal || e->files || e->known_calls) && spec->kind != SPEC_LINUX)

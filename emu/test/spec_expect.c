@@ -234,6 +234,7 @@ static const struct spec_key expect_rows[] = {
     {"stderr", spec_key_match, AT(err)},
     {"console", spec_key_match, AT(console)},
     {"serial", spec_key_match, AT(serial)},
+    {"debugcon", spec_key_match, AT(debugcon)},
     {"screen", spec_key_match, AT(screen)},
     {"screenshot", spec_key_path, AT(screenshot)},
     {"max-instructions", spec_key_count, AT(max_instructions)},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of a test: what the guest is, what it is given, and what is done to it. */
+#include "emu/test/keys.h"
 #include "emu/test/spec_private.h"
 
 #include "denali/abi.h"
@@ -177,7 +178,16 @@ static int step_keys(struct spec_reader *r, const struct toml *v, void *to)
 {
     struct spec_step *step = to;
     int err = act(r, v, step, ACT_KEYS);
-    return err ? err : spec_key_list(r, v, &step->keys);
+    if (!err)
+        err = spec_key_list(r, v, &step->keys);
+    for (unsigned i = 0; !err && i < step->keys.count; i++) {
+        if (!keys_known(step->keys.item[i].data))
+            err = spec_fail(r, v,
+                            "there is no key \"%s\"; there are a, enter, esc, up, f1, ctrl-c, "
+                            "alt-x, ctrl-alt-delete and the like",
+                            step->keys.item[i].data);
+    }
+    return err;
 }
 
 static int step_eof(struct spec_reader *r, const struct toml *v, void *to)
@@ -196,6 +206,15 @@ static int step_power(struct spec_reader *r, const struct toml *v, void *to)
     if (!err)
         err = spec_key_yes(r, v, &yes);
     return err || yes ? err : spec_fail(r, v, "power-button = true, or nothing");
+}
+
+static int step_stop(struct spec_reader *r, const struct toml *v, void *to)
+{
+    bool yes = false;
+    int err = act(r, v, to, ACT_STOP);
+    if (!err)
+        err = spec_key_yes(r, v, &yes);
+    return err || yes ? err : spec_fail(r, v, "stop = true, or nothing");
 }
 
 static int step_signal(struct spec_reader *r, const struct toml *v, void *to)
@@ -238,6 +257,7 @@ static const struct spec_key step_rows[] = {
     {"serial", step_serial, 0},
     {"frame", step_frame, 0},
     {"power-button", step_power, 0},
+    {"stop", step_stop, 0},
 };
 static const struct spec_keys step_keys_ = KEYS("a step of input", step_rows);
 
@@ -302,6 +322,7 @@ static const struct spec_key test_rows[] = {
     {"terminal", spec_key_yes, AT(terminal)},
     {"input", spec_key_steps, 0},
     {"peers", spec_key_peers, 0},
+    {"stop-when-done", spec_key_yes, AT(stops)},
     {"start-after", spec_key_text, AT(start_after)},
     {"seed", key_seed, AT(seed)},
     {"real-time", spec_key_yes, AT(real_time)},

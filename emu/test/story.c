@@ -293,6 +293,7 @@ static void write_files(struct story *s)
     story_write(s->folder, "console", &o->all);
     story_write(s->folder, "serial", &o->serial);
     story_write(s->folder, "screen.txt", &o->screen);
+    story_write(s->folder, "screen.png", &o->picture);
     story_write(s->folder, "report", &o->report);
     story_write(s->folder, "failures", &o->why);
     story_write(s->folder, "story", &o->story);

@@ -16,7 +16,7 @@ const char *match_find(const char *text, size_t len, const struct spec_bytes *pa
 }
 
 /* A text may hold any byte: where the host's regexec knows no length, up to the first 0. */
-bool match_regex(const char *expression, const char *text, size_t len)
+bool match_regex_end(const char *expression, const char *text, size_t len, size_t *end)
 {
     regex_t regex;
     regmatch_t whole = {.rm_so = 0, .rm_eo = (regoff_t)len};
@@ -28,7 +28,14 @@ bool match_regex(const char *expression, const char *text, size_t len)
     bool found = !regexec(&regex, text, 1, &whole, 0);
 #endif
     regfree(&regex);
+    *end = found ? (size_t)whole.rm_eo : 0;
     return found;
+}
+
+bool match_regex(const char *expression, const char *text, size_t len)
+{
+    size_t end;
+    return match_regex_end(expression, text, len, &end);
 }
 
 /* The end of what came: there it mostly went wrong. */

@@ -10,6 +10,8 @@ void match_text(const char *name, const struct spec_text *want, const void *actu
                 struct outcome *outcome);
 /* Whether `regex` is found in it. */
 bool match_regex(const char *regex, const char *text, size_t len);
+/* The same; *end: behind what matched. */
+bool match_regex_end(const char *regex, const char *text, size_t len, size_t *end);
 /* Where `part` begins in it; NULL: nowhere. */
 const char *match_find(const char *text, size_t len, const struct spec_bytes *part);
 /* What has to be changed, line by line: "-" expected, "+" actual; at most `lines` of them. */

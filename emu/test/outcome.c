@@ -132,6 +132,8 @@ bool outcome_same(const struct outcome *a, const struct outcome *b, struct buffe
                      buffer_string(&b->end_text));
         return false;
     }
+    if (a->end == END_SECONDS)
+        return true; /* where the host's clock ended it tells nothing */
     return same_number(a->status, b->status, "status", what) &&
            same_text(&a->out, &b->out, "stdout", what) &&
            same_text(&a->err, &b->err, "stderr", what) &&

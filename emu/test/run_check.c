@@ -288,6 +288,8 @@ void run_check(struct run *run)
 {
     check_end(run);
     check_script(run);
+    if (run->net)
+        test_net_check(run->net, run->out);
     check_limits(run);
     check_calls(run);
     check_places(run);

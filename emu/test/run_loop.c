@@ -35,7 +35,9 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* When something is to happen next, of the guest's time since its start. */
 static uint64_t next_ns(const struct run *run)
 {
-    return script_next_ns(&run->script);
+    uint64_t next = script_next_ns(&run->script);
+    uint64_t net = run->net ? test_net_next_ns(run->net) : UINT64_MAX;
+    return net == UINT64_MAX ? next : least(next, net > run->start_ns ? net - run->start_ns : 0);
 }
 
 /* How many instructions may run before somebody has to look. */
@@ -112,7 +114,7 @@ static void ended(struct run *run)
 /* All that was to be done to the guest is done. */
 static bool is_done(const struct run *run)
 {
-    return script_is_done(&run->script);
+    return script_is_done(&run->script) && (!run->net || test_net_is_done(run->net));
 }
 
 /* Limits that hold whatever the guest does. True: one is reached. */
@@ -139,6 +141,8 @@ static bool over_limit(struct run *run)
 static bool turn(struct run *run)
 {
     script_run(&run->script, now_ns(run));
+    if (run->net)
+        test_net_run(run->net);
     uint64_t next = next_ns(run);
     vm_set_horizon(run->vm, next == SCRIPT_NEVER ? HOST_FOREVER : run->start_ns + next);
     switch (vm_run(run->vm, budget(run, next))) {

@@ -7,6 +7,7 @@
 #include "emu/cli/run_boot.h"
 #include "emu/cli/run_files.h"
 #include "emu/debug/symbols.h"
+#include "emu/test/net.h"
 #include "emu/test/run.h"
 #include "emu/test/script.h"
 #include "emu/test/test_console.h"
@@ -52,6 +53,7 @@ struct run {
     /* Bytes at a linear address; false: there is no such memory. */
     bool (*read)(struct run *run, uint32_t address, void *out, size_t len);
 
+    struct test_net *net; /* NULL: it has no NIC */
     struct script script;
     struct test_console console;
     bool stopped; /* by a step of the script */

@@ -10,6 +10,7 @@
 
 #include "emu/base/host.h"
 #include "emu/machine/ram.h"
+#include "guests/ilwaco/boot_params.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -33,13 +34,24 @@ void run_tell_end(struct outcome *out, enum outcome_end end, const char *fmt, ..
 
 /* ---- from the specification to the options of a run ---- */
 
+static bool wants_net(const struct spec *spec)
+{
+    for (unsigned i = 0; i < spec->steps; i++) {
+        if (spec->step[i].act == ACT_FRAME)
+            return true;
+    }
+    return spec->peers || spec->expect.frames;
+}
+
 static int set_env(struct run *run)
 {
     const struct spec *spec = run->spec;
     struct run_options *o = &run->options;
-    o->env = calloc(spec->env.count + 1, sizeof(*o->env));
+    o->env = calloc(spec->env.count + 2, sizeof(*o->env));
     if (!o->env)
         return -ENOMEM;
+    if (spec->kind == SPEC_LINUX && wants_net(spec))
+        o->env[o->envs++] = ILWACO_PARAM_NET TEST_NET_PARAM;
     if (spec->kind == SPEC_LINUX)
         o->env[o->envs++] = spec->terminal ? "TERM=vt100" : "TERM=dumb";
     for (unsigned i = 0; i < spec->env.count; i++)
@@ -100,6 +112,8 @@ static bool act(void *opaque, const struct spec_step *step)
         size_t n = keys_bytes(step->keys.item[i].data, bytes);
         type(run, bytes, n);
     }
+    if (step->act == ACT_FRAME && run->net)
+        test_net_inject(run->net, step->data.data, step->data.len);
     if (step->act == ACT_EOF) {
         run->console.ended = true;
         type(run, "", 0);
@@ -110,12 +124,29 @@ static bool act(void *opaque, const struct spec_step *step)
     return true;
 }
 
+static uint64_t net_now_ns(void *opaque)
+{
+    const struct run *run = opaque;
+    return run->vm ? vm_now_ns(run->vm) : 0;
+}
+
+static void frames_arrived(void *opaque)
+{
+    const struct run *run = opaque;
+    if (!run->vm)
+        return;
+    vm_post(run->vm, DENALI_IRQ_NIC);
+    vm_stop(run->vm); /* the loop looks at what is next */
+}
+
 static void heard(void *opaque, const void *text, size_t len)
 {
     struct run *run = opaque;
     if (!run->vm)
         return;
     script_heard(&run->script, text, len, vm_now_ns(run->vm) - run->start_ns);
+    if (run->net)
+        test_net_heard(run->net, text, len);
     vm_stop(run->vm); /* the loop looks at what is next */
 }
 
@@ -144,11 +175,43 @@ static void set_console(struct run *run)
     buffer_add(&c->input, spec->input.data, spec->input.len);
     c->icount = icount;
     c->opaque = run;
-    if (spec->steps)
+    if (spec->steps || spec->peers)
         c->heard = heard;
 }
 
 /* ---- making ---- */
+
+static const struct image_wish *nic_wish(const struct run *run)
+{
+    const struct image_manifest *m = image_manifest(run->boot.image);
+    for (unsigned i = 0; i < m->wishes; i++) {
+        if (m->wish[i].kind == DENALI_DEV_NIC)
+            return &m->wish[i];
+    }
+    return NULL;
+}
+
+static int open_net(struct run *run)
+{
+    const struct image_wish *wish = nic_wish(run);
+    const struct test_net_config config = {.spec = run->spec,
+                                           .seed = run->wish->seed,
+                                           .now_ns = net_now_ns,
+                                           .arrived = frames_arrived,
+                                           .opaque = run};
+    if (wants_net(run->spec) && !wish)
+        return why_fail(&run->why, -EINVAL,
+                        "the image has no NIC: peers and frames are not for it");
+    if (!wish || (wish->optional && !wants_net(run->spec)))
+        return 0;
+    if (test_net_create(&config, &run->net))
+        return why_fail(&run->why, -ENOMEM, "no memory");
+    run->resource[run->resources++] =
+        (struct vm_resource){.kind = DENALI_DEV_NIC,
+                             .net = test_net_backend(run->net),
+                             .mac = {0x02, 0x44, 0x6e, 0x6c, 0x69, 0x01}};
+    return 0;
+}
 
 static int make_vm(struct run *run)
 {
@@ -204,6 +267,8 @@ static int build(struct run *run)
     if (!err)
         err = run_open_disks(run);
     if (!err)
+        err = open_net(run);
+    if (!err)
         err = run_files_find(&run->options, &run->boot, &run->files, &run->why);
     if (!err)
         err = runner_engine(run->runner, engine, &run->engine, &run->why);
@@ -220,6 +285,8 @@ static int build(struct run *run)
 static void unmake(struct run *run)
 {
     vm_destroy(run->vm);
+    run->vm = NULL;
+    test_net_destroy(run->net);
     record_destroy(run->record);
     symbols_destroy(run->symbols);
     run_files_free(&run->files);
@@ -247,7 +314,7 @@ static void finish(struct run *run)
     out->guest_ns = vm_now_ns(run->vm) - run->start_ns;
     if (vm_state_sum(run->vm, &out->sum))
         out->sum = 0;
-    out->world = run_sum_disks(run);
+    out->world = run_sum_disks(run) + (run->net ? test_net_sum(run->net) : 0);
     if (run->record && record_finish(run->record, run->vm, &why))
         buffer_print(&out->story, "%s\n", why.text);
 }

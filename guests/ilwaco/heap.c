@@ -1,52 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's heap. Small objects come from pages of one size class; every
- * such page, and every large object, begins with a header, so an object is
- * never page-aligned and kfree finds the header by rounding down.
+ * The kernel's heap. Objects of one size come from a slab: a page, or a quarter of
+ * one for small objects, so that four kinds of them share a page. Every slab, and
+ * every large object, begins with a header, so an object is never aligned as slabs
+ * are and kfree finds the header by rounding down; a page's first word says how far.
  */
 #include "guests/ilwaco/kernel.h"
 
 #define HEAP_SLAB 0x6c736c61u
+#define HEAP_QUARTERS 0x6c736c62u /* all four */
 #define HEAP_LARGE 0x6567726cu
 #define HEADER_BYTES 32u
 
 static const uint16_t class_bytes[] = {32, 64, 128, 256, 384, 576, 800, 1344, 2032};
 #define CLASSES ARRAY_LEN(class_bytes)
+#define SMALL_CLASSES 4u
+#define QUARTER_BYTES 1024u
+#define QUARTERS (PAGE_SIZE / QUARTER_BYTES)
+#define NO_CLASS UINT32_MAX /* a quarter that is free */
 
 struct slab {
     uint32_t magic;
     uint32_t class; /* HEAP_LARGE: number of pages */
     uint32_t used;
-    uint32_t fresh; /* objects from here on were never given out */
-    void *free;     /* chain of freed objects */
-    struct slab *next, *prev;
+    uint32_t fresh;            /* objects from here on were never given out */
+    void *free;                /* chain of freed objects */
+    struct slab *next, **link; /* on one of the lists, if it has room */
 };
 _Static_assert(sizeof(struct slab) <= HEADER_BYTES, "slab header");
+_Static_assert(SMALL_CLASSES == QUARTERS, "a page holds a slab of each");
 
-static struct slab *partial[CLASSES]; /* slabs with room */
+/* Slabs with room: those from before heap_begin_anew, and those of now. Of a list only the first
+ * may be empty: it is what is taken from next. */
+static struct slab *partial[2][CLASSES];
+static struct slab *quarters; /* free ones */
+static bool anew;
 
 static uint32_t class_count(uint32_t class)
 {
-    return (PAGE_SIZE - HEADER_BYTES) / class_bytes[class];
+    return ((class < SMALL_CLASSES ? QUARTER_BYTES : PAGE_SIZE) - HEADER_BYTES) /
+           class_bytes[class];
 }
 
-static void partial_push(struct slab *slab)
+static void list_push(struct slab **head, struct slab *slab)
 {
-    slab->prev = NULL;
-    slab->next = partial[slab->class];
+    slab->next = *head;
+    slab->link = head;
     if (slab->next)
-        slab->next->prev = slab;
-    partial[slab->class] = slab;
+        slab->next->link = &slab->next;
+    *head = slab;
 }
 
-static void partial_take(struct slab *slab)
+static void list_take(struct slab *slab)
 {
-    if (slab->prev)
-        slab->prev->next = slab->next;
-    else
-        partial[slab->class] = slab->next;
+    *slab->link = slab->next;
     if (slab->next)
-        slab->next->prev = slab->prev;
+        slab->next->link = slab->link;
 }
 
 static void *large_alloc(size_t bytes)
@@ -60,14 +69,74 @@ static void *large_alloc(size_t bytes)
     return (char *)head + HEADER_BYTES;
 }
 
+static struct slab *quarter_of(void *page, uint32_t i)
+{
+    return (struct slab *)((char *)page + i * QUARTER_BYTES);
+}
+
+/* Four free quarters, the lowest on top. */
+static bool quarters_add(void)
+{
+    void *page = page_alloc(1);
+    for (uint32_t i = QUARTERS; page && i--;) {
+        struct slab *quarter = quarter_of(page, i);
+        *quarter = (struct slab){.magic = HEAP_QUARTERS, .class = NO_CLASS};
+        list_push(&quarters, quarter);
+    }
+    return page != NULL;
+}
+
+static struct slab *quarter_take(void)
+{
+    if (!quarters && !quarters_add())
+        return NULL;
+    struct slab *quarter = quarters;
+    list_take(quarter);
+    return quarter;
+}
+
+static void quarter_give(struct slab *quarter)
+{
+    void *page = (void *)((uint32_t)quarter & ~PAGE_MASK);
+    quarter->class = NO_CLASS;
+    list_push(&quarters, quarter);
+    for (uint32_t i = 0; i < QUARTERS; i++)
+        if (quarter_of(page, i)->class != NO_CLASS)
+            return;
+    for (uint32_t i = 0; i < QUARTERS; i++)
+        list_take(quarter_of(page, i));
+    page_free(page, 1);
+}
+
+static void slab_release(struct slab *slab)
+{
+    list_take(slab);
+    if (slab->magic == HEAP_QUARTERS)
+        quarter_give(slab);
+    else
+        page_free(slab, 1);
+}
+
+static void first_with_room(struct slab *slab)
+{
+    struct slab **head = &partial[anew][slab->class], *before = *head;
+    list_push(head, slab);
+    if (before && !before->used)
+        slab_release(before);
+}
+
+static void slab_begin(struct slab *slab, uint32_t class)
+{
+    *slab =
+        (struct slab){.magic = class < SMALL_CLASSES ? HEAP_QUARTERS : HEAP_SLAB, .class = class};
+    first_with_room(slab);
+}
+
 static struct slab *slab_create(uint32_t class)
 {
-    struct slab *slab = page_alloc(1);
-    if (!slab)
-        return NULL;
-    slab->magic = HEAP_SLAB;
-    slab->class = class;
-    partial_push(slab);
+    struct slab *slab = class < SMALL_CLASSES ? quarter_take() : page_alloc(1);
+    if (slab)
+        slab_begin(slab, class);
     return slab;
 }
 
@@ -79,8 +148,19 @@ static void *slab_take(struct slab *slab)
     else
         p = (char *)slab + HEADER_BYTES + slab->fresh++ * class_bytes[slab->class];
     if (++slab->used == class_count(slab->class))
-        partial_take(slab);
+        list_take(slab);
     return p;
+}
+
+/* A slab for each class of small objects, on one page; what there was is not touched. */
+void heap_begin_anew(void)
+{
+    void *page = page_alloc(1);
+    if (!page)
+        return;
+    anew = true;
+    for (uint32_t class = 0; class < SMALL_CLASSES; class ++)
+        slab_begin(quarter_of(page, class), class);
 }
 
 void *kmalloc(size_t bytes)
@@ -90,7 +170,9 @@ void *kmalloc(size_t bytes)
         class ++;
     if (class == CLASSES)
         return large_alloc(bytes);
-    struct slab *slab = partial[class] ? partial[class] : slab_create(class);
+    struct slab *slab = partial[anew][class] ? partial[anew][class] : partial[0][class];
+    if (!slab)
+        slab = slab_create(class);
     return slab ? slab_take(slab) : NULL;
 }
 
@@ -111,13 +193,14 @@ void kfree(void *p)
         page_free(slab, slab->class);
         return;
     }
-    BUG_ON(slab->magic != HEAP_SLAB || !slab->used, "kfree: not an object of the heap");
+    if (slab->magic == HEAP_QUARTERS)
+        slab = (struct slab *)((uint32_t)p & ~(QUARTER_BYTES - 1));
+    BUG_ON((slab->magic != HEAP_SLAB && slab->magic != HEAP_QUARTERS) || !slab->used,
+           "kfree: not an object of the heap");
     if (slab->used == class_count(slab->class))
-        partial_push(slab);
+        first_with_room(slab);
     *(void **)p = slab->free;
     slab->free = p;
-    if (--slab->used == 0 && (slab->next || slab->prev)) {
-        partial_take(slab);
-        page_free(slab, 1);
-    }
+    if (--slab->used == 0 && slab != partial[0][slab->class] && slab != partial[1][slab->class])
+        slab_release(slab);
 }

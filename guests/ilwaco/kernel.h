@@ -28,6 +28,9 @@
 void *kmalloc(size_t bytes);
 void *kzalloc(size_t bytes);
 void kfree(void *p);
+/* Small objects of from now on lie together on a page, apart from those that there are: after
+ * cloning, so that a clone has few pages of its own. */
+void heap_begin_anew(void);
 /* Whole pages, zeroed, aligned; NULL when memory is used up. */
 void *page_alloc(uint32_t pages);
 /* The same for contents of files: NULL while there is still something left for the kernel itself.

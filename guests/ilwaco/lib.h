@@ -15,6 +15,8 @@
 /* Data that is large, or that a VM at work seldom writes: it lies apart from what is written all
  * the time, so that a clone needs few pages of its own. Zero at the start. */
 #define SELDOM_WRITTEN __attribute__((section(".bss.SELDOM")))
+/* Between the two: of the last object only the beginning is written all the time. */
+#define WRITTEN_LAST __attribute__((section(".bss.LAST")))
 #define PAGE_SIZE 4096u
 #define PAGE_MASK 4095u
 #define PAGE_UP(x) (((x) + PAGE_MASK) & ~PAGE_MASK)

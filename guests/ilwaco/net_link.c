@@ -24,8 +24,13 @@ static struct {
     struct wait_queue configured;
     uint16_t port; /* of the NIC; 0: there is none */
     bool full;     /* it had no room for a frame */
-    uint8_t frame[2 + FRAME_ROOM] __attribute__((aligned(4)));
 } net;
+
+/* The one that comes in lies last: of most only the head is written. */
+static struct {
+    uint8_t out[NETSTACK_FRAME] __attribute__((aligned(4)));
+    uint8_t in[2 + FRAME_ROOM] __attribute__((aligned(4)));
+} frames WRITTEN_LAST;
 
 /* ---- what the stack asks of us ---- */
 
@@ -67,6 +72,7 @@ static const struct netstack_host link_host = {
     .pages_free = link_pages_free,
     .output = link_output,
     .configured = link_configured,
+    .frame = frames.out,
 };
 
 struct netstack *net_stack(void)
@@ -101,10 +107,10 @@ static void link_timer(struct timer *timer)
 static bool link_receive(void)
 {
     for (unsigned n = 0; n < FRAME_BATCH; n++) {
-        int32_t len = machine_port_in(net.port, net.frame + 2, FRAME_ROOM);
+        int32_t len = machine_port_in(net.port, frames.in + 2, FRAME_ROOM);
         if (len <= 0)
             return false;
-        netstack_input(net.stack, net.frame + 2, (size_t)len);
+        netstack_input(net.stack, frames.in + 2, (size_t)len);
     }
     return true;
 }

@@ -17,12 +17,17 @@ enum page_bit { PAGE_USED, PAGE_DIRTY };
 struct arena {
     struct arena *next;
     uint32_t start, pages;
-    uint32_t low;                          /* no free page lies below this index */
-    uint32_t in_use;                       /* pages */
-    uint32_t map[ARENA_MAX_PAGES / 32][2]; /* by enum page_bit; side by side, as both are written */
+    uint32_t low;      /* no free page lies below this index */
+    uint32_t in_use;   /* pages */
+    uint32_t map[][2]; /* by 32 pages, by enum page_bit; side by side, as both are written */
 };
 
-static struct arena first_arena SELDOM_WRITTEN;
+#define MAP_BYTES(pages) (((pages) + 31) / 32 * sizeof(uint32_t[2]))
+
+static union {
+    struct arena arena;
+    uint8_t room[sizeof(struct arena) + MAP_BYTES(USER_BASE / PAGE_SIZE)];
+} first;
 static uint32_t pages_used, pages_total;
 static uint32_t next_arena_pages = ARENA_FIRST_PAGES;
 
@@ -42,8 +47,8 @@ static void bit_put(struct arena *arena, enum page_bit bit, uint32_t i, bool val
 
 void page_init(uint32_t start, uint32_t end)
 {
-    first_arena.start = start;
-    first_arena.pages = pages_total = (end - start) / PAGE_SIZE;
+    first.arena.start = start;
+    first.arena.pages = pages_total = (end - start) / PAGE_SIZE;
 }
 
 uint64_t page_bytes_used(void)
@@ -89,7 +94,7 @@ static void *arena_take(struct arena *arena, uint32_t n)
 /* Carves an arena for at least n pages out of the program's part, from its upper end. */
 static struct arena *arena_add(uint32_t n)
 {
-    uint32_t head = PAGE_UP(sizeof(struct arena)) / PAGE_SIZE;
+    uint32_t head = PAGE_UP(sizeof(struct arena) + MAP_BYTES(ARENA_MAX_PAGES)) / PAGE_SIZE;
     uint32_t pages = n + head > next_arena_pages ? n + head : next_arena_pages;
     if (pages > ARENA_MAX_PAGES)
         return NULL;
@@ -104,8 +109,8 @@ static struct arena *arena_add(uint32_t n)
     arena->start = start + head * PAGE_SIZE;
     arena->pages = pages - head;
     pages_total += arena->pages;
-    arena->next = first_arena.next;
-    first_arena.next = arena;
+    arena->next = first.arena.next;
+    first.arena.next = arena;
     if (next_arena_pages < ARENA_MAX_PAGES)
         next_arena_pages *= 2;
     return arena;
@@ -113,7 +118,7 @@ static struct arena *arena_add(uint32_t n)
 
 void *page_alloc(uint32_t pages)
 {
-    for (struct arena *arena = &first_arena; arena; arena = arena->next) {
+    for (struct arena *arena = &first.arena; arena; arena = arena->next) {
         void *p = arena_take(arena, pages);
         if (p)
             return p;
@@ -127,12 +132,12 @@ void *page_alloc(uint32_t pages)
 void *page_alloc_bulk(uint32_t pages)
 {
     void *p = NULL;
-    if (first_arena.in_use + pages <= first_arena.pages / 2)
-        p = arena_take(&first_arena, pages);
-    for (struct arena *arena = first_arena.next; !p && arena; arena = arena->next)
+    if (first.arena.in_use + pages <= first.arena.pages / 2)
+        p = arena_take(&first.arena, pages);
+    for (struct arena *arena = first.arena.next; !p && arena; arena = arena->next)
         p = arena_take(arena, pages);
     if (!p && arena_add(pages))
-        p = arena_take(first_arena.next, pages);
+        p = arena_take(first.arena.next, pages);
     if (!p && pages_total - pages_used >= RESERVE_PAGES + pages)
         p = page_alloc(pages);
     return p;
@@ -140,7 +145,7 @@ void *page_alloc_bulk(uint32_t pages)
 
 static struct arena *arena_of(uint32_t addr)
 {
-    for (struct arena *arena = &first_arena; arena; arena = arena->next)
+    for (struct arena *arena = &first.arena; arena; arena = arena->next)
         if (addr >= arena->start && addr - arena->start < arena->pages * PAGE_SIZE)
             return arena;
     return NULL;
@@ -149,7 +154,7 @@ static struct arena *arena_of(uint32_t addr)
 /* An arena without a used page goes back to the program's part. */
 static void arena_release(struct arena *arena)
 {
-    struct arena *before = &first_arena;
+    struct arena *before = &first.arena;
     while (before->next != arena)
         before = before->next;
     before->next = arena->next;
@@ -173,6 +178,6 @@ void page_free(void *p, uint32_t pages)
         arena->low = at;
     pages_used -= pages;
     arena->in_use -= pages;
-    if (!arena->in_use && arena != &first_arena && arena != first_arena.next)
+    if (!arena->in_use && arena != &first.arena && arena != first.arena.next)
         arena_release(arena); /* the newest stays: it may be needed again at once */
 }

@@ -422,7 +422,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                      .max_pages = PAGES,
                                      .secret = "fifteen letters"};
     const struct netstack_host host = {&w,          host_clock, host_pages, host_pages_free,
-                                       host_output, NULL};
+                                       host_output, NULL,       NULL};
     if (fuzz_u8(&in) & 1)
         config.addr = 0; /* DHCP */
     w.ns = aligned_alloc(16, (netstack_bytes() + 15) & ~(size_t)15);

@@ -150,7 +150,7 @@ static void rig_start(struct rig *rig, const struct wire_config *fault, unsigned
     }
     interface_up(name, OUR_IP);
     REQUIRE(!net_fault_create(tap, fault, &rig->net, &why));
-    struct netstack_host host = {rig, rig_clock, rig_pages, rig_pages_free, rig_output, NULL};
+    struct netstack_host host = {rig, rig_clock, rig_pages, rig_pages_free, rig_output, NULL, NULL};
     struct netstack_config config = {
         .mac = {2, 0, 0, 0, 9, 2},
         .mtu = 1500,

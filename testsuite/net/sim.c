@@ -204,7 +204,8 @@ static void host_pages_free(void *arg, void *p, uint32_t pages)
 static void side_create(struct sim *sim, unsigned number)
 {
     struct side *side = &sim->side[number];
-    struct netstack_host host = {side, host_clock, host_pages, host_pages_free, wire_output, NULL};
+    struct netstack_host host = {side,        host_clock, host_pages, host_pages_free,
+                                 wire_output, NULL,       NULL};
     struct netstack_config config = {
         .mac = {2, 0, 0, 0, 0, (uint8_t)(number + 1)},
         .mtu = 1500,

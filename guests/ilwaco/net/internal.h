@@ -160,44 +160,47 @@ struct dhcp {
 #define CONN_BUCKETS 256
 #define LOOP_MAX 128 /* packets */
 
+/* What every connection writes comes first, within a page; what is seldom written, last. */
 struct netstack {
+    uint64_t now; /* ns, as of the last entry */
+    uint64_t random;
     struct netstack_host host;
     struct netstack_config config;
     struct netstack_info info;
-    uint64_t now; /* ns, as of the last entry */
-    uint64_t random;
     struct pool pool;
     struct stream_pool chunks;
     struct timers timers;
     struct pool_kind dgram_kind, tcp_kind, ranges_kind;
+    uint8_t *frame; /* the one under construction begins at [2], so that the IP head lies on a
+                       word boundary */
 
-    struct arp_entry arp[ARP_ENTRIES];
-    uint32_t arp_pending;
-    struct net_timer arp_timer;
-    struct fragment_slot fragment[FRAGMENT_SLOTS];
-    struct net_timer fragment_timer;
-    uint16_t ip_id;
-    uint32_t error_tokens; /* ICMP errors that may still be sent */
-    uint32_t challenge_tokens;
-    uint64_t tokens_at;
-    struct dhcp dhcp;
-
-    struct chunk *loop_first, **loop_end; /* packets, their length in `number` */
-    uint32_t loop_count;
-
-    struct list udp, raw;
-
-    struct list tcp_ports[PORT_BUCKETS]; /* bound and listening */
-    struct list tcp_conns[CONN_BUCKETS];
     struct list tcp_output;    /* connections with something to say at the end of the batch */
     struct list tcp_dead;      /* ended, to be freed by netstack_poll */
     struct list tcp_time_wait; /* oldest first */
     uint32_t tcp_time_wait_count;
     bool output_full; /* the last frame had no room */
+    uint16_t ip_id;
+    uint32_t error_tokens; /* ICMP errors that may still be sent */
+    uint32_t challenge_tokens;
+    uint64_t tokens_at;
+    struct chunk *loop_first, **loop_end; /* packets, their length in `number` */
+    uint32_t loop_count;
+    struct list udp, raw;
 
-    /* The frame under construction begins at [2], so that the IP head lies on a word boundary. */
-    uint8_t frame[2 + ETH_LEN + NET_MTU_MAX] __attribute__((aligned(4)));
+    uint32_t arp_pending;
+    struct net_timer arp_timer;
+    struct arp_entry arp[ARP_ENTRIES];
+    struct list tcp_conns[CONN_BUCKETS];
+
+    struct list tcp_ports[PORT_BUCKETS]; /* bound and listening */
+    struct fragment_slot fragment[FRAGMENT_SLOTS];
+    struct net_timer fragment_timer;
+    struct dhcp dhcp;
+    uint8_t own_frame[NETSTACK_FRAME] __attribute__((aligned(4)));
 };
+_Static_assert(NETSTACK_FRAME == 2 + ETH_LEN + NET_MTU_MAX, "a frame and what goes before it");
+_Static_assert(sizeof(void *) > 4 || offsetof(struct netstack, tcp_ports) <= PAGE_SIZE,
+               "a page of what is written");
 
 static inline uint8_t *frame_ip(struct netstack *ns)
 {

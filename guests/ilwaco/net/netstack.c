@@ -136,6 +136,7 @@ void netstack_init(struct netstack *ns, const struct netstack_config *config,
 {
     memset(ns, 0, sizeof *ns);
     ns->host = *host;
+    ns->frame = host->frame ? host->frame : ns->own_frame;
     ns->config = *config;
     ns_enter(ns);
     pool_init(&ns->pool, &ns->host, config->max_pages);

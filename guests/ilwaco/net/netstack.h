@@ -45,7 +45,11 @@ struct netstack_host {
     int (*output)(void *arg, const void *frame, size_t len);
     /* The address, or the DNS servers, changed (may be NULL). */
     void (*configured)(void *arg);
+    /* NETSTACK_FRAME bytes, aligned to 4, in which the stack builds frames; NULL: it has some of
+     * its own. For users who care where memory that is always written lies. */
+    uint8_t *frame;
 };
+#define NETSTACK_FRAME 1516
 
 struct netstack_config {
     uint8_t mac[6];

@@ -325,8 +325,7 @@ static void destroy_origins(struct pool *pool)
     while ((origin = pool->origins)) {
         pool->origins = origin->next;
         slots_destroy(origin->free);
-        snapshot_close(origin->own);
-        free(origin);
+        pool_origin_free(origin);
     }
 }
 

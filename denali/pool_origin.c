@@ -151,6 +151,13 @@ static int try_out(struct pool_origin *origin, struct why *why)
     return err;
 }
 
+void pool_origin_free(struct pool_origin *origin)
+{
+    pool_bases_destroy(origin->bases);
+    snapshot_close(origin->own);
+    free(origin);
+}
+
 int pool_origin_add(struct pool *pool, const struct pool_origin_config *config,
                     struct pool_origin **out, struct why *why)
 {
@@ -164,15 +171,18 @@ int pool_origin_add(struct pool *pool, const struct pool_origin_config *config,
     if (config->disks)
         memcpy(origin->disk, config->disk, config->disks * sizeof(origin->disk[0]));
     origin->fresh = !config->snapshot;
-    int err = origin->fresh ? snapshot_of_image(pool, config, &origin->own, why) : 0;
+    int err = pool_bases_create(&origin->bases);
+    if (err)
+        why_fail(why, err, "no memory");
+    if (!err && origin->fresh)
+        err = snapshot_of_image(pool, config, &origin->own, why);
     origin->snapshot = origin->fresh ? origin->own : config->snapshot;
     if (!err)
         err = find_nic(origin, why);
     if (!err)
         err = try_out(origin, why);
     if (err) {
-        snapshot_close(origin->own);
-        free(origin);
+        pool_origin_free(origin);
         return err;
     }
     *out = origin;
@@ -190,8 +200,7 @@ int pool_origin_remove(struct pool_origin *origin)
     unlink_origin(origin);
     free_windows(origin);
     host_lock_leave(&pool->lock);
-    snapshot_close(origin->own);
-    free(origin);
+    pool_origin_free(origin);
     return 0;
 }
 

@@ -3,13 +3,14 @@
  * Between a window and bytes. What a VM has of its own is its declared state,
  * access rights that differ from the snapshot's, and the pages that it wrote.
  * Of these, pages equal to the snapshot's are left out; of the others the words
- * that differ are kept, as the exclusive-or with it. Through zlib they go later, if
+ * that differ are kept, as the exclusive-or with it, or with what another VM of the
+ * origin had there (pool_base.h). Through zlib they go later, if
  * memory is short by then: who comes back soon does not need it.
  *
  *     u32 state length, state
  *     u32 runs of rights that differ from the snapshot's; each struct ram_rights
- *     for each page u32 number, u64 which lines of 64 bytes, for each of these u8 which words,
- *     and these words; u32 NO_PAGE
+ *     for each page u32 number | base << 20, u64 which lines of 64 bytes, for each of these u8
+ * which words, and these words; u32 NO_PAGE
  *
  * The bytes are this process's own, or come back from the swap file under a
  * checksum, so they are trusted.
@@ -23,6 +24,9 @@
 #include <string.h>
 
 #define NO_PAGE UINT32_MAX
+#define BASE_SHIFT 20u
+_Static_assert(RAM_WINDOW / PAGE_SIZE == 1u << BASE_SHIFT && POOL_BASES_MAX < 1u << 11,
+               "a page and a base are no NO_PAGE");
 #define LINE 64u
 #define RAW_PAGES 256u /* who has more is squeezed at once */
 #define KEEP_PAGES 64u /* of a window's memory, for its next VM */
@@ -117,30 +121,39 @@ static size_t put_line(uint8_t *out, const uint8_t *a, const uint8_t *b)
     return mask ? at : 0;
 }
 
-/* The lines of a page that differ, behind a mask that says which. False: none does. */
-static bool put_page(struct pack *p, uint32_t page, const uint8_t *bytes, const uint8_t *origin)
+/* The lines of a page that differ, behind a mask that says which. */
+static void put_page(struct pack *p, uint32_t number, const uint8_t *bytes, const uint8_t *base)
 {
     uint8_t raw[4 + 8 + PAGE_SIZE + PAGE_SIZE / LINE + LINE];
     uint64_t mask = 0;
     size_t at = 12;
-    if (!memcmp(bytes, origin, PAGE_SIZE))
-        return false;
     for (unsigned i = 0; i < PAGE_SIZE / LINE; i++) {
-        size_t len = put_line(raw + at, bytes + i * LINE, origin + i * LINE);
+        size_t len = put_line(raw + at, bytes + i * LINE, base + i * LINE);
         mask |= (uint64_t)(len != 0) << i;
         at += len;
     }
-    memcpy(raw, &page, 4);
+    memcpy(raw, &number, 4);
     memcpy(raw + 4, &mask, 8);
-    if (mask)
-        pack_put(p, raw, at);
-    return mask != 0;
+    pack_put(p, raw, at);
+}
+
+/* False: it is the snapshot's. */
+static bool put_if_changed(struct slot *slot, struct pack *p, uint32_t page, const uint8_t *bytes)
+{
+    const uint8_t *snapshot =
+        snapshot_source(slot->origin->snapshot)->bytes + ((size_t)page << PAGE_BITS);
+    uint32_t base;
+    if (!memcmp(bytes, snapshot, PAGE_SIZE))
+        return false;
+    const uint8_t *nearest =
+        pool_bases_nearest(slot->origin->bases, page, bytes, snapshot, !p->squeezed, &base);
+    put_page(p, page | base << BASE_SHIFT, bytes, nearest);
+    return true;
 }
 
 /* How many pages differ, and how many the window has of its own; a negative errno. */
 static int put_pages(struct slot *slot, struct scratch *s, uint32_t *differ, uint32_t *own)
 {
-    const struct ram_source *source = snapshot_source(slot->origin->snapshot);
     uint32_t pages = page_count(slot);
     uint8_t copy[PAGE_SIZE];
     for (uint32_t page = 0; page < pages && !s->pack.err; page++) {
@@ -155,7 +168,7 @@ static int put_pages(struct slot *slot, struct scratch *s, uint32_t *differ, uin
         if (!bytes)
             return -ENOMEM;
         ++*own;
-        *differ += put_page(&s->pack, page, bytes, source->bytes + offset);
+        *differ += put_if_changed(slot, &s->pack, page, bytes);
     }
     pack_put32(&s->pack, NO_PAGE);
     return 0;
@@ -314,8 +327,8 @@ static void get_page(struct pack *p, uint8_t *page)
     }
 }
 
-/* A page that the VM may not write now is opened for a moment. */
-static int fill_page(struct ram *ram, uint32_t page, struct pack *p)
+/* A page that the VM may not write now is opened for a moment. NULL `base`: the snapshot's. */
+static int fill_page(struct ram *ram, uint32_t page, const uint8_t *base, struct pack *p)
 {
     struct ram_rights open = {page, 1, HOST_R | HOST_W};
     unsigned prot = ram_access(ram, (gpa_t)page << PAGE_BITS);
@@ -323,6 +336,8 @@ static int fill_page(struct ram *ram, uint32_t page, struct pack *p)
     uint8_t *to = err ? NULL : ram_span_write(ram, (gpa_t)page << PAGE_BITS, PAGE_SIZE);
     if (!to)
         return -ENOMEM;
+    if (base)
+        memcpy(to, base, PAGE_SIZE);
     get_page(p, to);
     open.prot = prot;
     return prot == (HOST_R | HOST_W) ? 0 : ram_put_rights(ram, &open);
@@ -330,10 +345,12 @@ static int fill_page(struct ram *ram, uint32_t page, struct pack *p)
 
 static int get_pages(struct slot *slot, struct pack *p)
 {
-    uint32_t page;
+    uint32_t number;
     int err = 0;
-    while (!err && (page = pack_get32(p)) != NO_PAGE && !p->err)
-        err = fill_page(vm_ram(slot->vm), page, p);
+    while (!err && (number = pack_get32(p)) != NO_PAGE && !p->err) {
+        const uint8_t *base = pool_bases_get(slot->origin->bases, number >> BASE_SHIFT);
+        err = fill_page(vm_ram(slot->vm), number & ((1u << BASE_SHIFT) - 1), base, p);
+    }
     return err ? err : p->err;
 }
 

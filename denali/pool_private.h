@@ -10,6 +10,7 @@
  *     pool_timer.c   sleepers and quanta
  *     pool_slot.c    a window and the devices in it
  *     pool_park.c    from window to bytes and back
+ *     pool_base.c    what pages were seen with before
  *     pool_pack.c    bytes through zlib
  *     pool_reclaim.c memory is measured and given back
  */
@@ -18,6 +19,7 @@
 
 #include "denali/gate.h"
 #include "denali/pool.h"
+#include "denali/pool_base.h"
 #include "denali/pool_pack.h"
 #include "denali/pool_store.h"
 #include "denali/swap.h"
@@ -89,6 +91,7 @@ struct pool_origin {
     struct pool_origin *next;
     const struct snapshot *snapshot;
     struct snapshot *own; /* the same, if it is the origin's */
+    struct pool_bases *bases;
     struct vm_resource disk[DENALI_MAX_DEVICES];
     unsigned disks;
     bool fresh; /* it has not begun: its VMs are no clones */
@@ -227,6 +230,9 @@ void pool_settle_parked(struct pool_vm *vm);
 void pool_unring_parked(struct pool_vm *vm);
 /* A free window leaves the pool, for the list `spare`, which the caller destroys. */
 void pool_unfree_window(struct slot *slot, struct slot **spare);
+
+/* pool_origin.c: it is in no list, and has no windows. */
+void pool_origin_free(struct pool_origin *origin);
 
 /* pool_reclaim.c; all but the thread inside the lock. */
 void pool_measure(struct pool *pool);

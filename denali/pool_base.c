@@ -18,7 +18,8 @@
 
 #define BUCKETS 64u
 #define MOST_OF_A_PAGE 4u
-#define FAR_WORDS 32u /* half a kilobyte is kept for this many and their masks */
+#define NEAR_WORDS 24u /* of four bytes: there is no use in looking further */
+#define FAR_WORDS 48u  /* a quarter of a kilobyte is kept for this many */
 
 struct base {
     uint32_t page, next; /* the next one's number in the bucket; 0: the last */
@@ -61,10 +62,10 @@ const uint8_t *pool_bases_get(const struct pool_bases *b, uint32_t number)
 static unsigned differing_words(const uint8_t *a, const uint8_t *b)
 {
     unsigned n = 0;
-    for (size_t i = 0; i < PAGE_SIZE; i += 8) {
-        uint64_t x, y;
-        memcpy(&x, a + i, 8);
-        memcpy(&y, b + i, 8);
+    for (size_t i = 0; i < PAGE_SIZE; i += 4) {
+        uint32_t x, y;
+        memcpy(&x, a + i, 4);
+        memcpy(&y, b + i, 4);
         n += x != y;
     }
     return n;
@@ -93,9 +94,10 @@ const uint8_t *pool_bases_nearest(struct pool_bases *b, uint32_t page, const uin
                                   const uint8_t *snapshot, bool learn, uint32_t *number)
 {
     const uint8_t *best = snapshot;
-    unsigned least = differing_words(bytes, snapshot), seen = 0;
+    unsigned least = PAGE_SIZE, seen = 0;
     *number = 0;
-    for (uint32_t at = atomic_load(&b->first[page % BUCKETS]); at; at = b->base[at - 1]->next) {
+    for (uint32_t at = atomic_load(&b->first[page % BUCKETS]); at && least > NEAR_WORDS;
+         at = b->base[at - 1]->next) {
         if (b->base[at - 1]->page != page)
             continue;
         unsigned words = differing_words(bytes, b->base[at - 1]->bytes);
@@ -105,6 +107,12 @@ const uint8_t *pool_bases_nearest(struct pool_bases *b, uint32_t page, const uin
             best = b->base[at - 1]->bytes;
             *number = at;
         }
+    }
+    unsigned words = least > NEAR_WORDS ? differing_words(bytes, snapshot) : PAGE_SIZE;
+    if (words < least) {
+        least = words;
+        best = snapshot;
+        *number = 0;
     }
     if (learn && least > FAR_WORDS && seen < MOST_OF_A_PAGE)
         add(b, page, bytes);

@@ -38,7 +38,14 @@ static uint32_t page_count(const struct slot *slot)
 
 static size_t bits_bytes(const struct slot *slot)
 {
-    return page_count(slot) / 8 + 1;
+    return ((size_t)page_count(slot) / 64 + 1) * 8;
+}
+
+static uint64_t load64(const uint8_t *at)
+{
+    uint64_t x;
+    memcpy(&x, at, sizeof(x));
+    return x;
 }
 
 static int prepare(struct scratch *s, const struct slot *slot)
@@ -97,13 +104,6 @@ static void put_rights(const struct ram *ram, struct pack *p)
         pack_put(p, &r, sizeof(r));
 }
 
-static uint64_t load64(const uint8_t *at)
-{
-    uint64_t x;
-    memcpy(&x, at, sizeof(x));
-    return x;
-}
-
 /* The words of a line that differ, behind a byte that says which; bytes written, 0: none does. */
 static size_t put_line(uint8_t *out, const uint8_t *a, const uint8_t *b)
 {
@@ -157,8 +157,8 @@ static int put_pages(struct slot *slot, struct scratch *s, uint32_t *differ, uin
     uint32_t pages = page_count(slot);
     uint8_t copy[PAGE_SIZE];
     for (uint32_t page = 0; page < pages && !s->pack.err; page++) {
-        if (!s->changed[page >> 3]) {
-            page |= 7;
+        if (page % 64 == 0 && !load64(s->changed + (page >> 3))) {
+            page |= 63;
             continue;
         }
         if (!(s->changed[page >> 3] >> (page & 7) & 1))
@@ -177,8 +177,8 @@ static int put_pages(struct slot *slot, struct scratch *s, uint32_t *differ, uin
 static uint32_t count_bits(const uint8_t *bits, size_t bytes)
 {
     uint32_t n = 0;
-    for (size_t i = 0; i < bytes; i++)
-        n += bits[i] ? (unsigned)__builtin_popcount(bits[i]) : 0;
+    for (size_t i = 0; i < bytes; i += 8)
+        n += (unsigned)__builtin_popcountll(load64(bits + i));
     return n;
 }
 

@@ -133,7 +133,7 @@ static int run_bench(int argc, char **argv)
     char path[PATH_MAX];
     struct why why = {""};
     struct bench_options o = {
-        .sample = 10000, .max_windows = 4000, .memory_bytes = 4 * GIB, .workers = 2, .alpha = 1};
+        .sample = 10000, .max_windows = 16000, .memory_bytes = 4 * GIB, .workers = 2, .alpha = 1};
     const struct experiment *e = find_experiment(argc < 2 ? NULL : argv[1]);
     if (!e)
         return cli_complain(

@@ -360,41 +360,43 @@ int ram_set_access(struct ram *ram, gpa_t gpa, uint64_t len, unsigned prot)
 
 #define RIGHTS (RAM_DENIED_READ | RAM_DENIED_WRITE)
 
-static uint8_t source_rights(const struct ram *ram, uint32_t page)
+/* NULL: all rights for all pages. */
+static const uint8_t *source_map(const struct ram *ram)
 {
-    const struct ram_source *s = ram->source;
-    return s && s->marks ? ram_marks_rights(s->marks)[page] & RIGHTS : 0;
+    return ram->source && ram->source->marks ? ram_marks_rights(ram->source->marks) : NULL;
 }
 
-static bool has_other_rights(const struct ram *ram, uint32_t page)
+static uint8_t rights_in(const uint8_t *map, uint32_t page)
 {
-    return (ram->view.denied[page] & RIGHTS) != source_rights(ram, page);
+    return map ? map[page] & RIGHTS : 0;
 }
 
-/* Eight pages at a time, from a multiple of eight; both maps are longer than the RAM. */
-static bool eight_alike(const struct ram *ram, uint32_t page)
+/* Eight pages at a time, from a multiple of eight; maps are longer than the RAM. */
+static bool eight_alike(const uint8_t *denied, const uint8_t *map, uint32_t page)
 {
     uint64_t here, source = 0;
-    memcpy(&here, ram->view.denied + page, 8);
-    if (ram->source && ram->source->marks)
-        memcpy(&source, ram_marks_rights(ram->source->marks) + page, 8);
+    memcpy(&here, denied + page, 8);
+    if (map)
+        memcpy(&source, map + page, 8);
     return !((here ^ source) & RIGHTS * (uint64_t)0x0101010101010101);
 }
 
 bool ram_changed_rights(const struct ram *ram, uint32_t from, struct ram_rights *out)
 {
-    uint32_t page = from;
-    while (page < ram->view.pages && !has_other_rights(ram, page)) {
+    const uint8_t *denied = ram->view.denied, *map = source_map(ram);
+    uint32_t page = from, pages = ram->view.pages;
+    if (ram->shared && !ram->denied)
+        return false; /* it reads the source's map */
+    while (page < pages && (denied[page] & RIGHTS) == rights_in(map, page)) {
         page++;
-        while (page % 8 == 0 && page < ram->view.pages && eight_alike(ram, page))
+        while (page % 8 == 0 && page < pages && eight_alike(denied, map, page))
             page += 8;
     }
-    if (page >= ram->view.pages)
+    if (page >= pages)
         return false;
-    uint8_t rights = ram->view.denied[page] & RIGHTS;
+    uint8_t rights = denied[page] & RIGHTS;
     uint32_t end = page + 1;
-    while (end < ram->view.pages && has_other_rights(ram, end) &&
-           (ram->view.denied[end] & RIGHTS) == rights)
+    while (end < pages && (denied[end] & RIGHTS) == rights && rights != rights_in(map, end))
         end++;
     *out = (struct ram_rights){page, end - page, host_rights(rights)};
     return true;
@@ -410,11 +412,12 @@ int ram_put_rights(struct ram *ram, const struct ram_rights *r)
 /* What is alike in the source at once. */
 static int reset_rights_run(struct ram *ram, uint32_t page, uint32_t end)
 {
+    const uint8_t *map = source_map(ram);
     int err = 0;
     while (!err && page < end) {
-        uint8_t rights = source_rights(ram, page);
+        uint8_t rights = rights_in(map, page);
         struct ram_rights r = {.page = page, .prot = host_rights(rights)};
-        while (page < end && source_rights(ram, page) == rights)
+        while (page < end && rights_in(map, page) == rights)
             page++;
         r.pages = page - r.page;
         err = ram_put_rights(ram, &r);

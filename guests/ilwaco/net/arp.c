@@ -114,12 +114,17 @@ static void arp_ask(struct netstack *ns, struct arp_entry *entry)
     timers_arm_by(&ns->timers, &ns->arp_timer, entry->until);
 }
 
+static bool arp_is_asked(const struct arp_entry *entry)
+{
+    return entry->state == ARP_ASKING || entry->state == ARP_STALE;
+}
+
 static void arp_turn(struct net_timer *timer)
 {
     struct netstack *ns = CONTAINER_OF(timer, struct netstack, arp_timer);
     for (unsigned i = 0; i < ARP_ENTRIES; i++) {
         struct arp_entry *e = &ns->arp[i];
-        if (e->state != ARP_ASKING && e->state != ARP_STALE)
+        if (!arp_is_asked(e))
             continue;
         if (e->until > ns->now)
             timers_arm_by(&ns->timers, timer, e->until);
@@ -168,9 +173,19 @@ static void arp_wait(struct netstack *ns, struct arp_entry *entry, size_t len)
     ns->arp_pending++;
 }
 
+/* Nobody is woken for an answer that has come. */
+static void arp_rest(struct netstack *ns)
+{
+    for (unsigned i = 0; i < ARP_ENTRIES; i++)
+        if (arp_is_asked(&ns->arp[i]))
+            return;
+    timers_cancel(&ns->timers, &ns->arp_timer);
+}
+
 static void arp_learn(struct netstack *ns, struct arp_entry *entry, const uint8_t *mac)
 {
     struct chunk *packet;
+    bool asked = arp_is_asked(entry);
     entry->state = ARP_KNOWN;
     entry->until = ns->now + ARP_TRUST;
     entry->tries = 0;
@@ -180,6 +195,8 @@ static void arp_learn(struct netstack *ns, struct arp_entry *entry, const uint8_
         arp_frame_out(ns, entry->mac, packet->number);
         pool_free(&ns->pool, packet);
     }
+    if (asked)
+        arp_rest(ns);
 }
 
 static bool arp_valid(const struct arp_packet *arp, size_t len)

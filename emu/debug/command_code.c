@@ -94,7 +94,7 @@ static int list_lines(struct session *s, int first, int last, struct command_out
     char text[512];
     int n = first < 1 ? 1 : first;
     if (!session_source_line(s, s->list_file, n, text, sizeof(text))) {
-        FILE *file = fopen(s->list_file, "r");
+        FILE *file = session_source_open(s->list_file);
         if (!file)
             return no_source(s->list_file, why);
         fclose(file);

@@ -5,6 +5,8 @@
 
 #include "emu/debug/session.h"
 
+#include <stdio.h>
+
 /*
  * Runs until something stops: the selected target for `steps` instructions, or (0) all that have
  * not ended. 0: session->target->stop tells why, and the target that stopped is the selected one.
@@ -28,6 +30,8 @@ void session_tell_line(struct session *session, struct command_out *out);
 /* The fields of a frame for programs, into the object that is open. */
 void session_frame_fields(const struct expr_context *context, struct command_out *out);
 
+/* A source file, if it is a plain one that can be read; else NULL. */
+FILE *session_source_open(const char *file);
 /* One line of a source file into `text`, without its end; false: it cannot be read. */
 bool session_source_line(const struct session *session, const char *file, int line, char *text,
                          size_t room);

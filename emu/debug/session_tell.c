@@ -5,7 +5,10 @@
 #include "emu/debug/disassemble.h"
 #include "emu/debug/names.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const kind_names[TARGET_STOP_KINDS] = {
     [TARGET_STOP_NONE] = "none",
@@ -23,10 +26,23 @@ static const char *const kind_names[TARGET_STOP_KINDS] = {
     [TARGET_STOP_HISTORY] = "history",
 };
 
+/* An image names its sources: a pipe would be waited for, a device would have no end. */
+FILE *session_source_open(const char *file)
+{
+    struct stat st;
+    int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return NULL;
+    FILE *in = !fstat(fd, &st) && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+    if (!in)
+        close(fd);
+    return in;
+}
+
 bool session_source_line(const struct session *s, const char *file, int line, char *text,
                          size_t room)
 {
-    FILE *in = fopen(file, "r");
+    FILE *in = session_source_open(file);
     bool found = false;
     (void)s;
     if (!in)

@@ -30,6 +30,9 @@ struct fault_seen {
 };
 extern struct fault_seen fault;
 
+/* The same for code that may not come back by itself, or spoil where faults go. */
+void try_soon(const struct registers *in, uint32_t eip);
+
 /* Executes these bytes, followed by INT, at the scratch page; 0, or 1 + the fault's vector. */
 uint32_t try_bytes(const uint8_t *code, uint32_t len, const struct registers *in);
 #define TRY(in, ...)                                                                               \

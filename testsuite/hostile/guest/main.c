@@ -66,6 +66,25 @@ uint32_t try_bytes(const uint8_t *code, uint32_t len, const struct registers *in
     return try_registers(in, (uint32_t)scratch);
 }
 
+/* The timer's upcall comes back, too. */
+void try_soon(const struct registers *in, uint32_t eip)
+{
+    static uint8_t stack[256];
+    uint32_t fault_entry = guest_regs.fault_entry, fault_stack = guest_regs.fault_stack;
+    guest_regs.upcall_entry = (uint32_t)try_landed;
+    guest_regs.upcall_stack = (uint32_t)(stack + sizeof(stack));
+    guest_timer(guest_time_ns() + 1000000);
+    guest_regs.intr_enabled = 1;
+    try_registers(in, eip);
+    guest_regs.intr_enabled = 0;
+    guest_timer(UINT64_MAX);
+    guest_regs.upcall_entry = 0;
+    guest_regs.pending = 0;
+    guest_regs.fault_entry = fault_entry;
+    guest_regs.fault_stack = fault_stack;
+    guest_regs.trap_entry = (uint32_t)try_trapped;
+}
+
 int32_t virtual_protect(uint32_t address, uint32_t bytes, uint32_t rights)
 {
     __asm__ volatile("ud1 %%esi, %%eax" : "+a"(address) : "c"(bytes), "d"(rights) : "memory", "cc");

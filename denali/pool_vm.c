@@ -16,6 +16,34 @@ static void frames_arrived(struct lan_port *port)
     pool_post(CONTAINER_OF(port, struct pool_vm, port), DENALI_IRQ_NIC);
 }
 
+/* Of the slice that is not over yet. */
+static uint64_t running_ns(const struct pool_vm *vm)
+{
+    const struct pool *pool = vm->pool;
+    for (unsigned i = 0; i < pool->started; i++) {
+        const struct pool_worker *w = &pool->worker[i];
+        if (w->running == vm)
+            return host_thread_cpu_ns(&w->thread) - w->since_cpu_ns;
+    }
+    return 0;
+}
+
+/* Others wait for processors, and it has not much left of what it may claim before them. */
+static bool is_pressed(const struct lan_port *port)
+{
+    const struct pool_vm *vm =
+        CONTAINER_OF((struct lan_port *)(uintptr_t)port, struct pool_vm, port);
+    struct pool *pool = vm->pool;
+    const struct sched *sched = pool->config.sched;
+    if (!sched->ops->lead_ns)
+        return false;
+    host_lock_enter(&pool->lock);
+    bool pressed = pool->ready && sched->ops->lead_ns(sched, &vm->node) <
+                                      running_ns(vm) + sched->ops->quantum_ns(sched) / 2;
+    host_lock_leave(&pool->lock);
+    return pressed;
+}
+
 /* Adding. */
 
 static bool has_rates(const struct quota *q)
@@ -139,13 +167,20 @@ static int shape(struct pool_vm *vm, const struct quota *q)
     return lan_port_shape(&vm->port, to, from);
 }
 
+static int add_port(struct pool_vm *vm, const struct pool_vm_config *c)
+{
+    if (vm->pool->config.sched->ops->lead_ns)
+        lan_set_pressed(c->lan, is_pressed);
+    return lan_port_add(c->lan, &vm->port, c->ip, c->lan_flags | LAN_PRESSED, frames_arrived);
+}
+
 int pool_add(struct pool *pool, const struct pool_vm_config *config, struct pool_vm **out)
 {
     int err;
     struct pool_vm *vm = make(pool, config, &err);
     if (!err && config->lan && config->origin->nic) {
         vm->state = POOL_PARKING; /* what comes to the port now is kept, and nobody is woken */
-        err = lan_port_add(config->lan, &vm->port, config->ip, config->lan_flags, frames_arrived);
+        err = add_port(vm, config);
         if (err)
             vm->port.lan = NULL;
         else if (config->quota)
@@ -333,18 +368,6 @@ const char *pool_state_name(enum pool_state state)
     static const char *const names[] = {"parked", "parked",  "idle", "ready",
                                         "ready",  "running", "ended"};
     return (unsigned)state < ARRAY_LEN(names) ? names[state] : "unknown";
-}
-
-/* Of the slice that is not over yet. */
-static uint64_t running_ns(const struct pool_vm *vm)
-{
-    const struct pool *pool = vm->pool;
-    for (unsigned i = 0; i < pool->started; i++) {
-        const struct pool_worker *w = &pool->worker[i];
-        if (w->running == vm)
-            return host_thread_cpu_ns(&w->thread) - w->since_cpu_ns;
-    }
-    return 0;
 }
 
 void pool_figures(struct pool_vm *vm, struct pool_figures *out)

@@ -48,6 +48,8 @@ struct sched_ops {
     uint64_t (*quantum_ns)(const struct sched *sched);
     /* When somebody who is ready but held back may run; SCHED_NEVER. */
     uint64_t (*held_until_ns)(const struct sched *sched);
+    /* May be NULL. How far the node is ahead of the others in what it may still claim. */
+    uint64_t (*lead_ns)(const struct sched *sched, const struct sched_node *node);
     void (*destroy)(struct sched *sched);
 };
 

@@ -225,6 +225,13 @@ static uint64_t fair_held_until_ns(const struct sched *sched)
     return f->held ? f->held->free_ns : SCHED_NEVER;
 }
 
+static uint64_t fair_lead_ns(const struct sched *sched, const struct sched_node *node)
+{
+    const struct fair *f = self(sched);
+    uint64_t lead = f->floor_ns > node->virtual_ns ? f->floor_ns - node->virtual_ns : 0;
+    return lead < f->quantum_ns ? lead : f->quantum_ns;
+}
+
 static void fair_destroy(struct sched *sched)
 {
     free(self(sched));
@@ -238,6 +245,7 @@ static const struct sched_ops fair_ops = {
     .preempts = fair_preempts,
     .quantum_ns = fair_quantum_ns,
     .held_until_ns = fair_held_until_ns,
+    .lead_ns = fair_lead_ns,
     .destroy = fair_destroy,
 };
 

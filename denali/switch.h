@@ -6,7 +6,12 @@
  *
  * Each port has a bounded queue of frames that wait for it, and may hold only so
  * much in the queues of others; what does not fit is dropped and counted at the
- * port that has to do with it, so an overload costs only who makes it.
+ * port that has to do with it, so an overload costs only who makes it. Whoever sends
+ * to a port is heard there in turns, a frame each: one that floods it delays nobody
+ * else. And where a receiver is pressed (it has used up its share of the
+ * processors, and others wait), frames of one who sends more than LAN_HOT_PER_S, or
+ * has LAN_PRESSED_QUEUE waiting there, are dropped, so that what is left of the share
+ * is for the others.
  *
  * Who is asked for by ARP hears it alone; who has no address here is asked for at
  * the uplinks and at ports without an address. Other broadcasts go to all, but a
@@ -29,6 +34,8 @@
 #define LAN_HELD_MAX (1024 * 1024)   /* bytes of one port's that wait anywhere */
 #define LAN_UPLINK_HELD_MAX (64 << 20)
 #define LAN_FLOOD_PER_S 1000u
+#define LAN_HOT_PER_S 20000u
+#define LAN_PRESSED_QUEUE 4u
 #define LAN_ANY_IP UINT32_MAX
 
 struct lan;
@@ -37,7 +44,8 @@ struct lan_account;
 struct lan_shape;
 
 enum lan_port_flags {
-    LAN_UPLINK = 1, /* leads out: any source, and what nobody here is called */
+    LAN_UPLINK = 1,  /* leads out: any source, and what nobody here is called */
+    LAN_PRESSED = 2, /* lan_set_pressed's function may be asked about it */
 };
 
 /* What one port did. `dropped`: frames for it that found its queue full; `refused`: its own that
@@ -61,6 +69,7 @@ struct lan_port {
     uint32_t ip;     /* host byte order; 0: none, or not known */
     uint32_t queued;
     uint16_t flags;
+    uint16_t round; /* of turns: that of the frame which was taken last */
 };
 
 MUST_CHECK int lan_create(struct lan **out);
@@ -75,6 +84,9 @@ struct lan_subnet {
 MUST_CHECK int lan_set_subnet(struct lan *lan, const struct lan_subnet *subnet); /* -EINVAL */
 /* The byte that tells this LAN's MACs from those of others that it is joined to; 0 at first. */
 void lan_set_tag(struct lan *lan, uint8_t tag);
+
+/* For ports with LAN_PRESSED: whether one is pressed. Inside the switch: must not call it. */
+void lan_set_pressed(struct lan *lan, bool (*is_pressed)(const struct lan_port *port));
 
 /* ip: 0: none; LAN_ANY_IP: a free one of the subnet. -ENOMEM; -EEXIST: another port has that
  * address, or it is reserved; -ERANGE: it is not the subnet's; -EADDRNOTAVAIL: none is free. */

@@ -7,6 +7,9 @@
  * together, so neither one slow receiver nor one eager sender fills the host. A full
  * queue takes a frame of somebody who has few there instead of the last one of whoever
  * has most: who floods a port does not keep others away from it.
+ *
+ * Turns: a frame's round is one more than that of its sender's last in the queue, and
+ * the queue is in the order of rounds. With one sender that is a plain queue.
  */
 #include "denali/switch_private.h"
 
@@ -17,6 +20,7 @@
 
 #define ARP_BYTES 28u
 #define ARP_REQUEST 1u
+#define HOT_BURST_NS 5000000u
 
 /* Accounts. */
 
@@ -29,6 +33,7 @@ static struct lan_account *account_of(struct lan_port *port)
         return NULL;
     account->held = LAN_HOLDER;
     account->floods = bucket_of(LAN_FLOOD_PER_S, 1000000000u);
+    account->hot = bucket_of(LAN_HOT_PER_S, HOT_BURST_NS);
     return port->account = account;
 }
 
@@ -60,6 +65,7 @@ static struct lan_frame *take(struct lan_port *port)
     if (!frame)
         return NULL;
     port->first = frame->next;
+    port->round = frame->round;
     __atomic_store_n(&port->queued, port->queued - 1, __ATOMIC_SEQ_CST);
     return frame;
 }
@@ -84,13 +90,43 @@ static struct lan_frame *make_frame(struct lan_port *from, const void *bytes, si
     return frame;
 }
 
+/* Rounds wrap; those in a queue are less than half of all apart. */
+static bool is_later(uint16_t round, uint16_t than)
+{
+    return (int16_t)(round - than) > 0;
+}
+
+/* The account's last frame in the queue; NULL: there is none. */
+static const struct lan_frame *last_of(const struct lan_port *to, const struct lan_account *account)
+{
+    const struct lan_frame *last = NULL;
+    if (to->first && to->last->account == account)
+        return to->last;
+    if (atomic_load(&account->held) < 3 * LAN_HOLDER)
+        return NULL; /* the port itself and the new frame: nothing of it waits anywhere */
+    for (const struct lan_frame *f = to->first; f; f = f->next)
+        last = f->account == account ? f : last;
+    return last;
+}
+
+static void insert(struct lan_port *to, struct lan_frame *frame)
+{
+    const struct lan_frame *last = last_of(to, frame->account);
+    struct lan_frame **at = &to->first;
+    frame->round = (uint16_t)(last ? last->round + 1 : to->round);
+    if (to->first && !is_later(to->last->round, frame->round))
+        at = &to->last->next;
+    while (*at && !is_later((*at)->round, frame->round))
+        at = &(*at)->next;
+    frame->next = *at;
+    *at = frame;
+    if (!frame->next)
+        to->last = frame;
+}
+
 static void append(struct lan_port *to, struct lan_frame *frame)
 {
-    if (to->first)
-        to->last->next = frame;
-    else
-        to->first = frame;
-    to->last = frame;
+    insert(to, frame);
     to->counters.received++;
     to->counters.received_bytes += frame->len;
     uint32_t before = to->queued;
@@ -152,10 +188,43 @@ static void push_out(struct lan_port *to, const struct lan_account *account)
     free_frame(victim);
 }
 
+/* Of the sender's, whatever it is for. */
+static bool is_hot(struct lan_port *from)
+{
+    uint64_t now = host_monotonic_ns();
+    struct lan_account *account = account_of(from);
+    if (!account || bucket_free_at(&account->hot) > now)
+        return true;
+    bucket_take(&account->hot, 1, now);
+    return false;
+}
+
+/* In the queue. */
+static bool has_many(const struct lan_port *from, const struct lan_port *to)
+{
+    unsigned n = 0;
+    if (to->queued < LAN_PRESSED_QUEUE)
+        return false;
+    for (const struct lan_frame *f = to->first; f && n < LAN_PRESSED_QUEUE; f = f->next)
+        n += f->account == from->account;
+    return n == LAN_PRESSED_QUEUE;
+}
+
+static bool is_too_much(struct lan_port *from, const struct lan_port *to)
+{
+    if (!(to->flags & LAN_PRESSED) || (from->flags & LAN_UPLINK))
+        return false;
+    bool (*is_pressed)(const struct lan_port *port) =
+        atomic_load_explicit(&from->lan->is_pressed, memory_order_relaxed);
+    return is_pressed && (is_hot(from) || has_many(from, to)) && is_pressed(to);
+}
+
 /* Inside the stripe: whether a frame of `from` fits, perhaps instead of another's. */
 static bool make_place(struct lan_lane *lane, struct lan_port *from, struct lan_port *to)
 {
     uint32_t most = to->flags & LAN_UPLINK ? SWITCH_UPLINK_QUEUE_MAX : SWITCH_QUEUE_MAX;
+    if (is_too_much(from, to))
+        return false;
     if (to->queued < most)
         return true;
     to->counters.dropped++;

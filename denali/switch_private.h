@@ -41,6 +41,7 @@ struct lan_stripe {
 struct lan_account {
     _Atomic uint64_t held; /* bytes, and above LAN_HOLDER frames and the port itself */
     struct bucket floods;  /* inside the sender's lane */
+    struct bucket hot;     /* likewise: is not over LAN_HOT_PER_S */
 };
 #define LAN_HOLDER (1ull << 40)
 
@@ -48,6 +49,7 @@ struct lan_frame {
     struct lan_frame *next;
     struct lan_account *account;
     uint32_t len;
+    uint16_t round;
     uint8_t bytes[];
 };
 
@@ -84,7 +86,8 @@ struct lan {
     struct lan_stripe stripe[STRIPES];
     struct lan_ticks ticks;
     uint8_t tag;
-    struct lan_subnet subnet; /* prefix 0: none */
+    bool (*_Atomic is_pressed)(const struct lan_port *port); /* NULL: nobody asks */
+    struct lan_subnet subnet;                                /* prefix 0: none */
     uint32_t next_ip;
     /* Changed inside all lanes. */
     struct lan_port **port; /* by number; NULL: free */

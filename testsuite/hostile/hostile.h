@@ -96,6 +96,8 @@ void hostile_attack_pause(struct hostile_world *w, bool pause);
 MUST_CHECK int hostile_attack_renew(struct hostile_world *w, const struct hostile_attack *attack,
                                     struct why *why);
 
+/* Whether its end is one of those that the attack may come to. */
+bool hostile_attack_may_end(const struct hostile_attack *attack, const struct hostile_vm *attacker);
 /* It has gone through the whole attack once, or has ended. */
 bool hostile_attack_has_begun(struct hostile_vm *attacker);
 

@@ -115,7 +115,7 @@ static void judge_attackers(struct hostile_world *w, const struct hostile_attack
         r->slices += f.slices;
         forged += f.port.forged;
         r->ends += h->ends;
-        if (h->ends && !((attack->flags & ENDS) && h->reason == VM_END_FAULT) && !r->why.text[0])
+        if (h->ends && !hostile_attack_may_end(attack, h) && !r->why.text[0])
             why_fail(&r->why, -1, "the attacker ended (%d, %u): %.120s %.120s", h->reason,
                      h->status, h->report, h->console.text);
         else if (!hostile_attack_has_begun(h) && !r->why.text[0])

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# timeout: 180
+# timeout: 400
 # Every attack beside a victim, briefly: no escape, no crash, right answers, no canary touched. How
 # long the victim takes is judged by `make hostile`, on a machine that is quiet.
 . "$SRCDIR/testsuite/lib.sh"

@@ -245,6 +245,13 @@ void hostile_attack_pause(struct hostile_world *w, bool pause)
     }
 }
 
+/* Random code may also end its VM as a guest does; 1 is how an attack's check fails. */
+bool hostile_attack_may_end(const struct hostile_attack *attack, const struct hostile_vm *h)
+{
+    bool exits = h->reason == VM_END_EXIT && h->status != 1;
+    return (attack->flags & ENDS) && (h->reason == VM_END_FAULT || exits);
+}
+
 int hostile_attack_renew(struct hostile_world *w, const struct hostile_attack *attack,
                          struct why *why)
 {
@@ -254,7 +261,7 @@ int hostile_attack_renew(struct hostile_world *w, const struct hostile_attack *a
         host_lock_enter(&w->lock);
         bool ended = h->ended;
         host_lock_leave(&w->lock);
-        if (!ended || !(attack->flags & ENDS) || h->reason != VM_END_FAULT)
+        if (!ended || !hostile_attack_may_end(attack, h))
             continue;
         pool_wait(h->vm, HOSTILE_PATIENCE_NS);
         err = pool_remove(h->vm);

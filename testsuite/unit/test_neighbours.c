@@ -354,7 +354,7 @@ static uint64_t a_while(uint64_t ns[3])
     uint64_t before[3], began = host_monotonic_ns(), had = 0, took = 0;
     for (unsigned i = 0; i < 3; i++)
         before[i] = run_ns(i);
-    while (had < 400000000u && took < 4000000000u) {
+    while (had < 400000000u && took < 10000000000u) {
         host_poll(NULL, 0, 50000000u);
         took = host_monotonic_ns() - began;
         had = 0;
@@ -500,7 +500,7 @@ int main(void)
 {
     Suite *suite = suite_create("neighbours");
     TCase *tc = tcase_create("neighbours");
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_victim_is_soon_served, 0, ARRAY_LEN(kinds));
     tcase_add_loop_test(tc, shares_hold, 0, ARRAY_LEN(kinds));
     tcase_add_test(tc, weights_and_caps);

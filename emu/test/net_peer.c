@@ -177,9 +177,10 @@ static void use_up(struct buffer *b, size_t n)
 static bool expect(struct net_peer *p, const struct spec_peer_step *step)
 {
     const char *found;
-    if (step->act == PEER_LIKE &&
-        match_regex(step->data.data, buffer_string(&p->got), p->got.len)) {
-        buffer_clear(&p->got);
+    size_t end;
+    if (step->act == PEER_LIKE && p->got.len &&
+        match_regex_end(step->data.data, p->got.data, p->got.len, &end)) {
+        use_up(&p->got, end);
         return next_step(p);
     }
     if (step->act == PEER_EXPECT && p->got.len &&

@@ -24,9 +24,12 @@ struct run_wish {
     bool real_time;
     bool check; /* what was expected is looked at; else the outcome is just what happened */
     uint64_t seed;
-    const char *lcov, *drcov; /* files, made anew; NULL: no coverage */
-    const char *screenshot;   /* of a PC: its last screen; NULL */
+    bool cover; /* what code runs is collected by the runner */
 };
+
+/* What was collected, as cover_write has it. Nothing if nothing was. */
+MUST_CHECK int runner_write_coverage(struct runner *runner, const char *folder, unsigned worker,
+                                     bool lcov, bool drcov, struct why *why);
 
 /* `outcome` is empty before. Whatever happens is told in it. */
 void run_test(struct runner *runner, const struct spec *spec, const struct run_wish *wish,

@@ -7,6 +7,7 @@
 #include "emu/cli/run_boot.h"
 #include "emu/cli/run_files.h"
 #include "emu/debug/symbols.h"
+#include "emu/test/cover.h"
 #include "emu/test/net.h"
 #include "emu/test/run.h"
 #include "emu/test/script.h"
@@ -15,6 +16,7 @@
 #define RUN_DISKS (RUN_MAX_DISKS + 3)
 
 struct runner {
+    struct cover *cover;      /* NULL: nothing was covered yet */
     struct engine *engine[3]; /* enum engine_kind; made when first asked for */
 };
 

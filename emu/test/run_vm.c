@@ -256,9 +256,20 @@ static int start_record(struct run *run)
     return err;
 }
 
+/* Coverage is the translator's. */
+static int choose_engine(struct run *run)
+{
+    const char *name = run->wish->engine ? run->wish->engine : run->spec->engine;
+    struct runner *runner = run->runner;
+    if (!run->wish->cover || (name && strcmp(name, "dbt")))
+        return runner_engine(runner, name, &run->engine, &run->why);
+    if (!runner->cover && cover_create(&runner->cover))
+        return why_fail(&run->why, -ENOMEM, "no memory");
+    return cover_engine(runner->cover, &run->files, &run->engine, &run->why);
+}
+
 static int build(struct run *run)
 {
-    const char *engine = run->wish->engine ? run->wish->engine : run->spec->engine;
     int err = set_options(run);
     if (!err)
         err = boot_plan(&run->options, &run->boot, &run->why);
@@ -271,7 +282,7 @@ static int build(struct run *run)
     if (!err)
         err = run_files_find(&run->options, &run->boot, &run->files, &run->why);
     if (!err)
-        err = runner_engine(run->runner, engine, &run->engine, &run->why);
+        err = choose_engine(run);
     if (!err && run->wish->record)
         err = record_create(run->wish->record, &run->record, &run->why);
     if (err)

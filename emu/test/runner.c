@@ -20,11 +20,18 @@ void runner_destroy(struct runner *runner)
 {
     if (!runner)
         return;
+    cover_destroy(runner->cover);
     for (unsigned i = 0; i < ARRAY_LEN(runner->engine); i++) {
         if (runner->engine[i])
             runner->engine[i]->ops->destroy(runner->engine[i]);
     }
     free(runner);
+}
+
+int runner_write_coverage(struct runner *runner, const char *folder, unsigned worker, bool lcov,
+                          bool drcov, struct why *why)
+{
+    return runner->cover ? cover_write(runner->cover, folder, worker, lcov, drcov, why) : 0;
 }
 
 static int create(unsigned kind, struct engine **out)

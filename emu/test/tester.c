@@ -4,6 +4,7 @@
 
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
+#include "emu/test/cover.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -142,6 +143,7 @@ static int run_jobs(struct tester *t)
     const struct farm_config config = {.jobs = t->count * t->options->repeat,
                                        .workers = workers(t->options),
                                        .run = tester_do_job,
+                                       .leave = tester_leave,
                                        .limit_ns = tester_job_limit,
                                        .done = tester_job_done,
                                        .tick = tick,
@@ -165,6 +167,29 @@ static int status_of(const struct tester *t, int err)
     return ran ? TESTER_PASSED : TESTER_NOTHING;
 }
 
+/* ---- coverage ---- */
+
+static int begin_coverage(struct tester *t)
+{
+    const struct test_options *o = t->options;
+    char folder[] = "/tmp/denali-coverage-XXXXXX";
+    if (!o->lcov && !o->drcov)
+        return 0;
+    t->parts = mkdtemp(folder) ? arena_print(&t->arena, "%s", folder) : NULL;
+    return t->parts ? 0 : why_fail(&t->why, -errno, "no temporary folder: %s", strerror(errno));
+}
+
+static int finish_coverage(struct tester *t)
+{
+    const struct test_options *o = t->options;
+    int err = o->lcov ? cover_merge_lcov(t->parts, o->lcov, &t->why) : 0;
+    if (!err && o->drcov)
+        err = cover_merge_drcov(t->parts, o->drcov, &t->why);
+    if (t->parts)
+        cover_remove(t->parts);
+    return err;
+}
+
 static int run_suite(struct tester *t)
 {
     t->total.tests = t->count;
@@ -172,7 +197,11 @@ static int run_suite(struct tester *t)
     t->began_ns = host_monotonic_ns();
     for (unsigned i = 0; i < t->reports; i++)
         t->report[i].ops->begin(&t->report[i], &t->total);
-    int err = run_jobs(t);
+    int err = begin_coverage(t);
+    if (!err)
+        err = run_jobs(t);
+    if (!err)
+        err = finish_coverage(t);
     t->total.host_ns = host_monotonic_ns() - t->began_ns;
     t->total.cut = t->told < t->count;
     for (unsigned i = 0; i < t->reports; i++)

@@ -38,6 +38,7 @@ void tester_do_job(void *opaque, struct runner *runner, unsigned job, struct out
     const struct run_wish wish = {.engine = c->engine,
                                   .image = c->image,
                                   .real_time = t->options->real_time,
+                                  .cover = t->parts && !c->image,
                                   .check = !c->image,
                                   .seed = c->spec->has_seed ? c->spec->seed : t->options->seed};
     if (skips(c->spec, out))
@@ -46,6 +47,16 @@ void tester_do_job(void *opaque, struct runner *runner, unsigned job, struct out
     bool blessed = t->options->bless && out->only_goldens;
     if (out->verdict == VERDICT_FAILED && !c->spec->xfail && job < t->count && !blessed)
         tell_story(t, runner, c, &wish, out);
+}
+
+void tester_leave(void *opaque, struct runner *runner, unsigned worker)
+{
+    struct tester *t = opaque;
+    struct why why;
+    const struct test_options *o = t->options;
+    if (t->parts &&
+        runner_write_coverage(runner, t->parts, worker, o->lcov != NULL, o->drcov != NULL, &why))
+        fprintf(stderr, "denali: test: %s\n", why.text);
 }
 
 /* The run ends by itself at its timeout; beyond that it is not to be trusted. */

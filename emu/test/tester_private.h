@@ -31,6 +31,7 @@ struct tester {
     uint64_t began_ns;
     int signals; /* of host_signals_open */
     bool interrupted;
+    char *parts; /* the folder of the parts of the coverage; NULL: none is wanted */
     struct arena arena;
     struct why why;
 };
@@ -43,6 +44,7 @@ static inline struct tester_case *tester_case_of(struct tester *t, unsigned job)
 
 /* tester_job.c: in a worker. */
 void tester_do_job(void *opaque, struct runner *runner, unsigned job, struct outcome *outcome);
+void tester_leave(void *opaque, struct runner *runner, unsigned worker);
 uint64_t tester_job_limit(void *opaque, unsigned job);
 
 /* tester_done.c: back in the parent. */

@@ -42,6 +42,7 @@ struct run {
     struct run_options options;
     struct boot boot;
     char **argv;
+    char *root; /* a folder that was made for it; NULL */
     struct vm_resource resource[RUN_DISKS];
     int memory_fd[RUN_DISKS]; /* of disks that are made here; -1 */
     unsigned resources;
@@ -81,6 +82,11 @@ void run_pc(struct run *run);
 struct vga;
 /* picture.c: the screen against a golden picture; it is kept if the test failed. */
 void run_check_picture(struct run *run, const struct vga *vga);
+
+/* run_files_root.c: the files that the test gives its program. */
+MUST_CHECK int run_make_root(struct run *run);
+MUST_CHECK int run_settle_root(struct run *run); /* once it is packed */
+void run_drop_root(struct run *run);
 
 /* run_loop.c: to the guest's end, or what else ends the test. */
 void run_loop(struct run *run);

@@ -272,7 +272,11 @@ static int build(struct run *run)
 {
     int err = set_options(run);
     if (!err)
+        err = run_make_root(run);
+    if (!err)
         err = boot_plan(&run->options, &run->boot, &run->why);
+    if (!err)
+        err = run_settle_root(run);
     if (!err)
         err = name_program(run);
     if (!err)
@@ -302,6 +306,7 @@ static void unmake(struct run *run)
     symbols_destroy(run->symbols);
     run_files_free(&run->files);
     run_close_disks(run);
+    run_drop_root(run);
     boot_fini(&run->boot);
     run_options_fini(&run->options);
     free(run->argv);

@@ -119,7 +119,6 @@ struct spec_expect {
     bool any_fault;     /* it must die of a fault: of any, or of this */
     const char *fault;
     bool hang; /* it must wait for ever */
-    bool diesok;
     struct spec_text out, err, console, screen, serial, debugcon;
     const char *screenshot; /* a golden picture */
     uint64_t max_instructions, min_instructions;
@@ -129,9 +128,8 @@ struct spec_expect {
     struct spec_value *value;
     unsigned values;
     struct spec_list reached, not_reached;
-    struct spec_named_text *file, *disk, *frame;
-    unsigned files, disks, frames;
-    unsigned packets_min;
+    struct spec_named_text *disk, *frame;
+    unsigned disks, frames;
 };
 
 struct spec_pc {

@@ -57,8 +57,32 @@ static int check_kind(struct spec_reader *r, const struct toml *test)
             return spec_fail(r, place(test, linux_only[i]), "%s is for %s", linux_only[i],
                              i == 3 ? "images and programs" : "programs");
     }
+    if (spec->root && spec->guest_files)
+        return spec_fail(r, place(test, "files"),
+                         "files make a root of their own; put them into the "
+                         "root, or leave root out");
     if (pc && (spec->disks || spec->args.count || spec->env.count))
         return spec_fail(r, test, "args, env and disks are not for a PC; see pc.hda and pc.append");
+    return 0;
+}
+
+/* Each a path, as all others are. */
+static int expand_needs(struct spec_reader *r, const struct toml *test)
+{
+    const struct toml *needs = toml_get(test, "needs");
+    struct spec_list *list = &r->spec->needs;
+    for (unsigned i = 0; i < list->count; i++) {
+        const struct toml one = {.kind = TOML_STRING,
+                                 .line = needs->line,
+                                 .column = needs->column,
+                                 .text = (char *)list->item[i].data,
+                                 .len = list->item[i].len};
+        const char *path = NULL;
+        int err = spec_key_path(r, &one, &path);
+        if (err)
+            return err;
+        list->item[i] = (struct spec_bytes){path, strlen(path)};
+    }
     return 0;
 }
 
@@ -87,10 +111,10 @@ static int check_expect(struct spec_reader *r, const struct toml *test)
     bool pc = spec->kind == SPEC_PC;
     if ((e->screen.given || e->screenshot || e->serial.given || e->debugcon.given) && !pc)
         return spec_fail(r, at, "screen, screenshot, serial and debugcon are a PC's");
-    if ((e->out.given || e->err.given || e->console.given || e->files || e->known_calls) && pc)
-        return spec_fail(r, at, "a PC has serial and screen; no stdout, stderr, console, files");
-    if ((e->signal || e->files || e->known_calls) && spec->kind != SPEC_LINUX)
-        return spec_fail(r, at, "signal, files and known-syscalls are for programs");
+    if ((e->out.given || e->err.given || e->console.given || e->known_calls) && pc)
+        return spec_fail(r, at, "a PC has serial and screen; no stdout, stderr, console");
+    if ((e->signal || e->known_calls) && spec->kind != SPEC_LINUX)
+        return spec_fail(r, at, "signal and known-syscalls are for programs");
     if ((e->any_fault && e->hang) || (e->signal && (e->any_fault || e->hang)))
         return spec_fail(r, at, "a guest ends in one way: status, signal, fault or hang");
     if (e->but.count && !e->known_calls)
@@ -105,6 +129,8 @@ int spec_check_test(struct spec_reader *r, const struct toml *test)
     int err = check_kind(r, test);
     if (!err)
         err = find_program(r, test);
+    if (!err)
+        err = expand_needs(r, test);
     if (!err)
         err = check_steps(r, test);
     if (!err)

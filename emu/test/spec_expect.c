@@ -153,27 +153,7 @@ static int key_values(struct spec_reader *r, const struct toml *v, void *to)
     return err;
 }
 
-/* ---- named texts: files, disks, frames ---- */
-
-static int key_files(struct spec_reader *r, const struct toml *v, void *to)
-{
-    struct spec_expect *e = to;
-    unsigned n = 0;
-    int err = spec_want(r, v, TOML_TABLE);
-    for (const struct toml *at = v->first; at; at = at->next)
-        n++;
-    e->file = arena_alloc(&r->spec->arena, (n + 1) * sizeof(*e->file));
-    if (!e->file)
-        return spec_no_memory(r);
-    for (const struct toml *at = v->first; !err && at; at = at->next) {
-        struct spec_named_text *file = &e->file[e->files++];
-        file->name = at->key;
-        file->line = at->line;
-        err = *at->key == '/' ? spec_key_match(r, at, &file->text)
-                              : spec_fail(r, at, "a file in the guest has a path from / on");
-    }
-    return err;
-}
+/* ---- named texts: disks, frames ---- */
 
 static int named_match(struct spec_reader *r, const struct toml *v, void *to)
 {
@@ -245,7 +225,6 @@ static const struct spec_key expect_rows[] = {
     {"values", key_values, 0},
     {"reaches", spec_key_list, AT(reached)},
     {"not-reaches", spec_key_list, AT(not_reached)},
-    {"files", key_files, 0},
     {"disks", key_disks, 0},
     {"frames", key_frames, 0},
 };

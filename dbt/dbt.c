@@ -171,6 +171,13 @@ static void dbt_counters(const struct engine *engine, struct engine_counters *ou
     host_lock_leave(&dbt->lock);
 }
 
+uint8_t *dbt_hits(struct engine *engine, struct cpu *cpu)
+{
+    const struct dbt_cpu *d = cpu->engine_state;
+    (void)engine;
+    return d->image ? d->image->hits : NULL;
+}
+
 static void dbt_report(struct engine *engine, struct cpu *cpu, void *out)
 {
     const struct dbt_cpu *d = cpu->engine_state;
@@ -241,6 +248,12 @@ int dbt_create(const struct engine_options *options, struct engine **out)
 {
     (void)options, (void)out;
     return -ENOTSUP;
+}
+
+uint8_t *dbt_hits(struct engine *engine, struct cpu *cpu)
+{
+    (void)engine, (void)cpu;
+    return NULL;
 }
 
 #endif

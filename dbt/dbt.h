@@ -16,6 +16,15 @@ void dbt_dump_map(struct engine *engine, void *out);
 /* Guest and host code, as text, of the block that begins at eip in this processor's memory. */
 void dbt_dump_block(struct engine *engine, struct cpu *cpu, uint32_t eip, void *out);
 
+/*
+ * Of an engine with options.hits: the counters of the code that this processor runs, DBT_HITS
+ * bytes, of which translated code increments one (and wraps) for each basic block that it enters
+ * and one for each conditional branch that it does not take; which one is a hash of addresses.
+ * The caller clears them. NULL: there are none.
+ */
+#define DBT_HITS 65536u
+uint8_t *dbt_hits(struct engine *engine, struct cpu *cpu);
+
 /* Interpreter and translator side by side, block by block, on one memory. */
 MUST_CHECK int lockstep_create(const struct engine_options *options, struct engine **out);
 

@@ -59,8 +59,8 @@ static uint64_t exits_bytes(const struct image *image)
     return (uint64_t)image->exit_cap * CACHE_SEGMENTS * sizeof(struct exit);
 }
 
-/* Below the table: a page that is never accessible, and the ramp. */
-#define BELOW_TABLE (IMAGE_RAMP + PAGE_SIZE)
+/* Below the table: the counters, a page that is never accessible, and the ramp. */
+#define BELOW_TABLE IMAGE_HITS_BELOW
 
 static int reserve_table(struct image *image)
 {
@@ -105,6 +105,15 @@ int image_make_ramp(struct image *image)
         err = host_map_fd(ramp + at, PAGE_SIZE, HOST_R, fd, 0, true);
     if (fd >= 0)
         close(fd);
+    return err;
+}
+
+int image_make_hits(struct image *image)
+{
+    uint8_t *hits = (uint8_t *)image->table - IMAGE_HITS_BELOW;
+    int err = host_commit(hits, IMAGE_HITS, HOST_R | HOST_W);
+    if (!err)
+        image->hits = hits;
     return err;
 }
 

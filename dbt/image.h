@@ -100,6 +100,7 @@ struct image {
     unsigned watches; /* blocks look whether they write there (rewrite_watch.c); 0: they do not */
     struct image_watch watch[IMAGE_WATCHES];
     struct engine_coverage *coverage; /* NULL, or: blocks are basic ones, and it hears of them */
+    uint8_t *hits; /* NULL, or: blocks are basic ones, and count themselves here (rewrite_hits.c) */
     struct dbt_cpu *members;
     bool halted; /* nobody may enter the cache */
 
@@ -149,6 +150,11 @@ void image_destroy(struct image *image);
 #define IMAGE_RAMP ((uint32_t)MIB)
 #define IMAGE_BUDGET_MAX (IMAGE_RAMP - PAGE_SIZE)
 MUST_CHECK int image_make_ramp(struct image *image);
+
+/* The counters of dbt_hits lie below that, IMAGE_HITS_BELOW bytes below the table. */
+#define IMAGE_HITS 65536u
+#define IMAGE_HITS_BELOW (IMAGE_RAMP + PAGE_SIZE + IMAGE_HITS)
+MUST_CHECK int image_make_hits(struct image *image);
 
 /* All below: inside the lock. */
 

@@ -85,6 +85,8 @@ static int join_new(struct dbt *dbt, struct dbt_cpu *d, uint64_t key)
         err = verifier_create(&image->verifier);
     if (!err && dbt->options.count)
         err = image_make_ramp(image);
+    if (!err && dbt->options.hits)
+        err = image_make_hits(image);
     if (err) {
         image_destroy(image);
         return err;

@@ -103,6 +103,11 @@ void rewrite_set_stack(struct rewrite *r, unsigned reg); /* esp = low half of a 
 void rewrite_check_budget(struct rewrite *r);
 void rewrite_count(struct rewrite *r, unsigned done);
 
+/* Where the image counts hits: the basic block that begins at eip, or the way from `from` that a
+ * branch at the block's end does not take. */
+void rewrite_hit_block(struct rewrite *r, uint32_t eip);
+void rewrite_hit_way(struct rewrite *r, uint32_t from, uint32_t to);
+
 /* Notes that host code from here on belongs to the instruction at eip with the present delta. */
 void rewrite_mark(struct rewrite *r, uint32_t eip);
 

@@ -83,7 +83,7 @@ static bool goes_on(struct scan *scan, const struct image *image, unsigned *bran
         scan->next += insn->imm;
     else if (attr & (ISA_T_JUMP | ISA_T_END | ISA_T_IO | ISA_T_UNDEF | ISA_T_PRIV))
         return false;
-    if (image->coverage && (direct || (attr & ISA_T_BRANCH)))
+    if ((image->coverage || image->hits) && (direct || (attr & ISA_T_BRANCH)))
         return false;
     if ((attr & ISA_T_BRANCH) && ++*branches >= MAX_BRANCHES)
         return false;

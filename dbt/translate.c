@@ -31,13 +31,16 @@ static void rewrite_body(struct rewrite *r)
 {
     const struct scan *scan = r->scan;
     rewrite_check_budget(r);
+    rewrite_hit_block(r, scan->at[0].eip);
     for (unsigned i = 0; i < scan->count && !r->ended; i++) {
         r->index = i;
         rewrite_insn(r);
         r->block->guest_len += scan->at[i].insn.len;
     }
-    if (!r->ended)
+    if (!r->ended) {
+        rewrite_hit_way(r, rewrite_eip(r), scan->next);
         rewrite_jump_to(r, scan->next);
+    }
 }
 
 static bool rewrite_block(struct rewrite *r)

@@ -92,6 +92,7 @@ struct engine_options {
     bool verify;                      /* every translation is verified before it may run */
     bool count;                       /* icount is exact in the translator too */
     struct engine_coverage *coverage; /* the translator's only; NULL */
+    bool hits; /* the translator's only: translated code counts where it comes by (dbt_hits) */
 };
 
 /* Constructors. The translator's and lockstep's are in dbt/dbt.h. */

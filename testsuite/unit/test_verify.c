@@ -169,6 +169,15 @@ REFUSE_RAW(cut_short, ".byte 0xe9, 0")
 
 ACCEPT(jump_table, "mov (%rsp),%r9d\nlea 4(%rsp),%rsp\njmp *(%r14,%r9,8)")
 
+/* Counters of hits: one byte of their own room (image.h), and nothing beside it. */
+ACCEPT(hit, "movzbl -0x111000(%r14),%r8d\nlea 1(%r8),%r8d\nmov %r8b,-0x111000(%r14)")
+ACCEPT(hit_last, "movzbl -0x101001(%r14),%r8d\nmov %r8b,-0x101001(%r14)")
+REFUSE(hit_below, "movzbl -0x111001(%r14),%r8d")
+REFUSE(hit_beyond, "movzbl -0x101000(%r14),%r8d")
+REFUSE(hit_wide, "mov -0x111000(%r14),%r8d")
+REFUSE(hit_indexed, "movzbl -0x111000(%r14,%rax),%r8d")
+REFUSE(hit_by_lea, "lea -0x111000(%r14),%eax")
+
 /* Mutants: one byte of a known-good block replaced by each other value. */
 
 CODE(victim, "mov 8(%r15,%rbx),%eax\nmov %eax,-4(%rsp)\nlea -4(%rsp),%rsp\n"
@@ -326,6 +335,13 @@ int main(void)
     tcase_add_test(tc, test_jump_into_insn);
     tcase_add_test(tc, test_jump_back_into);
     tcase_add_test(tc, test_hidden_join);
+    tcase_add_test(tc, test_hit);
+    tcase_add_test(tc, test_hit_last);
+    tcase_add_test(tc, test_hit_below);
+    tcase_add_test(tc, test_hit_beyond);
+    tcase_add_test(tc, test_hit_wide);
+    tcase_add_test(tc, test_hit_indexed);
+    tcase_add_test(tc, test_hit_by_lea);
     tcase_add_test(tc, test_runs_on);
     tcase_add_test(tc, test_nothing);
     tcase_add_test(tc, test_cut_short);

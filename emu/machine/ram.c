@@ -585,26 +585,34 @@ static bool may_restore(const struct ram *ram, uint32_t page)
     return !(ram->view.denied[page] & (RAM_DENIED_READ | RAM_DENIED_WRITE | RAM_ARMED));
 }
 
+/* The first page from `page` on whose bit is set, or `pages`: most bits are not. */
+static uint32_t next_set(const uint8_t *bits, uint32_t page, uint32_t pages)
+{
+    while (page < pages && !bit(bits, page)) {
+        uint64_t word = 1;
+        if (page % 64 == 0 && page + 64 <= pages)
+            memcpy(&word, bits + (page >> 3), sizeof(word));
+        page += word ? 1 : 64;
+    }
+    return page;
+}
+
 int ram_reset(struct ram *ram, const uint8_t *bits, uint32_t keep)
 {
     BUG_ON(!ram->source, "only RAM with a source can be reset to it");
     int err = 0;
-    for (uint32_t page = 0; !err && page < ram->view.pages;) {
+    uint32_t page = next_set(bits, 0, ram->view.pages);
+    while (!err && page < ram->view.pages) {
         uint32_t end = page + 1;
-        if (!bits[page >> 3]) {
-            page = (page | 7) + 1;
-            continue;
-        }
-        if (bit(bits, page) && keep && may_restore(ram, page)) {
-            err = restore_page(ram, page++);
+        if (keep && may_restore(ram, page)) {
+            err = restore_page(ram, page);
             keep--;
-            continue;
-        }
-        while (bit(bits, page) && end < ram->view.pages && bit(bits, end))
-            end++;
-        if (bit(bits, page))
+        } else {
+            while (end < ram->view.pages && bit(bits, end))
+                end++;
             err = reset_run(ram, (uint64_t)page << PAGE_BITS, (uint64_t)(end - page) << PAGE_BITS);
-        page = end;
+        }
+        page = next_set(bits, end, ram->view.pages);
     }
     return err;
 }

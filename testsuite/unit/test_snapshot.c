@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "denali/snapshot.h"
+#include "denali/rewind.h"
 #include "emu/base/host.h"
 #include "testsuite/unit/vm_rig.h"
 
@@ -154,6 +154,50 @@ START_TEST(clones_are_apart)
     vm_destroy(a);
     vm_destroy(b);
     vm_destroy(c);
+    snapshot_close(s);
+    rig_stop(&rig);
+    unlink(path);
+}
+END_TEST
+
+/* Whatever a run did to pages, rights and its own code, the next one finds nothing of it. */
+START_TEST(goes_back_again_and_again)
+{
+    struct why why = {""};
+    struct rewind *rewind;
+    start(_i);
+    vm_run(rig.vm, 3000);
+    rig_call(&rig, DENALI_FN_PROTECT, 0x52000, 0x1000, 1);
+    vm_cpu(rig.vm)->eip = CODE + 4;
+    struct snapshot *s = save_and_open();
+    struct vm_config config = {
+        .snapshot = s, .engine = rig.engine, .console = &rig.console.base, .deterministic = true};
+    ck_assert_int_eq(rewind_create(&config, &rewind, &why), 0);
+    struct vm *vm = rewind_vm(rewind);
+    struct ram *ram = vm_ram(vm);
+    for (unsigned round = 0; round < 20; round++) {
+        struct vm *fresh = restore(s);
+        ck_assert_int_eq(rewind_go(rewind), 0);
+        same(vm, fresh);
+        ck_assert_uint_eq(ram_access(ram, 0x52000), HOST_R);
+        ck_assert_uint_eq(ram_access(ram, 0x53000), HOST_R | HOST_W);
+        vm_run(vm, 7 + round * round * 11);
+        vm_run(fresh, 7 + round * round * 11);
+        same(vm, fresh);
+        vm_destroy(fresh);
+        if (round % 4 == 1) {
+            ck_assert_int_eq(ram_write(ram, CODE + 10, "\x05\x01\0\0\0", 5), 0);
+            vm_run(vm, 2);
+        }
+        if (round % 4 == 2) {
+            ck_assert_int_eq(ram_set_access(ram, 0x51000, 0x3000, HOST_NONE), 0);
+            vm_run(vm, 1000);
+        }
+        if (round % 4 == 3)
+            ck_assert_int_eq(ram_discard(ram, 0x50000, 0x4000), 0);
+    }
+    ck_assert_uint_gt(rewind_pages(rewind), 3);
+    rewind_destroy(rewind);
     snapshot_close(s);
     rig_stop(&rig);
     unlink(path);
@@ -336,6 +380,7 @@ int main(void)
     tcase_add_loop_test(tc, second_generation, 0, 2);
     tcase_add_loop_test(tc, clones_are_apart, 0, 2);
     tcase_add_loop_test(tc, rights_and_discard, 0, 2);
+    tcase_add_loop_test(tc, goes_back_again_and_again, 0, 2);
     tcase_add_loop_test(tc, timers, 0, 2);
     tcase_add_loop_test(tc, identity, 0, 2);
     tcase_add_test(tc, every_truncation);

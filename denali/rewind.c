@@ -8,7 +8,6 @@
 #include "denali/rewind.h"
 
 #include "denali/vm_private.h"
-#include "emu/base/host.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -77,9 +76,7 @@ static int give_rights_back(struct rewind *r)
     struct ram *ram = r->vm->ram;
     if (ram_access_changes(ram) == r->access_changes)
         return 0;
-    int err = ram_set_access(ram, 0, ram_size(ram), HOST_R | HOST_W);
-    if (!err)
-        err = snapshot_set_rights(r->snapshot, ram);
+    int err = ram_reset_rights(ram);
     r->access_changes = ram_access_changes(ram);
     return err;
 }

@@ -24,8 +24,8 @@ struct cli_verb {
     void (*reference)(bool markdown);  /* NULL, or prints what `denali help NAME` tells beyond */
 };
 
-extern const struct cli_verb cli_run, cli_pc, cli_debug, cli_replay, cli_test, cli_disk, cli_bench,
-    cli_help, cli_version;
+extern const struct cli_verb cli_run, cli_pc, cli_debug, cli_replay, cli_test, cli_fuzz, cli_disk,
+    cli_bench, cli_help, cli_version;
 
 /* NULL-ended. */
 extern const struct cli_verb *const cli_verbs[];

@@ -18,7 +18,7 @@ const struct cli_verb *const cli_verbs[] = {
 #if HAVE_HOST
     HOST_VERBS,
 #endif
-    &cli_test,  &cli_disk, &cli_bench, &cli_help,   &cli_version, NULL,
+    &cli_test,  &cli_fuzz, &cli_disk,  &cli_bench,  &cli_help, &cli_version, NULL,
 };
 
 const struct cli_verb *cli_find_verb(const char *name)

@@ -18,6 +18,7 @@ int run_engine_create(const struct run_options *o, struct engine **out, struct w
 {
     const struct engine_options e = {.verify = o->verify,
                                      .coverage = o->coverage,
+                                     .hits = o->hits,
                                      .count =
                                          o->deterministic || o->record || o->replay || o->counts};
     const char *name = o->engine ? o->engine : "dbt";

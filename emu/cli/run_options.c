@@ -40,6 +40,18 @@ static uint64_t unit_of(const char *suffix)
     return !suffix[1] || !strcmp(suffix + 1, "B") || !strcmp(suffix + 1, "iB") ? unit : 0;
 }
 
+bool run_options_size(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    uint64_t unit = unit_of(end);
+    if (*text < '0' || *text > '9' || errno || !unit || n > UINT64_MAX / unit)
+        return false;
+    *out = n * unit;
+    return true;
+}
+
 static int take_memory(struct run_options *o, const char *value, struct why *why)
 {
     char *end;
@@ -343,7 +355,19 @@ static int take_option(char **argv, int *i, struct run_options *out, struct why 
     return opt->take(out, value, why);
 }
 
+static int no_more(void *opaque, char **words, struct why *why)
+{
+    (void)opaque, (void)words, (void)why;
+    return 0;
+}
+
 int run_options_parse(int argc, char **argv, struct run_options *out, struct why *why)
+{
+    return run_options_parse_more(argc, argv, &(struct run_options_more){no_more, NULL}, out, why);
+}
+
+int run_options_parse_more(int argc, char **argv, const struct run_options_more *more,
+                           struct run_options *out, struct why *why)
 {
     memset(out, 0, sizeof(*out));
     out->until = out->live_from = UINT64_MAX;
@@ -353,9 +377,11 @@ int run_options_parse(int argc, char **argv, struct run_options *out, struct why
             i++;
             break;
         }
-        int err = take_option(argv, &i, out, why);
-        if (err)
-            return err;
+        int taken = more->take(more->opaque, argv + i, why);
+        i += taken > 0 ? taken - 1 : 0;
+        int err = taken ? 0 : take_option(argv, &i, out, why);
+        if (taken < 0 || err)
+            return taken < 0 ? taken : err;
     }
     if (out->help)
         return 0;

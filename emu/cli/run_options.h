@@ -49,6 +49,7 @@ struct run_options {
     struct trace_spec trace[RUN_MAX_TRACES];
     unsigned traces;
     struct engine_coverage *coverage; /* the verb's, for the engine; NULL */
+    bool hits;                        /* the verb's, for the engine */
     bool deterministic, verify, stats, json, quiet, help;
     const char **env; /* K=V or K, as given; freed by run_options_fini */
     unsigned envs;
@@ -56,6 +57,18 @@ struct run_options {
 
 /* From the words after the verb. 0, or -EINVAL (-ENOMEM) and `why`. */
 MUST_CHECK int run_options_parse(int argc, char **argv, struct run_options *out, struct why *why);
+/*
+ * The same for a verb with options of its own: `take` is asked first. It returns how many words it
+ * took (0: the option is not its own), or a negative errno and `why`. `words` end with NULL.
+ */
+struct run_options_more {
+    int (*take)(void *opaque, char **words, struct why *why);
+    void *opaque;
+};
+MUST_CHECK int run_options_parse_more(int argc, char **argv, const struct run_options_more *more,
+                                      struct run_options *out, struct why *why);
+/* "64M", "1G", "4096": bytes. False: it is not a size, or beyond 64 bits. */
+bool run_options_size(const char *text, uint64_t *out);
 void run_options_fini(struct run_options *options);
 
 #endif

@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# timeout: 200
+# A planted overflow is found, told with its line, made small, and becomes a test that fails.
+. "$SRCDIR/testsuite/lib.sh"
+need afl-fuzz
+message=$BUILD/linux/message
+[ -f "$message" ] || skip "no Linux programs are built"
+
+printf 'M1:abc=1;d=22;' >seed
+"$DENALI" fuzz --seeds seed --output out --seconds 120 --until-crash "$message" >found 2>err
+status=$?
+[ $status = 1 ] || fail "status $status: $(cat found err)"
+grep -q ' in parse_record (message.c:[0-9]*)\| in copy_name (message.c:[0-9]*)' found || fail "$(cat found)"
+input=
+for file in out/found/parse_record-* out/found/copy_name-*; do
+    case $file in *.toml) continue ;; esac
+    [ -f "$file" ] && input=$file
+done
+[ -f "$input" ] || fail "there is no input: $(ls out/found)"
+[ "$(wc -c <"$input")" -le 24 ] || fail "$input is not small: $(od -c "$input")"
+"$DENALI" fuzz --try "$input" "$message" >out.try && fail "it does not crash: $(cat out.try)"
+[ -f "$input.toml" ] || fail "there is no test"
+"$DENALI" fuzz --minimise out/main/crashes "$message" >out.min || fail "$(cat out.min)"
+grep -q 'runs (' err || fail "no progress was shown: $(cat err)"

@@ -55,6 +55,7 @@ static void attach(struct debug_vm *d)
     t->name = d->files.name;
     t->files = d->files.count;
     memcpy(t->file, d->files.file, sizeof(d->files.file));
+    t->root = d->options->replay ? NULL : d->options->root;
 }
 
 /* A recording is looked at, forwards and backwards. */

@@ -127,8 +127,10 @@ static int make_monitor(struct debug *d, bool stands)
 
 static int make_gdb(struct debug *d)
 {
-    const struct gdb_config config = {
-        .listen = d->options->gdb, .command = monitor_gdb_command, .command_opaque = d->session};
+    const struct gdb_config config = {.listen = d->options->gdb,
+                                      .command = monitor_gdb_command,
+                                      .linux_word = monitor_gdb_linux,
+                                      .command_opaque = d->session};
     if (!d->options->gdb)
         return 0;
     int err = gdb_create(d->loop, &config, &d->gdb, &d->why);

@@ -38,6 +38,7 @@ static void disconnect(struct gdb *gdb)
     gdb_remove_points(gdb, NULL);
     gdb_close_files(gdb);
     gdb->waiting = false;
+    gdb->syscalls = (struct gdb_syscalls){.on = false};
     loop_resume_all(gdb->loop);
 }
 
@@ -111,11 +112,25 @@ static void on_knock(void *opaque, short revents)
 
 /* Stops. */
 
+/* As if it had not stopped; with it those that only stood because it did. */
+static void go_on(struct gdb *gdb, struct target *target)
+{
+    for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
+        struct target *other = loop_target(gdb->loop, n);
+        if (other == target || (!other->ended && other->stop.kind == TARGET_STOP_ASKED))
+            loop_resume(gdb->loop, other, 0);
+    }
+}
+
 static void on_stopped(struct loop_front *front, struct target *target)
 {
     struct gdb *gdb = of_front(front);
     if (gdb->fd < 0 || !gdb->waiting)
         return;
+    if (gdb_passes_syscall(gdb, target)) {
+        go_on(gdb, target);
+        return;
+    }
     gdb->waiting = false;
     gdb_begin(gdb);
     gdb_put_stop(gdb, target);

@@ -18,6 +18,9 @@
 
 struct gdb;
 
+/* Where INT 0x80 leads; the program's auxiliary vector. */
+enum gdb_linux_word { GDB_SYSCALL_ENTRY, GDB_AUXV_START, GDB_AUXV_END };
+
 struct gdb_config {
     const char *listen; /* [ADDR:]PORT, PORT 0 for any that is free; ADDR is 127.0.0.1 if not said.
                            NULL: only gdb_adopt */
@@ -25,7 +28,10 @@ struct gdb_config {
      * and `why`. */
     int (*command)(void *opaque, struct target *target, const char *line, FILE *out,
                    struct why *why);
-    void *command_opaque;
+    /* A number of a Linux program's kernel; false: not known (yet). NULL: there is none. */
+    bool (*linux_word)(void *opaque, struct target *target, enum gdb_linux_word what,
+                       uint32_t *out);
+    void *command_opaque; /* of both */
 };
 
 MUST_CHECK int gdb_create(struct loop *loop, const struct gdb_config *config, struct gdb **out,

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs that run in the targets, for gdb to read its symbols from; no other file, and only
- * to read. */
+/* The programs that run in the targets, for gdb to read its symbols from, and the guest's own tree
+ * of files where that is a folder here, for the libraries; no other file, and only to read. */
 #include "emu/debug/gdb_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* gdb's own numbers of errors. */
@@ -36,6 +38,24 @@ static bool is_known(struct gdb *gdb, const char *path)
     return false;
 }
 
+/* A path of the guest's: links and ".." lead to nothing outside its tree. */
+static int open_in_root(const struct target *target, const char *path)
+{
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    struct stat st;
+    int root = target->root ? open(target->root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (root < 0)
+        return -1;
+    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    close(root);
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
 static void handle_open(struct gdb *gdb, const char *at)
 {
     char path[PATH_MAX];
@@ -46,7 +66,8 @@ static void handle_open(struct gdb *gdb, const char *at)
         put_result(gdb, -1, EINVAL);
         return;
     }
-    int fd = is_known(gdb, path) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    int fd = is_known(gdb, path) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+                                 : open_in_root(gdb->general, path);
     if (fd >= 0)
         gdb->file[slot] = fd;
     put_result(gdb, fd >= 0 ? (int64_t)slot : -1, ENOENT);

@@ -22,8 +22,25 @@ enum gdb_signal {
 /* What is inserted for gdb, so that it can be taken out when it leaves. */
 struct gdb_point {
     struct target *target;
-    uint8_t type; /* of the Z packet */
+    uint8_t type; /* of the Z packet, or one of ours */
     uint32_t addr, len;
+    uint32_t esp; /* of a system call's return: it is that of the one who called */
+};
+/* Of system calls: the kernel's entry; behind the INT, `len` is the call's number. */
+enum { GDB_POINT_ENTRY = 16, GDB_POINT_RETURN };
+
+#define GDB_SYSCALLS 128u
+enum gdb_told_syscall { GDB_SYSCALL_NONE, GDB_SYSCALL_CALLED, GDB_SYSCALL_RETURNED };
+/* See gdb_linux.c. */
+struct gdb_syscalls {
+    bool on;
+    unsigned numbers; /* 0: all */
+    uint32_t number[GDB_SYSCALLS];
+    enum gdb_told_syscall told; /* the last stop was such a one */
+    uint32_t number_told;
+    struct target
+        *at; /* who called last, from behind the INT at `shown`, to the kernel's `entry` */
+    uint32_t entry, shown;
 };
 
 /* A packet under construction. What does not fit is left out, and `full` says so. */
@@ -59,6 +76,7 @@ struct gdb {
     struct target *general, *control;
     struct gdb_point *point;
     uint32_t points, points_room;
+    struct gdb_syscalls syscalls;
     int file[GDB_FILES]; /* descriptors of vFile:open, -1: free */
 };
 
@@ -98,6 +116,23 @@ void gdb_handle_run(struct gdb *gdb, const char *packet);   /* vCont c s C S bs 
 void gdb_handle_point(struct gdb *gdb, const char *packet); /* Z z */
 void gdb_put_stop(struct gdb *gdb, struct target *target);
 void gdb_remove_points(struct gdb *gdb, struct target *target); /* NULL: of all */
+MUST_CHECK int gdb_insert_point(struct gdb *gdb, const struct gdb_point *point);
+void gdb_remove_kind(struct gdb *gdb, struct target *target, uint8_t type);
+int gdb_remove_point(struct gdb *gdb, const struct gdb_point *point);
+bool gdb_has_point(const struct gdb *gdb, const struct target *target, unsigned type,
+                   uint32_t addr);
+const struct gdb_point *gdb_find_at(const struct gdb *gdb, const struct target *target,
+                                    unsigned type, uint32_t addr);
+
+/* gdb_linux.c */
+void gdb_handle_syscalls(struct gdb *gdb, const char *packet); /* QCatchSyscalls: */
+void gdb_handle_auxv(struct gdb *gdb, uint64_t offset, uint64_t length);
+/* A stop that only serves to catch system calls, and is not to be told. */
+bool gdb_passes_syscall(struct gdb *gdb, struct target *target);
+void gdb_put_syscall(struct gdb *gdb); /* into a stop reply */
+/* At a system call: the eip that gdb is shown; the machine's for one that gdb sets. */
+bool gdb_shows_syscall(const struct gdb *gdb, struct target *target, uint32_t *eip);
+uint32_t gdb_meant_eip(const struct gdb *gdb, struct target *target, uint32_t eip);
 
 /* gdb_regs.c */
 void gdb_handle_register(struct gdb *gdb, const char *packet); /* g G p P */

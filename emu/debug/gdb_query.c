@@ -27,7 +27,7 @@ static void handle_supported(struct gdb *gdb, const char *packet)
     gdb_put_format(gdb, "PacketSize=%x;QStartNoAckMode+;multiprocess+;swbreak+;hwbreak+;",
                    GDB_PACKET_MAX);
     gdb_put(gdb, "vContSupported+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
-                 "qXfer:memory-map:read+;qXfer:osdata:read+");
+                 "qXfer:memory-map:read+;qXfer:osdata:read+;qXfer:auxv:read+;QCatchSyscalls+");
     if (can_go_back(gdb))
         gdb_put(gdb, ";ReverseStep+;ReverseContinue+");
 }
@@ -316,7 +316,7 @@ static void handle_transfer(struct gdb *gdb, const char *packet)
         char *(*make)(struct gdb *gdb, const char *annex);
     } objects[] = {
         {"features", features}, {"threads", threads},     {"memory-map", memory_map},
-        {"osdata", processes},  {"exec-file", exec_file},
+        {"osdata", processes},  {"exec-file", exec_file}, {"auxv", NULL},
     };
     const char *object = packet + strlen("qXfer:");
     char annex[32];
@@ -333,6 +333,10 @@ static void handle_transfer(struct gdb *gdb, const char *packet)
             at = colon + 1;
             good =
                 gdb_take_hex(&at, &offset) && gdb_take_char(&at, ',') && gdb_take_hex(&at, &length);
+        }
+        if (good && !objects[i].make) {
+            gdb_handle_auxv(gdb, offset, length);
+            return;
         }
         char *text = good ? objects[i].make(gdb, annex) : NULL;
         if (text)
@@ -385,6 +389,7 @@ void gdb_handle_query(struct gdb *gdb, const char *packet)
         {"qSupported", false, handle_supported},
         {"QStartNoAckMode", true, handle_no_ack},
         {"QNonStop:", false, handle_non_stop},
+        {"QCatchSyscalls:", false, gdb_handle_syscalls},
         {"qCRC:", false, handle_crc},
         {"qC", true, handle_current},
         {"qfThreadInfo", true, handle_threads},

@@ -200,10 +200,11 @@ static void write_fpu(struct cpu_fpu *fpu, unsigned n, uint32_t value)
 }
 
 /* One of gdb's own registers as bytes, little-endian; its size. */
-static unsigned read_standard(struct target *target, unsigned n, uint8_t *out)
+static unsigned read_standard(struct gdb *gdb, struct target *target, unsigned n, uint8_t *out)
 {
     const struct cpu *cpu = target_cpu(target);
-    uint32_t word = UINT32_MAX; /* orig_eax: in no system call */
+    uint32_t word = UINT32_MAX, shown; /* orig_eax: in no system call */
+    bool calls = gdb_shows_syscall(gdb, target, &shown);
     if (n >= REG_ST0 && n < REG_FCTRL) {
         memcpy(out, cpu->fpu.st[n - REG_ST0], 10);
         return 10;
@@ -214,6 +215,10 @@ static unsigned read_standard(struct target *target, unsigned n, uint8_t *out)
     }
     if (n < REG_EIP)
         word = cpu->gpr[n];
+    else if (calls && n == REG_EIP)
+        word = shown;
+    else if (calls && n == REG_ORIG_EAX)
+        word = cpu->gpr[ISA_EAX];
     else if (n == REG_EIP)
         word = is_16_bit(target) ? target_eip(target) : cpu->eip;
     else if (n == REG_EFLAGS)
@@ -263,7 +268,7 @@ static void write_word(struct target *target, unsigned n, uint32_t word)
         cpu->fpu.mxcsr = word & MXCSR_BITS;
 }
 
-static void write_standard(struct target *target, unsigned n, const uint8_t *bytes)
+static void write_standard(struct gdb *gdb, struct target *target, unsigned n, const uint8_t *bytes)
 {
     struct cpu *cpu = target_cpu(target);
     uint32_t word;
@@ -273,7 +278,7 @@ static void write_standard(struct target *target, unsigned n, const uint8_t *byt
     else if (n >= REG_XMM0 && n < REG_MXCSR)
         memcpy(cpu->fpu.xmm[n - REG_XMM0], bytes, 16);
     else
-        write_word(target, n, word);
+        write_word(target, n, n == REG_EIP ? gdb_meant_eip(gdb, target, word) : word);
 }
 
 /* Packets. */
@@ -282,7 +287,7 @@ static void read_all(struct gdb *gdb, struct target *target)
 {
     uint8_t bytes[REG_MAX_BYTES];
     for (unsigned n = 0; n < standard_count(target); n++)
-        gdb_put_hex(gdb, bytes, read_standard(target, n, bytes));
+        gdb_put_hex(gdb, bytes, read_standard(gdb, target, n, bytes));
 }
 
 /* What is shorter than all of them changes only what it holds. */
@@ -294,7 +299,7 @@ static void write_all(struct gdb *gdb, struct target *target, const char *at)
             gdb_put_error(gdb, -EINVAL);
             return;
         }
-        write_standard(target, n, bytes);
+        write_standard(gdb, target, n, bytes);
     }
     gdb_put(gdb, "OK");
 }
@@ -307,20 +312,22 @@ static void read_one(struct gdb *gdb, struct target *target, const char *at)
     if (!gdb_take_hex(&at, &n) || *at)
         gdb_put_error(gdb, -EINVAL);
     else if (n < standard_count(target))
-        gdb_put_hex(gdb, bytes, read_standard(target, (unsigned)n, bytes));
+        gdb_put_hex(gdb, bytes, read_standard(gdb, target, (unsigned)n, bytes));
     else if (n < UINT32_MAX && extra_register(target, (unsigned)n - standard_count(target), &place))
         gdb_put_hex(gdb, place.at, place.bytes);
     else
         gdb_put_error(gdb, -EINVAL);
 }
 
+/* Those that follow from others stay as they are, and gdb is not told: after a function that it has
+ * called it writes back every register that it knows. */
 static bool write_extra(struct target *target, unsigned n, const char *at)
 {
     uint8_t bytes[REG_MAX_BYTES];
     struct place place;
-    bool good = extra_register(target, n, &place) && place.writable && place.bytes <= 8 &&
+    bool good = extra_register(target, n, &place) && place.bytes <= 8 &&
                 gdb_take_bytes(&at, bytes, place.bytes) && !*at;
-    if (good)
+    if (good && place.writable)
         memcpy(place.at, bytes, place.bytes);
     return good;
 }
@@ -333,7 +340,7 @@ static void write_one(struct gdb *gdb, struct target *target, const char *at)
     if (good && n < standard_count(target)) {
         good = gdb_take_bytes(&at, bytes, standard_bytes((unsigned)n)) && !*at;
         if (good)
-            write_standard(target, (unsigned)n, bytes);
+            write_standard(gdb, target, (unsigned)n, bytes);
     } else if (good) {
         good = write_extra(target, (unsigned)n - standard_count(target), at);
     }

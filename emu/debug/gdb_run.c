@@ -57,27 +57,33 @@ static void put_watch(struct gdb *gdb, const struct cpu_watch_hit *hit)
     gdb_put_format(gdb, "%s:%x;", name, hit->linear);
 }
 
-static bool has_point(const struct gdb *gdb, const struct target *target, unsigned type,
-                      uint32_t addr)
+const struct gdb_point *gdb_find_at(const struct gdb *gdb, const struct target *target,
+                                    unsigned type, uint32_t addr)
 {
     for (uint32_t i = 0; i < gdb->points; i++) {
         const struct gdb_point *p = &gdb->point[i];
         if (p->target == target && p->type == type && p->addr == addr)
-            return true;
+            return p;
     }
-    return false;
+    return NULL;
+}
+
+bool gdb_has_point(const struct gdb *gdb, const struct target *target, unsigned type, uint32_t addr)
+{
+    return gdb_find_at(gdb, target, type, addr) != NULL;
 }
 
 static void put_reason(struct gdb *gdb, struct target *target)
 {
     const struct target_stop *stop = &target->stop;
+    gdb_put_syscall(gdb);
     if (stop->kind == TARGET_STOP_WATCHPOINT)
         put_watch(gdb, &stop->hit);
     if (stop->kind == TARGET_STOP_BREAKPOINT && gdb->swbreak &&
-        has_point(gdb, target, 0, stop->eip))
+        gdb_has_point(gdb, target, 0, stop->eip))
         gdb_put(gdb, "swbreak:;");
     else if (stop->kind == TARGET_STOP_BREAKPOINT && gdb->hwbreak &&
-             has_point(gdb, target, 1, stop->eip))
+             gdb_has_point(gdb, target, 1, stop->eip))
         gdb_put(gdb, "hwbreak:;");
     if (stop->kind == TARGET_STOP_HISTORY) {
         bool begins = target_goes_back(target) && stop->icount <= target->history->first(target);
@@ -96,6 +102,7 @@ void gdb_put_stop(struct gdb *gdb, struct target *target)
 {
     const struct target_stop *stop = &target->stop;
     const struct cpu *cpu = target_cpu(target);
+    uint32_t eip = cpu->code32 ? cpu->eip : target_eip(target);
     if (target->ended) {
         bool exited = stop->kind == TARGET_STOP_EXITED;
         gdb_put_format(gdb, exited ? "W%02x" : "X%02x",
@@ -107,7 +114,8 @@ void gdb_put_stop(struct gdb *gdb, struct target *target)
     gdb_put_format(gdb, "T%02x", stop_signal(stop));
     put_register(gdb, 4, cpu->gpr[ISA_ESP]);
     put_register(gdb, 5, cpu->gpr[ISA_EBP]);
-    put_register(gdb, 8, cpu->code32 ? cpu->eip : target_eip(target));
+    gdb_shows_syscall(gdb, target, &eip);
+    put_register(gdb, 8, eip);
     gdb_put(gdb, "thread:");
     gdb_put_thread(gdb, target);
     gdb_put(gdb, ";");
@@ -123,12 +131,16 @@ struct request {
     uint32_t begin, end; /* of a step in a range */
 };
 
+/* A step from a system call goes to where that returns, since gdb stands there already. */
 static void resume(struct gdb *gdb, struct target *target, const struct request *request)
 {
+    uint32_t shown;
     if (request->action == ACT_NOTHING || target->ended)
         return;
-    loop_resume(gdb->loop, target, request->action == ACT_STEP ? 1 : 0);
-    loop_set_range(target, request->begin, request->end);
+    bool step = request->action == ACT_STEP && !gdb_shows_syscall(gdb, target, &shown);
+    loop_resume(gdb->loop, target, step ? 1 : 0);
+    if (step)
+        loop_set_range(target, request->begin, request->end);
     gdb->waiting = true;
 }
 
@@ -207,7 +219,7 @@ static void do_simple(struct gdb *gdb, const char *packet)
     }
     gdb_take_char(&at, ';');
     if (gdb_take_hex(&at, &addr))
-        target_cpu(target)->eip = (uint32_t)addr;
+        target_cpu(target)->eip = gdb_meant_eip(gdb, target, (uint32_t)addr);
     for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
         struct target *other = loop_target(gdb->loop, n);
         if (other == target || request.action == ACT_CONTINUE)
@@ -251,10 +263,15 @@ void gdb_handle_run(struct gdb *gdb, const char *packet)
 static const uint8_t watch_access[] = {
     [2] = CPU_WATCH_WRITE, [3] = CPU_WATCH_READ, [4] = CPU_WATCH_ACCESS};
 
+static bool is_breakpoint(const struct gdb_point *p)
+{
+    return p->type < 2 || p->type >= GDB_POINT_ENTRY;
+}
+
 static int set_point(const struct gdb_point *p)
 {
     struct cpu *cpu = target_cpu(p->target);
-    if (p->type < 2)
+    if (is_breakpoint(p))
         return cpu_debug_break(cpu, p->addr);
     return cpu_debug_watch(cpu, p->addr, p->len, (enum cpu_watch_access)watch_access[p->type]);
 }
@@ -262,7 +279,7 @@ static int set_point(const struct gdb_point *p)
 static int clear_point(const struct gdb_point *p)
 {
     struct cpu *cpu = target_cpu(p->target);
-    if (p->type < 2)
+    if (is_breakpoint(p))
         return cpu_debug_unbreak(cpu, p->addr);
     return cpu_debug_unwatch(cpu, p->addr, p->len, (enum cpu_watch_access)watch_access[p->type]);
 }
@@ -272,15 +289,16 @@ static uint32_t find_point(const struct gdb *gdb, const struct gdb_point *like)
     uint32_t i = 0;
     for (; i < gdb->points; i++) {
         const struct gdb_point *p = &gdb->point[i];
-        bool same_len = like->type < 2 || p->len == like->len;
-        if (p->target == like->target && p->type == like->type && p->addr == like->addr && same_len)
+        bool same_len = is_breakpoint(like) || p->len == like->len;
+        if (p->target == like->target && p->type == like->type && p->addr == like->addr &&
+            p->esp == like->esp && same_len)
             break;
     }
     return i;
 }
 
 /* Inserting twice is inserting once, as the protocol has it. */
-static int insert_point(struct gdb *gdb, const struct gdb_point *p)
+int gdb_insert_point(struct gdb *gdb, const struct gdb_point *p)
 {
     if (find_point(gdb, p) < gdb->points)
         return 0;
@@ -298,7 +316,7 @@ static int insert_point(struct gdb *gdb, const struct gdb_point *p)
     return err;
 }
 
-static int remove_point(struct gdb *gdb, const struct gdb_point *p)
+int gdb_remove_point(struct gdb *gdb, const struct gdb_point *p)
 {
     uint32_t i = find_point(gdb, p);
     if (i == gdb->points)
@@ -313,7 +331,16 @@ void gdb_remove_points(struct gdb *gdb, struct target *target)
     for (uint32_t i = gdb->points; i-- > 0;) {
         const struct gdb_point p = gdb->point[i];
         if (!target || p.target == target)
-            remove_point(gdb, &p);
+            gdb_remove_point(gdb, &p);
+    }
+}
+
+void gdb_remove_kind(struct gdb *gdb, struct target *target, uint8_t type)
+{
+    for (uint32_t i = gdb->points; i-- > 0;) {
+        const struct gdb_point p = gdb->point[i];
+        if (p.target == target && p.type == type)
+            gdb_remove_point(gdb, &p);
     }
 }
 
@@ -329,8 +356,8 @@ void gdb_handle_point(struct gdb *gdb, const char *packet)
     }
     if (type > 4)
         return; /* a kind that is not known: the empty answer */
-    const struct gdb_point p = {gdb->general, (uint8_t)type, (uint32_t)addr, (uint32_t)len};
-    int err = *packet == 'Z' ? insert_point(gdb, &p) : remove_point(gdb, &p);
+    const struct gdb_point p = {gdb->general, (uint8_t)type, (uint32_t)addr, (uint32_t)len, 0};
+    int err = *packet == 'Z' ? gdb_insert_point(gdb, &p) : gdb_remove_point(gdb, &p);
     if (err)
         gdb_put_error(gdb, err);
     else

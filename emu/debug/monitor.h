@@ -7,6 +7,7 @@
 #ifndef DENALI_DEBUG_MONITOR_H
 #define DENALI_DEBUG_MONITOR_H
 
+#include "emu/debug/gdb.h"
 #include "emu/debug/session.h"
 
 struct monitor;
@@ -32,6 +33,8 @@ MUST_CHECK int monitor_run(struct monitor *monitor);
 int monitor_signal(const struct monitor *monitor);
 
 /* gdb's `monitor LINE` (struct gdb_config); opaque: the session. */
+bool monitor_gdb_linux(void *opaque, struct target *target, enum gdb_linux_word what,
+                       uint32_t *out);
 int monitor_gdb_command(void *opaque, struct target *target, const char *line, FILE *out,
                         struct why *why);
 

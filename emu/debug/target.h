@@ -183,7 +183,9 @@ struct target {
     unsigned id; /* from 1, unique in its loop; gdb's process number */
     unsigned files;
     struct target_file file[TARGET_FILES]; /* the program first */
-    struct target_stop stop;               /* the last one */
+    const char
+        *root; /* a folder of the host that is the guest's tree of files; NULL: there is none */
+    struct target_stop stop; /* the last one */
 
     /* The loop's. */
     enum target_run run;

@@ -27,6 +27,8 @@ enum paged_mode_bit {
     PAGED_CS_FLAT = 1u << 2,
     PAGED_X87 = 1u << 3, /* x87 and MMX run on the host's unit */
     PAGED_SSE = 1u << 4,
+    PAGED_DOWN = 1u << 5, /* EFLAGS.DF; the host's is clear */
+    PAGED_RING0 = 1u << 6,
 };
 #define PAGED_CLASS_SHIFT(seg) (8 + 2 * (seg)) /* ES, CS, SS, DS: enum paged_class */
 
@@ -39,9 +41,14 @@ struct paged_mode {
 #define PAGED_MAX_EXITS 16u
 
 /* Host code from here on belongs to the guest instruction at the block's eip + guest. */
+#define PAGED_SIDE_SHADOW 0x8000u /* in `guest`: a kick may not stop here */
 struct paged_side {
     uint16_t host, guest;
 };
+static inline uint32_t paged_side_guest(const struct paged_side *side)
+{
+    return side->guest & ~PAGED_SIDE_SHADOW;
+}
 
 struct paged_block {
     struct paged_mode mode;
@@ -61,11 +68,15 @@ struct paged_exit {
     uint32_t field, eip;
 };
 
+/* What of the mode an instruction may change: nothing, what follows from one segment, anything. */
+enum paged_change { PAGED_KEEPS, PAGED_CHANGES_SEGMENT, PAGED_CHANGES };
+
 /* An instruction that the interpreter does without leaving the cache. */
 struct paged_call {
     struct interp_op op;
     struct paged_block *block;
     uint32_t eip;
+    enum paged_change changes;
     uint32_t after; /* where it goes on; 0: the block ends with it */
 };
 
@@ -136,6 +147,10 @@ bool paged_on_trap(struct host_signal_scope *scope, struct host_frame *frame);
 /* paged_mode.c: what the present segments and control registers make of code; also notes where FS
  * and GS may be used without a check. */
 struct paged_mode paged_mode_now(struct cpu *cpu);
+/* Is the mode still so, after an instruction that changed at most this? */
+bool paged_mode_kept(struct cpu *cpu, const struct paged_mode *mode, const struct isa_insn *insn,
+                     enum paged_change change);
+enum paged_change paged_change_of(const struct isa_insn *insn);
 static inline bool paged_mode_same(const struct paged_mode *a, const struct paged_mode *b)
 {
     return a->bits == b->bits && a->cs_base == b->cs_base && a->cs_limit == b->cs_limit;
@@ -202,7 +217,7 @@ enum paged_slot_number {
 #define PAGED_RAMP (PAGED_DISPATCH + PAGED_TABLE_BYTES / 2)
 #define PAGED_EDGE (PAGED_RAMP + PAGED_RAMP_BYTES - (int32_t)PAGE_SIZE) /* its last page */
 
-#define PAGED_USER_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O | ISA_F_D)
+#define PAGED_USER_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O)
 
 static inline struct emit_mem paged_at(size_t offset)
 {

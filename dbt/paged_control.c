@@ -15,11 +15,20 @@ static bool same_page(const struct paged_rewrite *r, uint32_t eip)
     return !r->block->second && (base + eip) >> PAGE_BITS == (base + r->block->eip) >> PAGE_BITS;
 }
 
-static void jump_by_table(struct emit *e, uint32_t eip)
+/* Code that runs downwards is rare and short: it has no table. */
+static bool has_table(const struct paged_rewrite *r)
+{
+    return !(r->block->mode.bits & PAGED_DOWN);
+}
+
+static void jump_by_table(const struct paged_rewrite *r, struct emit *e, uint32_t eip)
 {
     struct emit_mem entry = emit_at(EMIT_R14, PAGED_DISPATCH + (int32_t)paged_slot(eip) * 8);
     emit_mov_imm32(e, EMIT_R9, eip);
-    emit_jmp_mem(e, &entry);
+    if (has_table(r))
+        emit_jmp_mem(e, &entry);
+    else
+        emit_jmp(e, r->paged->stubs.miss);
 }
 
 void paged_jump_r9(struct paged_rewrite *r)
@@ -27,11 +36,15 @@ void paged_jump_r9(struct paged_rewrite *r)
     struct emit *e = &r->emit;
     struct emit_mem sum = emit_at_index(EMIT_R10, EMIT_R9, 1, 0);
     struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R10, 8, PAGED_DISPATCH);
+    r->ended = true;
+    if (!has_table(r)) {
+        emit_jmp(e, r->paged->stubs.miss);
+        return;
+    }
     paged_emit_rorx(e, EMIT_R10, EMIT_R9, 14);
     emit_lea32(e, EMIT_R10, &sum);
     emit_op_reg(e, &op_movzx_word, EMIT_R10, EMIT_R10);
     emit_jmp_mem(e, &entry);
-    r->ended = true;
 }
 
 static void add_way(struct paged_rewrite *r, uint32_t field, uint32_t eip)
@@ -45,7 +58,7 @@ void paged_jump_to(struct paged_rewrite *r, uint32_t eip)
     if (same_page(r, eip))
         add_way(r, emit_jmp(&r->emit, r->emit.at), eip);
     else
-        jump_by_table(&r->emit, eip);
+        jump_by_table(r, &r->emit, eip);
     r->ended = true;
 }
 
@@ -67,7 +80,7 @@ void paged_emit_ways(struct paged_rewrite *r)
             emit_mov_imm32(e, EMIT_R10, p->exits++);
             emit_jmp(e, p->stubs.chain);
         } else {
-            jump_by_table(e, way->eip);
+            jump_by_table(r, e, way->eip);
         }
     }
 }

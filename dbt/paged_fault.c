@@ -54,7 +54,7 @@ static void on_fault(struct paged *p, struct host_frame *frame, const struct pag
         fill(p, (uint32_t)linear, frame->error & ERROR_WRITE))
         frame->rip = host_of(p, block->host + side->host);
     else
-        leave_at(p, frame, block->eip + side->guest, PAGED_TRAP);
+        leave_at(p, frame, block->eip + paged_side_guest(side), PAGED_TRAP);
 }
 
 static void try_to_leave(struct paged *p, struct host_frame *frame, const struct paged_block *block,
@@ -62,7 +62,7 @@ static void try_to_leave(struct paged *p, struct host_frame *frame, const struct
 {
     if (host == block->host)
         leave_at(p, frame, (uint32_t)frame->gpr[EMIT_R9], PAGED_KICK);
-    else if (side && block->host + side->host == host)
+    else if (side && block->host + side->host == host && !(side->guest & PAGED_SIDE_SHADOW))
         leave_at(p, frame, block->eip + side->guest, PAGED_KICK);
     else
         frame->rflags |= HOST_RFLAGS_TF;

@@ -34,9 +34,19 @@ static void emit_shrx(struct emit *e, unsigned dst, unsigned src, unsigned count
     emit_vex(e, 2, 3, 0xf7, dst, count, src);
 }
 
-static void emit_pext(struct emit *e, unsigned dst, unsigned src, unsigned mask)
+void paged_emit_pext(struct emit *e, unsigned dst, unsigned src, unsigned mask)
 {
     emit_vex(e, 2, 2, 0xf5, dst, src, mask);
+}
+
+void paged_emit_sarx(struct emit *e, unsigned dst, unsigned src, unsigned count)
+{
+    emit_vex(e, 2, 2, 0xf7, dst, count, src);
+}
+
+void paged_emit_pdep(struct emit *e, unsigned dst, unsigned src, unsigned mask)
+{
+    emit_vex(e, 2, 3, 0xf5, dst, src, mask);
 }
 
 void paged_emit_rorx(struct emit *e, unsigned dst, unsigned src, unsigned count)
@@ -101,7 +111,7 @@ void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, 
     struct emit *e = &r->emit;
     struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R10, 8, table_disp(write));
     if (bytes > 1) {
-        emit_pext(e, EMIT_R11, reg, EMIT_R13);
+        paged_emit_pext(e, EMIT_R11, reg, EMIT_R13);
         touch_end(r, EMIT_R11, PAGED_EDGE, bytes);
     }
     emit_shrx(e, EMIT_R10, reg, EMIT_R12);

@@ -25,12 +25,10 @@ static uint32_t fpu_bits(const struct cpu *cpu)
 }
 
 /* FS and GS differ from task to task: they are asked when they are used. */
-static void note_segments(struct cpu *cpu)
+static void note_segment(struct cpu *cpu, unsigned seg)
 {
-    for (unsigned seg = ISA_FS; seg <= ISA_GS; seg++) {
-        bool ok = class_of(&cpu->seg[seg], false) <= PAGED_BIG;
-        cpu->slot[PAGED_SLOT_SEG_OK + seg] = ok ? (uint64_t)(uintptr_t)cpu : 0;
-    }
+    bool ok = class_of(&cpu->seg[seg], false) <= PAGED_BIG;
+    cpu->slot[PAGED_SLOT_SEG_OK + seg] = ok ? (uint64_t)(uintptr_t)cpu : 0;
 }
 
 struct paged_mode paged_mode_now(struct cpu *cpu)
@@ -39,6 +37,10 @@ struct paged_mode paged_mode_now(struct cpu *cpu)
     struct paged_mode mode = {.bits = fpu_bits(cpu)};
     if (cpu->code32)
         mode.bits |= PAGED_CODE32;
+    if (cpu->eflags & ISA_F_D)
+        mode.bits |= PAGED_DOWN;
+    if (!cpu->cpl)
+        mode.bits |= PAGED_RING0;
     if (cpu->seg[ISA_SS].attr & SEG_BIG)
         mode.bits |= PAGED_STACK32;
     if (cs->base == 0 && cs->limit == UINT32_MAX) {
@@ -49,6 +51,61 @@ struct paged_mode paged_mode_now(struct cpu *cpu)
     }
     for (unsigned seg = ISA_ES; seg <= ISA_DS; seg++)
         mode.bits |= (uint32_t)class_of(&cpu->seg[seg], seg == ISA_CS) << PAGED_CLASS_SHIFT(seg);
-    note_segments(cpu);
+    note_segment(cpu, ISA_FS);
+    note_segment(cpu, ISA_GS);
     return mode;
+}
+
+/* The segment register that an instruction loads; ISA_SEG_NONE: none, or not just one. */
+static unsigned loaded_segment(const struct isa_insn *insn)
+{
+    const struct isa_operand_spec *op = &insn->row->op[0];
+    if (insn->row->sem == ISA_SEM_MOV_SREG && op->method == ISA_M_S)
+        return insn->reg;
+    return insn->row->sem == ISA_SEM_POP_SREG ? op->fixed : ISA_SEG_NONE;
+}
+
+enum paged_change paged_change_of(const struct isa_insn *insn)
+{
+    switch (insn->row->sem) {
+    case ISA_SEM_BT:
+    case ISA_SEM_BTC:
+    case ISA_SEM_BTR:
+    case ISA_SEM_BTS:
+    case ISA_SEM_CLI:
+    case ISA_SEM_CMPS:
+    case ISA_SEM_FXRSTOR:
+    case ISA_SEM_FXSAVE:
+    case ISA_SEM_IN:
+    case ISA_SEM_INVLPG:
+    case ISA_SEM_LODS:
+    case ISA_SEM_MOVS:
+    case ISA_SEM_OUT:
+    case ISA_SEM_RDTSC:
+    case ISA_SEM_SCAS:
+    case ISA_SEM_STI:
+    case ISA_SEM_STOS:
+    case ISA_SEM_VERW:
+        return PAGED_KEEPS;
+    default:
+        break;
+    }
+    unsigned seg = loaded_segment(insn);
+    return seg == ISA_SEG_NONE || seg == ISA_SS ? PAGED_CHANGES : PAGED_CHANGES_SEGMENT;
+}
+
+bool paged_mode_kept(struct cpu *cpu, const struct paged_mode *mode, const struct isa_insn *insn,
+                     enum paged_change change)
+{
+    if (change == PAGED_KEEPS)
+        return true;
+    unsigned seg = loaded_segment(insn);
+    if (change == PAGED_CHANGES) {
+        struct paged_mode now = paged_mode_now(cpu);
+        return paged_mode_same(&now, mode);
+    }
+    if (seg < ISA_FS)
+        return class_of(&cpu->seg[seg], false) == paged_class(mode, seg);
+    note_segment(cpu, seg);
+    return true;
 }

@@ -175,9 +175,65 @@ bool paged_nop(struct paged_rewrite *r, const struct isa_insn *insn)
     return true;
 }
 
-/* A bit number in a register reaches far beyond the operand's page. */
+static struct emit_mem selector_of(unsigned seg)
+{
+    return paged_at(offsetof(struct cpu, seg) + seg * sizeof(struct cpu_seg) +
+                    offsetof(struct cpu_seg, selector));
+}
+
+/* Only the selector's two bytes are written. */
+bool paged_push_sreg(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem from = selector_of(insn->row->op[0].fixed), top;
+    if (!paged_can_stack(r))
+        return false;
+    emit_op_mem(&r->emit, &op_load_zero, EMIT_R8, &from);
+    paged_stack_access(r, -(int32_t)insn->opsize, insn->opsize, true, &top);
+    emit_store16(&r->emit, &top, EMIT_R8);
+    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+    return true;
+}
+
+/* From a segment register; loads are the interpreter's. */
+bool paged_mov_sreg(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_mem from = selector_of(insn->reg), to;
+    if (insn->row->op[0].method == ISA_M_S || insn->reg > ISA_GS ||
+        (insn->has_mem && !paged_can_access(r, insn)))
+        return false;
+    if (!insn->has_mem) {
+        emit_op_mem(&r->emit, insn->opsize == 2 ? &op_load_word : &op_load_zero, insn->rm, &from);
+        return true;
+    }
+    emit_op_mem(&r->emit, &op_load_zero, EMIT_R8, &from);
+    paged_access(r, insn, 2, true, &to);
+    emit_store16(&r->emit, &to, EMIT_R8);
+    return true;
+}
+
+/* A bit number in a register reaches far beyond the operand: the word that holds the bit is found,
+ * and r8 is the bit's number in it. */
+static bool far_bit(struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    struct emit_op op = {.map = ISA_MAP_0F, .opcode = insn->opcode};
+    struct emit_mem word = emit_at_index(EMIT_R9, EMIT_R8, 4, 0), at;
+    struct emit *e = &r->emit;
+    if (insn->opsize != 4 || insn->adsize != 4 || insn->seg >= ISA_FS ||
+        paged_class(&r->block->mode, insn->seg) != PAGED_FLAT)
+        return false;
+    emit_mov_imm32(e, EMIT_R8, 5);
+    paged_emit_sarx(e, EMIT_R8, insn->reg, EMIT_R8);
+    paged_address(r, insn, EMIT_R9);
+    emit_lea32(e, EMIT_R9, &word);
+    emit_mov_imm32(e, EMIT_R8, 31);
+    paged_emit_pext(e, EMIT_R8, insn->reg, EMIT_R8);
+    paged_linear_access(r, EMIT_R9, 4, insn->row->sem != ISA_SEM_BT, &at);
+    emit_op_mem(e, &op, EMIT_R8, &at);
+    return true;
+}
+
 bool paged_bit(struct paged_rewrite *r, const struct isa_insn *insn)
 {
     bool far_reach = insn->has_mem && insn->row->op[1].method == ISA_M_G;
-    return !far_reach && paged_plain(r, insn);
+    return far_reach ? far_bit(r, insn) : paged_plain(r, insn);
 }

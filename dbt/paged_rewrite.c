@@ -161,6 +161,7 @@ void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool e
     interp_prepare(p->cpu, &call->op);
     call->block = r->block;
     call->eip = paged_eip(r);
+    call->changes = paged_change_of(insn);
     emit_mov_imm32(&r->emit, EMIT_R9, number);
     emit_jmp(&r->emit, p->stubs.call);
     call->after = ends ? 0 : r->emit.at;
@@ -171,9 +172,10 @@ void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool e
 static void mark(struct paged_rewrite *r)
 {
     struct paged_block *block = r->block;
-    r->paged->side[block->sides_at + block->sides++] =
-        (struct paged_side){.host = (uint16_t)(r->emit.at - block->host),
-                            .guest = (uint16_t)(paged_eip(r) - block->eip)};
+    r->paged->side[block->sides_at + block->sides++] = (struct paged_side){
+        .host = (uint16_t)(r->emit.at - block->host),
+        .guest = (uint16_t)((paged_eip(r) - block->eip) | (r->shadow ? PAGED_SIDE_SHADOW : 0))};
+    r->shadow = false;
 }
 
 static bool leads_away(const struct isa_insn *insn)

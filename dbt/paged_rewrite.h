@@ -38,6 +38,7 @@ struct paged_rewrite {
     unsigned count, index;
     bool ended;
     bool fpu_loaded; /* seen to earlier in the block */
+    bool shadow;     /* a kick may not stop before the next instruction */
     unsigned ways;
     struct paged_way way[PAGED_MAX_EXITS];
 };
@@ -65,7 +66,9 @@ bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn
 bool paged_can_stack(const struct paged_rewrite *r);
 /*
  * Emits all but the access itself, which is to be made through *out (by an
- * instruction without a no-REX register) before r9 to r11 change.
+ * instruction without a no-REX register) before r9 to r11 change. What is
+ * asked for writing must be written by the first instruction that touches it: a miss is told by
+ * what the processor did.
  */
 void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned bytes, bool write,
                   struct emit_mem *out);
@@ -77,8 +80,11 @@ void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, 
                          struct emit_mem *out);
 /* The effective address of LEA and its like into `reg`, within the address size. */
 void paged_address(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg);
-/* rorx dst, src, count: no flags. */
+/* rorx, sarx dst, src, count; pext, pdep dst, src, mask: no flags. */
 void paged_emit_rorx(struct emit *e, unsigned dst, unsigned src, unsigned count);
+void paged_emit_sarx(struct emit *e, unsigned dst, unsigned src, unsigned count);
+void paged_emit_pext(struct emit *e, unsigned dst, unsigned src, unsigned mask);
+void paged_emit_pdep(struct emit *e, unsigned dst, unsigned src, unsigned mask);
 
 /* paged_control.c: ways out, and their stubs; `eip` is wrapped by whoever asks. */
 void paged_emit_ways(struct paged_rewrite *r);

@@ -118,6 +118,8 @@ static struct paged_block *look_up(struct paged *p, const struct paged_mode *mod
 static struct paged_block *obtain(struct paged *p, const struct paged_mode *mode)
 {
     uint32_t eip = p->cpu->eip;
+    if (mode->bits & PAGED_DOWN)
+        return look_up(p, mode);
     struct paged_dispatch *d = paged_dispatch_now(p, mode);
     struct paged_block *block = d->block[paged_slot(eip)];
     if (block && block->eip == eip && !block->dead)
@@ -139,8 +141,8 @@ static bool may_go_on(struct paged *p, const struct paged_call *call, unsigned c
         cpu->cpl != cpl || interp_pc_needs_attention(cpu) || d->local_changes != changes->local ||
         d->all_changes != changes->all)
         return false;
-    struct paged_mode mode = paged_mode_now(cpu);
-    return paged_mode_same(&mode, &call->block->mode) && !cpu->pc.align_mask;
+    return paged_mode_kept(cpu, &call->block->mode, &call->op.insn, call->changes) &&
+           !cpu->pc.align_mask;
 }
 
 uint32_t paged_do_call(struct cpu *cpu, uint32_t number)

@@ -100,8 +100,9 @@ struct paged_dispatch {
     struct paged_mode mode;
     uint64_t local_changes, all_changes; /* of mmu_code_changes, when it was last looked at */
     struct paged_block **block;          /* by slot */
-    uint16_t *filled;                    /* slots */
+    uint16_t *filled;                    /* slots, some of them twice */
     uint32_t filled_count;
+    uint32_t settled; /* so many of them outlived a flush of local pages, so theirs are global */
 };
 
 struct paged {

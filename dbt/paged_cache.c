@@ -116,7 +116,7 @@ static void empty_dispatch(struct paged *p, struct paged_dispatch *d)
 {
     for (uint32_t i = 0; i < d->filled_count; i++)
         empty_slot(p, d, d->filled[i]);
-    d->filled_count = 0;
+    d->filled_count = d->settled = 0;
 }
 
 /* Is the code that a block was made from still at its linear address? The TLB knows. */
@@ -128,16 +128,21 @@ static bool is_mapped(const struct paged *p, const struct paged_block *block)
            tlb[page] + p->cpu->pc.tlb_bias + linear == (uint64_t)(uintptr_t)block->code;
 }
 
-static void sift_dispatch(struct paged *p, struct paged_dispatch *d)
+/* Drops what is no longer where it was; looks only from the place `from` on. */
+static void sift_dispatch(struct paged *p, struct paged_dispatch *d, uint32_t from)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < d->filled_count; i++) {
+    uint32_t kept = from, settled = d->settled;
+    for (uint32_t i = from; i < d->filled_count; i++) {
         uint16_t slot = d->filled[i];
+        if (i == settled)
+            d->settled = kept;
         if (d->block[slot] && is_mapped(p, d->block[slot]))
             d->filled[kept++] = slot;
         else
             empty_slot(p, d, slot);
     }
+    if (d->settled > kept)
+        d->settled = kept;
     d->filled_count = kept;
 }
 
@@ -145,10 +150,14 @@ struct paged_dispatch *paged_dispatch_now(struct paged *p, const struct paged_mo
 {
     struct paged_dispatch *d = &p->dispatch[p->cpu->cpl == 3];
     const struct mmu_code_changes *changes = mmu_code_changes(p->cpu->pc.mmu);
-    if (!paged_mode_same(&d->mode, mode))
+    if (!paged_mode_same(&d->mode, mode)) {
         empty_dispatch(p, d);
-    else if (d->local_changes != changes->local || d->all_changes != changes->all)
-        sift_dispatch(p, d);
+    } else if (d->all_changes != changes->all) {
+        sift_dispatch(p, d, 0);
+    } else if (d->local_changes != changes->local) {
+        sift_dispatch(p, d, d->settled);
+        d->settled = d->filled_count;
+    }
     d->mode = *mode;
     d->local_changes = changes->local;
     d->all_changes = changes->all;
@@ -159,11 +168,8 @@ void paged_dispatch_set(struct paged *p, struct paged_dispatch *d, struct paged_
 {
     uint32_t slot = paged_slot(block->eip);
     if (d->filled_count == PAGED_SLOTS)
-        sift_dispatch(p, d);
-    if (!d->block[slot] && d->filled_count == PAGED_SLOTS)
         empty_dispatch(p, d);
-    if (!d->block[slot])
-        d->filled[d->filled_count++] = (uint16_t)slot;
+    d->filled[d->filled_count++] = (uint16_t)slot;
     d->block[slot] = block;
     d->table[slot] = host_of(p, block->host);
 }

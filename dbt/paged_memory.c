@@ -19,14 +19,25 @@ static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};
 static const struct emit_op op_movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
 
 /* VEX-coded instructions on 32-bit general registers: reg, vvvv, rm in the manual's places. */
-static void emit_vex(struct emit *e, unsigned map, unsigned pp, uint8_t opcode, unsigned reg,
-                     unsigned vvvv, unsigned rm)
+static void emit_vex_sized(struct emit *e, unsigned map, unsigned pp, uint8_t opcode, unsigned reg,
+                           unsigned vvvv, unsigned rm, bool wide)
 {
     emit_u8(e, 0xc4);
     emit_u8(e, (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | map));
-    emit_u8(e, (uint8_t)((~vvvv & 15) << 3 | pp));
+    emit_u8(e, (uint8_t)((wide ? 0x80 : 0) | (~vvvv & 15) << 3 | pp));
     emit_u8(e, opcode);
     emit_u8(e, (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)));
+}
+
+static void emit_vex(struct emit *e, unsigned map, unsigned pp, uint8_t opcode, unsigned reg,
+                     unsigned vvvv, unsigned rm)
+{
+    emit_vex_sized(e, map, pp, opcode, reg, vvvv, rm, false);
+}
+
+void paged_emit_shrx64(struct emit *e, unsigned dst, unsigned src, unsigned count)
+{
+    emit_vex_sized(e, 2, 3, 0xf7, dst, count, src, true);
 }
 
 static void emit_shrx(struct emit *e, unsigned dst, unsigned src, unsigned count)
@@ -105,19 +116,24 @@ static int32_t table_disp(bool write)
     return write ? MMU_WRITE * PAGED_TABLE_BYTES : MMU_READ * PAGED_TABLE_BYTES;
 }
 
+void paged_page_access(struct paged_rewrite *r, unsigned reg, unsigned addend, bool write,
+                       struct emit_mem *out)
+{
+    struct emit_mem entry = emit_at_index(EMIT_R14, addend, 8, table_disp(write));
+    emit_shrx(&r->emit, addend, reg, EMIT_R12);
+    emit_load64(&r->emit, addend, &entry);
+    *out = emit_at_index(reg, addend, 1, 0);
+    out->gs = true;
+}
+
 void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
                          struct emit_mem *out)
 {
-    struct emit *e = &r->emit;
-    struct emit_mem entry = emit_at_index(EMIT_R14, EMIT_R10, 8, table_disp(write));
     if (bytes > 1) {
-        paged_emit_pext(e, EMIT_R11, reg, EMIT_R13);
+        paged_emit_pext(&r->emit, EMIT_R11, reg, EMIT_R13);
         touch_end(r, EMIT_R11, PAGED_EDGE, bytes);
     }
-    emit_shrx(e, EMIT_R10, reg, EMIT_R12);
-    emit_load64(e, EMIT_R10, &entry);
-    *out = emit_at_index(reg, EMIT_R10, 1, 0);
-    out->gs = true;
+    paged_page_access(r, reg, EMIT_R10, write, out);
 }
 
 /* A constant address: its page and whether it reaches over the end are known. */

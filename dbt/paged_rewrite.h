@@ -78,11 +78,16 @@ void paged_stack_access(struct paged_rewrite *r, int32_t disp, unsigned bytes, b
 /* The linear address r9; a flat segment. */
 void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
                          struct emit_mem *out);
+/* The same where it is known that the access does not reach over the page's end; `addend` is the
+ * register that gets the TLB's word. */
+void paged_page_access(struct paged_rewrite *r, unsigned reg, unsigned addend, bool write,
+                       struct emit_mem *out);
 /* The effective address of LEA and its like into `reg`, within the address size. */
 void paged_address(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg);
 /* rorx, sarx dst, src, count; pext, pdep dst, src, mask: no flags. */
 void paged_emit_rorx(struct emit *e, unsigned dst, unsigned src, unsigned count);
 void paged_emit_sarx(struct emit *e, unsigned dst, unsigned src, unsigned count);
+void paged_emit_shrx64(struct emit *e, unsigned dst, unsigned src, unsigned count);
 void paged_emit_pext(struct emit *e, unsigned dst, unsigned src, unsigned mask);
 void paged_emit_pdep(struct emit *e, unsigned dst, unsigned src, unsigned mask);
 

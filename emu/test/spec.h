@@ -163,7 +163,6 @@ struct spec {
     unsigned steps;
     struct spec_peer *peer;
     unsigned peers;
-    const char *start_after;
     uint64_t seed;
     bool has_seed, real_time;
     uint64_t timeout_ns, max_instructions, max_output;

@@ -138,8 +138,5 @@ int spec_check_test(struct spec_reader *r, const struct toml *test)
     if (!err && spec->memory_bytes && spec->memory_bytes < VM_MIN_MEMORY)
         err = spec_fail(r, place(test, "memory"), "a machine has at least %llu KiB",
                         (unsigned long long)(VM_MIN_MEMORY / KIB));
-    if (!err && spec->start_after && (spec->kind == SPEC_PC || spec->peers || spec->real_time))
-        err = spec_fail(r, place(test, "start-after"),
-                        "start-after is for images and programs without peers, not in real time");
     return err;
 }

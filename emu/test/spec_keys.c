@@ -323,7 +323,6 @@ static const struct spec_key test_rows[] = {
     {"input", spec_key_steps, 0},
     {"peers", spec_key_peers, 0},
     {"stop-when-done", spec_key_yes, AT(stops)},
-    {"start-after", spec_key_text, AT(start_after)},
     {"seed", key_seed, AT(seed)},
     {"real-time", spec_key_yes, AT(real_time)},
     {"timeout", spec_key_time, AT(timeout_ns)},

@@ -48,6 +48,8 @@ static void ask_end(const struct story *s, struct buffer *c)
         buffer_text(c, "catch syscall exit_group\nreverse-continue\n");
     else if (linux_program && o->end != END_SIGNAL)
         buffer_text(c, "info threads\n");
+    else if (!linux_program && o->end == END_EXIT)
+        buffer_text(c, "reverse-stepi\n"); /* to the virtual instruction that ended it */
     ask_place(c);
 }
 

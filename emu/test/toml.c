@@ -119,7 +119,7 @@ static struct toml *add(struct toml_reader *r, struct toml *table, char *key, en
 }
 
 /* Into the table `key` of *table, which is made if there is none; the key is taken over. */
-static int step_into(struct toml_reader *r, struct toml **table, char *key)
+static int step_into(struct toml_reader *r, struct toml **table, char *key, int column)
 {
     struct toml *found = toml_get(*table, key);
     if (found && found->kind == TOML_ARRAY && !found->sealed) {
@@ -130,10 +130,10 @@ static int step_into(struct toml_reader *r, struct toml **table, char *key)
         free(key);
         return err;
     }
-    if (!found)
-        found = add(r, *table, key, TOML_TABLE);
-    else
+    if (found)
         free(key);
+    else if ((found = add(r, *table, key, TOML_TABLE)) != NULL)
+        found->column = column;
     *table = found;
     return found ? 0 : why_fail(r->why, -ENOMEM, "no memory");
 }
@@ -144,7 +144,7 @@ static int dotted(struct toml_reader *r, struct toml **table, char **last)
     for (unsigned depth = 0;; depth++) {
         char *key;
         toml_blanks(r);
-        int err = toml_key(r, &key);
+        int column = (int)(r->at - r->line_start) + 1, err = toml_key(r, &key);
         if (err)
             return err;
         toml_blanks(r);
@@ -157,7 +157,7 @@ static int dotted(struct toml_reader *r, struct toml **table, char **last)
             free(key);
             return toml_fail(r, "deeper than %u", TOML_DEPTH);
         }
-        if ((err = step_into(r, table, key)))
+        if ((err = step_into(r, table, key, column)))
             return err;
     }
 }
@@ -220,7 +220,7 @@ static int begin_table(struct toml_reader *r, struct toml **table, char *key)
         free(key);
         return err;
     }
-    int err = step_into(r, table, key);
+    int err = step_into(r, table, key, 1);
     if (!err) {
         (*table)->header = true;
         (*table)->line = r->line;

@@ -332,6 +332,7 @@ void boot_main(void)
     struct denali_context *frame = thread_frame(thread_current);
     load_program(frame);
     __asm__ volatile("fninit");
+    heap_has_begun();
     trap_set_timer();
     trap_resume_frame(frame);
 }

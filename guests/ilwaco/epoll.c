@@ -116,7 +116,7 @@ static struct watch *watch_find(struct epoll *epoll, struct file *file, uint32_t
 static int watch_create(struct epoll *epoll, struct file *file, uint32_t fd,
                         const struct epoll_event *event)
 {
-    struct watch *watch = kzalloc(sizeof *watch);
+    struct watch *watch = kzalloc_lively(sizeof *watch);
     if (!watch)
         return -ENOMEM;
     list_init(&watch->ready);
@@ -162,7 +162,7 @@ static const struct file_ops epoll_ops = {
 
 int32_t sys_epoll_create1(uint32_t flags)
 {
-    struct epoll *epoll = flags & ~(uint32_t)O_CLOEXEC ? NULL : kzalloc(sizeof *epoll);
+    struct epoll *epoll = flags & ~(uint32_t)O_CLOEXEC ? NULL : kzalloc_lively(sizeof *epoll);
     if (!epoll)
         return flags & ~(uint32_t)O_CLOEXEC ? -EINVAL : -ENOMEM;
     list_init(&epoll->watches);

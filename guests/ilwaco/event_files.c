@@ -91,7 +91,7 @@ int32_t sys_eventfd2(uint32_t count, uint32_t flags)
 {
     if (flags & ~(uint32_t)(FD_FLAGS | EFD_SEMAPHORE))
         return -EINVAL;
-    struct eventfd *event = kzalloc(sizeof *event);
+    struct eventfd *event = kzalloc_lively(sizeof *event);
     if (event) {
         event->count = count;
         event->semaphore = flags & EFD_SEMAPHORE;

@@ -58,7 +58,7 @@ static int grow(uint32_t need)
 
 struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data)
 {
-    struct file *file = kzalloc(sizeof *file);
+    struct file *file = kzalloc_lively(sizeof *file);
     if (!file)
         return NULL;
     file->ops = ops;

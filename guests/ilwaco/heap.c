@@ -4,6 +4,12 @@
  * one for small objects, so that four kinds of them share a page. Every slab, and
  * every large object, begins with a header, so an object is never aligned as slabs
  * are and kfree finds the header by rounding down; a page's first word says how far.
+ *
+ * There are two sets of slabs. In one lies what is seldom written once it is there: names,
+ * inodes. In the other what a VM writes with all it does, if only to count who uses it: open
+ * files, sockets, watches, and all that comes into being once the program runs. This set begins
+ * with the four quarters of one page: so an idle clone has one page of its own here, not one of
+ * each size.
  */
 #include "guests/ilwaco/kernel.h"
 
@@ -26,15 +32,17 @@ struct slab {
     uint32_t fresh;            /* objects from here on were never given out */
     void *free;                /* chain of freed objects */
     struct slab *next, **link; /* on one of the lists, if it has room */
+    uint32_t set;              /* enum set */
 };
 _Static_assert(sizeof(struct slab) <= HEADER_BYTES, "slab header");
 _Static_assert(SMALL_CLASSES == QUARTERS, "a page holds a slab of each");
 
-/* Slabs with room: those from before heap_begin_anew, and those of now. Of a list only the first
- * may be empty: it is what is taken from next. */
-static struct slab *partial[2][CLASSES];
+enum set { SET_LASTING, SET_LIVELY, SETS };
+/* Slabs with room. Of a list only the first may be empty: it is what is taken from next. */
+static struct slab *partial[SETS][CLASSES];
 static struct slab *quarters; /* free ones */
-static bool anew;
+static enum set usual;        /* where kmalloc's objects lie */
+static bool lively;           /* that set has begun */
 
 static uint32_t class_count(uint32_t class)
 {
@@ -119,24 +127,24 @@ static void slab_release(struct slab *slab)
 
 static void first_with_room(struct slab *slab)
 {
-    struct slab **head = &partial[anew][slab->class], *before = *head;
+    struct slab **head = &partial[slab->set][slab->class], *before = *head;
     list_push(head, slab);
     if (before && !before->used)
         slab_release(before);
 }
 
-static void slab_begin(struct slab *slab, uint32_t class)
+static void slab_begin(struct slab *slab, uint32_t class, enum set set)
 {
-    *slab =
-        (struct slab){.magic = class < SMALL_CLASSES ? HEAP_QUARTERS : HEAP_SLAB, .class = class};
+    *slab = (struct slab){
+        .magic = class < SMALL_CLASSES ? HEAP_QUARTERS : HEAP_SLAB, .class = class, .set = set};
     first_with_room(slab);
 }
 
-static struct slab *slab_create(uint32_t class)
+static struct slab *slab_create(uint32_t class, enum set set)
 {
     struct slab *slab = class < SMALL_CLASSES ? quarter_take() : page_alloc(1);
     if (slab)
-        slab_begin(slab, class);
+        slab_begin(slab, class, set);
     return slab;
 }
 
@@ -152,28 +160,45 @@ static void *slab_take(struct slab *slab)
     return p;
 }
 
-/* A slab for each class of small objects, on one page; what there was is not touched. */
-void heap_begin_anew(void)
+static void lively_begin(void)
 {
-    void *page = page_alloc(1);
-    if (!page)
-        return;
-    anew = true;
-    for (uint32_t class = 0; class < SMALL_CLASSES; class ++)
-        slab_begin(quarter_of(page, class), class);
+    void *page = lively ? NULL : page_alloc(1);
+    for (uint32_t class = 0; page && class < SMALL_CLASSES; class ++)
+        slab_begin(quarter_of(page, class), class, SET_LIVELY);
+    lively |= page != NULL;
 }
 
-void *kmalloc(size_t bytes)
+void heap_has_begun(void)
+{
+    lively_begin();
+    usual = SET_LIVELY;
+}
+
+static void *alloc(size_t bytes, enum set set)
 {
     uint32_t class = 0;
     while (class < CLASSES && class_bytes[class] < bytes)
         class ++;
     if (class == CLASSES)
         return large_alloc(bytes);
-    struct slab *slab = partial[anew][class] ? partial[anew][class] : partial[0][class];
+    struct slab *slab = partial[set][class] ? partial[set][class] : partial[SET_LASTING][class];
     if (!slab)
-        slab = slab_create(class);
+        slab = slab_create(class, set);
     return slab ? slab_take(slab) : NULL;
+}
+
+void *kmalloc(size_t bytes)
+{
+    return alloc(bytes, usual);
+}
+
+void *kzalloc_lively(size_t bytes)
+{
+    lively_begin();
+    void *p = alloc(bytes, SET_LIVELY);
+    if (p)
+        memset(p, 0, bytes);
+    return p;
 }
 
 void *kzalloc(size_t bytes)
@@ -201,6 +226,6 @@ void kfree(void *p)
         first_with_room(slab);
     *(void **)p = slab->free;
     slab->free = p;
-    if (--slab->used == 0 && slab != partial[0][slab->class] && slab != partial[1][slab->class])
+    if (--slab->used == 0 && slab != partial[slab->set][slab->class])
         slab_release(slab);
 }

@@ -28,9 +28,11 @@
 void *kmalloc(size_t bytes);
 void *kzalloc(size_t bytes);
 void kfree(void *p);
-/* Small objects of from now on lie together on a page, apart from those that there are: after
- * cloning, so that a clone has few pages of its own. */
-void heap_begin_anew(void);
+/* For what is written again and again while it lives, as every user of it is counted: it lies apart
+ * from what is not, so that a clone writes few pages. */
+void *kzalloc_lively(size_t bytes);
+/* The program begins: all objects of from now on are such. */
+void heap_has_begun(void);
 /* Whole pages, zeroed, aligned; NULL when memory is used up. */
 void *page_alloc(uint32_t pages);
 /* The same for contents of files: NULL while there is still something left for the kernel itself.

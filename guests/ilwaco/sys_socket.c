@@ -17,7 +17,7 @@ extern const struct file_ops socket_file_ops;
 struct socket *socket_new(const struct socket_ops *ops, uint16_t family, uint32_t type,
                           uint32_t protocol)
 {
-    struct socket *s = kzalloc(sizeof *s);
+    struct socket *s = kzalloc_lively(sizeof *s);
     if (!s)
         return NULL;
     s->ops = ops;

@@ -90,7 +90,6 @@ void trap_leave_timer(uint64_t next)
  * address. */
 static void identity_interrupt(void)
 {
-    heap_begin_anew();
     boot_identity_changed();
     random_renew();
     time_init();

@@ -123,8 +123,10 @@ static struct block *get(struct disk *disk, uint64_t number, uint32_t want, int 
     for (;;) {
         struct block *block = find(disk, number);
         if (block) {
-            list_remove(&block->lru);
-            list_append(&lru, &block->lru);
+            if (lru.prev != &block->lru) {
+                list_remove(&block->lru);
+                list_append(&lru, &block->lru);
+            }
             return block;
         }
         *err = fill(disk, number, missing(disk, number, want));

@@ -38,7 +38,9 @@ void dentry_release(struct dentry *dentry)
 
 static struct dentry *dentry_create(const char *name, uint32_t len, struct inode *inode)
 {
-    struct dentry *dentry = kzalloc(sizeof *dentry + len + 1);
+    size_t bytes = sizeof(struct dentry) + len + 1;
+    /* Every walk counts the root. */
+    struct dentry *dentry = root ? kzalloc(bytes) : kzalloc_lively(bytes);
     if (!dentry)
         return NULL;
     dentry->refs = 1;

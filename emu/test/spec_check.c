@@ -50,13 +50,15 @@ static int check_kind(struct spec_reader *r, const struct toml *test)
         return spec_fail(r, test,
                          "a test has one of: image (a Denali image), program (a Linux i386 "
                          "program), pc");
-    static const char *const linux_only[] = {"root", "cwd", "files", "stdin"};
+    static const char *const linux_only[] = {"root", "cwd", "files", "stdin", "stdin-hex"};
     for (unsigned i = 0; i < ARRAY_LEN(linux_only); i++) {
-        bool takes = program || (image && i == 3);
+        bool takes = program || (image && i >= 3);
         if (toml_get(test, linux_only[i]) && !takes)
             return spec_fail(r, place(test, linux_only[i]), "%s is for %s", linux_only[i],
-                             i == 3 ? "images and programs" : "programs");
+                             i >= 3 ? "images and programs" : "programs");
     }
+    if (toml_get(test, "stdin") && toml_get(test, "stdin-hex"))
+        return spec_fail(r, place(test, "stdin-hex"), "either stdin or stdin-hex");
     if (spec->root && spec->guest_files)
         return spec_fail(r, place(test, "files"),
                          "files make a root of their own; put them into the "

@@ -283,6 +283,12 @@ static int key_input(struct spec_reader *r, const struct toml *v, void *to)
     return spec_key_bytes(r, v, to);
 }
 
+static int key_input_hex(struct spec_reader *r, const struct toml *v, void *to)
+{
+    r->spec->has_input = true;
+    return spec_key_hex(r, v, to);
+}
+
 static int key_seed(struct spec_reader *r, const struct toml *v, void *to)
 {
     r->spec->has_seed = true;
@@ -319,6 +325,7 @@ static const struct spec_key test_rows[] = {
     {"engine", key_engine, AT(engine)},
     {"disks", key_disks, 0},
     {"stdin", key_input, AT(input)},
+    {"stdin-hex", key_input_hex, AT(input)},
     {"terminal", spec_key_yes, AT(terminal)},
     {"input", spec_key_steps, 0},
     {"peers", spec_key_peers, 0},

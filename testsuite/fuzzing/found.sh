@@ -20,6 +20,8 @@ done
 [ -f "$input" ] || fail "there is no input: $(ls out/found)"
 [ "$(wc -c <"$input")" -le 24 ] || fail "$input is not small: $(od -c "$input")"
 "$DENALI" fuzz --try "$input" "$message" >out.try && fail "it does not crash: $(cat out.try)"
-[ -f "$input.toml" ] || fail "there is no test"
+"$DENALI" test "$input.toml" >out.test 2>&1
+[ $? = 1 ] || fail "the test does not fail: $(cat out.test)"
+grep -q 'SIGSEGV' out.test && grep -q 'message.c:' out.test || fail "$(cat out.test)"
 "$DENALI" fuzz --minimise out/main/crashes "$message" >out.min || fail "$(cat out.min)"
 grep -q 'runs (' err || fail "no progress was shown: $(cat err)"

@@ -153,9 +153,10 @@ void pool_resume(struct pool_vm *vm);
 /* Waits until the VM has ended, at most so long. Whether it has. */
 bool pool_wait(struct pool_vm *vm, uint64_t wait_ns);
 
-/* A snapshot of the VM as it stands between two slices; it goes on. Waits for it, also while its
- * disk is busy. -ESRCH: it has ended. */
-MUST_CHECK int pool_snapshot(struct pool_vm *vm, const char *path, struct why *why);
+/* A snapshot of the VM as it stands between two slices; it goes on, or with `hold` is paused from
+ * then on (pool_resume), if there is no error. Waits for it, also while its disk is busy. -ESRCH:
+ * it has ended. */
+MUST_CHECK int pool_snapshot(struct pool_vm *vm, const char *path, bool hold, struct why *why);
 
 enum pool_state {
     POOL_PARKED,

@@ -135,7 +135,7 @@ static int try_out(struct pool_origin *origin, struct why *why)
     int err = slot_create(origin, &slot, why);
     if (err)
         return err;
-    origin->first_wait_ns = origin->fresh || vm_has_news(slot->vm) ? 0 : vm_wait_ns(slot->vm);
+    origin->first_wait_ns = origin->fresh || !vm_is_idle(slot->vm) ? 0 : vm_wait_ns(slot->vm);
     host_lock_enter(&pool->lock);
     pool->counters.windows++;
     pool->gate.windows++; /* pool_free_window takes it back */

@@ -41,7 +41,7 @@ struct pool_request {
     const char *path;
     struct why *why;
     int err;
-    bool done;
+    bool hold, done;
 };
 
 /* What most VMs do not have. */

@@ -338,10 +338,10 @@ bool pool_wait(struct pool_vm *vm, uint64_t wait_ns)
     return ended;
 }
 
-int pool_snapshot(struct pool_vm *vm, const char *path, struct why *why)
+int pool_snapshot(struct pool_vm *vm, const char *path, bool hold, struct why *why)
 {
     struct pool *pool = vm->pool;
-    struct pool_request request = {.path = path, .why = why};
+    struct pool_request request = {.path = path, .hold = hold, .why = why};
     host_lock_enter(&pool->lock);
     struct pool_extra *extra = get_extra(vm);
     while (extra && extra->request && vm->state != POOL_ENDED)

@@ -31,6 +31,7 @@ static void serve_request(struct pool_vm *vm)
     if (!done)
         return;
     vm->extra->request = NULL;
+    vm->paused |= request->hold && !request->err;
     request->done = true;
     host_lock_wake(&pool->lock);
 }
@@ -232,20 +233,6 @@ static void end_slice(struct pool_worker *w, struct pool_vm *vm)
     sched->ops->ran(sched, &vm->node, ran_ns, now);
 }
 
-/* Inside the lock, left while the VM runs. */
-static void run(struct pool_worker *w, struct pool_vm *vm)
-{
-    struct pool *pool = w->pool;
-    begin_slice(w, vm);
-    serve_request(vm);
-    host_lock_leave(&pool->lock);
-    enum vm_slice slice = vm_run(vm->slot->vm, ENGINE_UNLIMITED);
-    uint64_t wait = wait_of(vm->slot->vm, slice);
-    host_lock_enter(&pool->lock);
-    end_slice(w, vm);
-    settle(w, vm, slice, wait);
-}
-
 /* Paused after it was made ready: it waits where it is. */
 static void put_back(struct pool_vm *vm)
 {
@@ -254,6 +241,25 @@ static void put_back(struct pool_vm *vm)
         become_idle(vm);
     else
         vm->state = POOL_PARKED;
+}
+
+/* Inside the lock, left while the VM runs. */
+static void run(struct pool_worker *w, struct pool_vm *vm)
+{
+    struct pool *pool = w->pool;
+    begin_slice(w, vm);
+    serve_request(vm);
+    if (vm->paused && !vm->killed) { /* not one step beyond the snapshot */
+        end_slice(w, vm);
+        put_back(vm);
+        return;
+    }
+    host_lock_leave(&pool->lock);
+    enum vm_slice slice = vm_run(vm->slot->vm, ENGINE_UNLIMITED);
+    uint64_t wait = wait_of(vm->slot->vm, slice);
+    host_lock_enter(&pool->lock);
+    end_slice(w, vm);
+    settle(w, vm, slice, wait);
 }
 
 /* Memory is used up: nobody goes on before something was given back, but the last one. True: it has

@@ -251,6 +251,11 @@ const struct vm_end *vm_end(const struct vm *vm)
     return &vm->end;
 }
 
+bool vm_is_idle(const struct vm *vm)
+{
+    return vm->idle && !vm->blocked && !vm_has_news(vm);
+}
+
 uint64_t vm_wait_ns(struct vm *vm)
 {
     uint64_t when = vm->next_event_ns;

@@ -125,6 +125,8 @@ void vm_post_signal(struct vm *vm, uint32_t signals);
 /* Whether the guest would hear vm_post_signal: it takes interrupts and has taken the last ones. */
 bool vm_hears_signals(const struct vm *vm);
 
+/* It does nothing until something arrives or its time is up; also of one from a snapshot. */
+bool vm_is_idle(const struct vm *vm);
 /* After VM_IDLE: ns from now to the moment when there is something to do; HOST_FOREVER. */
 uint64_t vm_wait_ns(struct vm *vm);
 /* An idle VM has slept this long: a deterministic one's time moves. */

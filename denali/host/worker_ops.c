@@ -184,23 +184,20 @@ static void let_go(struct worker *w, struct hosted *h)
     host_lock_leave(&w->lock);
 }
 
-static json_t *describe_disks(const struct worker_machine *m)
+/* The VM stands still while its disks are copied. */
+static int take_snapshot(struct hosted *h, const char *path, struct why *why)
 {
-    json_t *list = json_array();
-    for (unsigned i = 0; i < m->disks; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", m->disk[i].name, "file",
-                                              m->disk_file[i], "readonly",
-                                              disk_is_readonly(m->disk[i].disk)));
-    return list;
-}
-
-static bool has_writable_disk(const struct worker_machine *m)
-{
-    for (unsigned i = 0; i < m->disks; i++) {
-        if (!disk_is_readonly(m->disk[i].disk))
-            return true;
+    bool hold = disks_have_writable(h);
+    int err = pool_snapshot(h->vm, path, hold, why);
+    if (err || !hold)
+        return err;
+    err = disks_copy(h, path, why);
+    pool_resume(h->vm);
+    if (err) {
+        disks_drop_copies(h, path);
+        unlink(path);
     }
-    return false;
+    return err;
 }
 
 static void run_snapshot(struct worker *w, const json_t *message)
@@ -215,12 +212,8 @@ static void run_snapshot(struct worker *w, const json_t *message)
             let_go(w, h);
         return;
     }
-    int err = has_writable_disk(&h->origin->machine)
-                  ? why_fail(&why, -EINVAL,
-                             "a VM with a writable disk cannot be cloned: its clones "
-                             "would write the same file")
-                  : pool_snapshot(h->vm, path, &why);
-    json_t *disks = describe_disks(&h->origin->machine);
+    int err = take_snapshot(h, path, &why);
+    json_t *disks = disks_describe(h, path);
     let_go(w, h);
     if (!err)
         stat(path, &st);

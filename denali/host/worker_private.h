@@ -50,8 +50,11 @@ struct hosted {
     uint32_t published;      /* its address, if ports of the host lead there */
     struct hub *hub;
     struct pool_vm *vm;
-    bool attached; /* somebody is, perhaps; the loop's */
-    bool settled;  /* pool_add has returned */
+    struct vm_resource own_disk[DENALI_MAX_DEVICES]; /* instead of its origin's */
+    bool own_layer[DENALI_MAX_DEVICES];              /* opened for it alone */
+    unsigned own_disks;                              /* 0: it has its origin's */
+    bool attached;                                   /* somebody is, perhaps; the loop's */
+    bool settled;                                    /* pool_add has returned */
     /* Inside the lock: jobs that look at it now; whether it goes when none does. */
     unsigned held;
     bool forgotten;
@@ -123,6 +126,16 @@ void worker_on_end(void *opaque, struct pool_vm *vm, const struct pool_end *end)
 MUST_CHECK int origin_open(struct worker *w, const json_t *spec, struct origin **out,
                            struct why *why);
 void origin_release(struct worker *w, struct origin *origin);
+
+/* worker_disks.c; of a VM that does not run meanwhile. */
+bool disks_have_writable(const struct hosted *h);
+/* The writable ones' contents, beside the snapshot file of that name. */
+MUST_CHECK int disks_copy(const struct hosted *h, const char *snapshot, struct why *why);
+void disks_drop_copies(const struct hosted *h, const char *snapshot);
+json_t *disks_describe(const struct hosted *h, const char *snapshot);
+/* Of a clone: layers on the snapshot's copies. disks_close_own in any case, when the VM is gone. */
+MUST_CHECK int disks_open_own(struct hosted *h, struct why *why);
+void disks_close_own(struct hosted *h);
 
 /* worker_net.c */
 MUST_CHECK int network_open(struct worker *w, const json_t *message, const json_t *spec,

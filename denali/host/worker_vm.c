@@ -200,6 +200,7 @@ void worker_on_end(void *opaque, struct pool_vm *vm, const struct pool_end *end)
 
 static void free_hosted(struct hosted *h)
 {
+    disks_close_own(h);
     hub_destroy(h->hub);
     free(h->report);
     free(h->name);
@@ -293,6 +294,8 @@ static int start_vm(struct worker *w, struct hosted *h, uint32_t ip, const json_
                                           .text = text,
                                           .text_len = identity(h, ip, text),
                                           .console = hub_backend(h->hub),
+                                          .disk = h->own_disks ? h->own_disk : NULL,
+                                          .disks = h->own_disks,
                                           .quota = &quota};
     return pool_add(w->pool, &config, &h->vm);
 }
@@ -317,7 +320,11 @@ static int plug_and_start(struct worker *w, struct hosted *h, const struct vm_wi
     int err = publish_ports(h, wish, ip, why);
     if (!err && wish->api_ip && h->network)
         err = api_port_create(w, h->network, wish, &h->api, why);
-    if (!err && (err = start_vm(w, h, ip, wish->spec)))
+    if (!err)
+        err = disks_open_own(h, why);
+    if (err)
+        return err;
+    if ((err = start_vm(w, h, ip, wish->spec)))
         why_fail(why, err, err == -EEXIST ? "its address is taken" : "cannot make the VM: %s",
                  strerror(-err));
     return err;

@@ -162,7 +162,7 @@ static bool save(struct soak *s, struct place *p)
     if (!p->vm || p->paused || s->origin[at])
         return false;
     snprintf(path, sizeof(path), "/tmp/denali-soak-%d", (int)getpid());
-    int err = pool_snapshot(p->vm, path, &why);
+    int err = pool_snapshot(p->vm, path, false, &why);
     if (!err)
         err = snapshot_open(path, &s->snapshot[at], &why);
     unlink(path);

@@ -192,7 +192,7 @@ const struct cli_verb cli_bench = {
         "      --sample N      alive: ask at most so many of them (default 10000)\n"
         "      --memory SIZE   for this process, all in all (default 4G)\n"
         "      --swap FILE[,SIZE]  parked VMs go there when memory is short\n"
-        "      --windows N     at most so many are not parked (default 4000)\n"
+        "      --windows N     at most so many are not parked (default 16000)\n"
         "      --workers N     threads that run VMs (default 2)\n"
         "      --httpd FILE    another build of guests/httpd\n"
         "      --json          one JSON object on stdout\n"

@@ -141,8 +141,8 @@ const struct cli_verb cli_snapshot = {
     .help = "usage: denali snapshot [options] VM NAME\n"
             "\n"
             "Writes the running VM, as it stands, to the host's state under that name; the VM\n"
-            "goes on. Clones are made from it (denali clone). A VM with a writable disk has\n"
-            "none: its clones would write the same file.\n"
+            "goes on. Clones are made from it (denali clone). What its writable disks hold is\n"
+            "copied along, so that each clone goes on with a disk of its own.\n"
             "\n" STATUS_HELP,
     .run = run_snapshot,
 };

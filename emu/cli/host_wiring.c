@@ -13,6 +13,7 @@
 struct machine {
     char **words; /* the options point into them */
     struct run_options options;
+    struct run_options bare; /* without a NIC; resources point into it */
     struct boot boot;
     struct run_resources resources;
     struct vm_resource disk[RUN_MAX_DISKS + 3];
@@ -73,11 +74,11 @@ static bool has_nic(const struct image *image)
 /* The pool has the NIC; what is asked of it here is only kept from being opened. */
 static int open_resources(struct machine *m, struct why *why)
 {
-    struct run_options options = m->options;
-    options.net = has_nic(m->boot.image) ? "none" : NULL;
-    options.publishes = 0;
-    options.pcap = NULL;
-    int err = run_resources_open(&options, &m->boot, &m->resources, why);
+    m->bare = m->options;
+    m->bare.net = has_nic(m->boot.image) ? "none" : NULL;
+    m->bare.publishes = 0;
+    m->bare.pcap = NULL;
+    int err = run_resources_open(&m->bare, &m->boot, &m->resources, why);
     if (!err)
         collect_disks(m);
     return err;

@@ -14,7 +14,8 @@ struct run_resources {
     struct io_pool *pool;
 };
 
-/* 0, or a negative errno and `why`; nothing is left open then. */
+/* 0, or a negative errno and `why`; nothing is left open then. The options outlive what is opened:
+ * names of disks stay in them. */
 MUST_CHECK int run_resources_open(const struct run_options *options, const struct boot *boot,
                                   struct run_resources *out, struct why *why);
 void run_resources_close(struct run_resources *resources);

@@ -371,7 +371,7 @@ START_TEST(a_vm_is_saved_where_it_is)
     if (_i)
         pool_park_idle(pool);
     snprintf(path, sizeof(path), "/tmp/denali-test-%d", (int)getpid());
-    ck_assert_msg(!pool_snapshot(vm, path, &why), "%s", why.text);
+    ck_assert_msg(!pool_snapshot(vm, path, false, &why), "%s", why.text);
     type(&t, vm, "two");
     await(&t, "one two");
     ck_assert_msg(!snapshot_open(path, &s, &why), "%s", why.text);
@@ -386,7 +386,7 @@ START_TEST(a_vm_is_saved_where_it_is)
     ck_assert_uint_eq(ending(copy)->status, 0);
     pool_kill(vm);
     ck_assert_int_eq(ending(vm)->reason, VM_END_KILLED);
-    ck_assert_int_eq(pool_snapshot(vm, path, &why), -ESRCH);
+    ck_assert_int_eq(pool_snapshot(vm, path, false, &why), -ESRCH);
     stop();
     snapshot_close(s);
 }

@@ -174,6 +174,17 @@ static bool is_used(struct daemon *d, const char *name)
     return false;
 }
 
+static void remove_copies(const json_t *record)
+{
+    size_t i;
+    json_t *disk;
+    json_array_foreach(json_object_get(record, "disks"), i, disk)
+    {
+        if (spec_flag(disk, "copied") && spec_text(disk, "file"))
+            unlink(spec_text(disk, "file"));
+    }
+}
+
 void snapshots_remove(struct daemon *d, struct call *call, const char *name)
 {
     json_t *o = load_or_fail(d, call, name);
@@ -186,8 +197,10 @@ void snapshots_remove(struct daemon *d, struct call *call, const char *name)
     }
     char *meta = vms_path(d, "snapshots", name, ".json");
     char *file = vms_path(d, "snapshots", name, ".snap");
-    if (meta && file && !unlink(meta))
+    if (meta && file && !unlink(meta)) {
         unlink(file);
+        remove_copies(o);
+    }
     free(meta);
     free(file);
     call_answer(call, 200, o);
@@ -202,9 +215,31 @@ struct wish {
     json_t *spec; /* of all of them */
 };
 
-static int parse_wish(const json_t *body, const char *snapshot, const json_t *origin,
+/* Clones have the disks that the snapshot took along, and write to layers of their own. */
+static void use_copies(json_t *spec, const json_t *record)
+{
+    json_t *disks = json_deep_copy(json_object_get(spec, "disks")), *disk, *copy;
+    size_t i, k;
+    json_array_foreach(json_object_get(record, "disks"), i, copy)
+    {
+        json_array_foreach(disks, k, disk)
+        {
+            const char *name = spec_text(disk, "name"), *of = spec_text(copy, "name");
+            if (!spec_flag(copy, "copied") || !name || !of || strcmp(name, of))
+                continue;
+            json_object_set(disk, "file", json_object_get(copy, "file"));
+            json_object_set_new(disk, "readonly", json_true());
+            json_object_del(disk, "cow");
+        }
+    }
+    if (disks)
+        json_object_set_new(spec, "disks", disks);
+}
+
+static int parse_wish(const json_t *body, const char *snapshot, const json_t *record,
                       struct wish *out, struct why *why)
 {
+    const json_t *origin = json_object_get(record, "spec");
     const json_t *count = json_object_get(body, "count"), *name = json_object_get(body, "name");
     const json_t *group = json_object_get(body, "group"),
                  *policy = json_object_get(body, "restart");
@@ -233,6 +268,7 @@ static int parse_wish(const json_t *body, const char *snapshot, const json_t *or
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         json_object_del(out->spec, own[i]);
     json_object_set_new(out->spec, "group", json_string(out->group));
+    use_copies(out->spec, record);
     if (policy)
         json_object_set(out->spec, "restart", (json_t *)policy);
     json_t *check = json_copy(out->spec);
@@ -349,7 +385,7 @@ void snapshots_clone(struct daemon *d, struct call *call, const char *name, cons
     struct why why = {""};
     if (!origin)
         return;
-    int err = parse_wish(body, name, json_object_get(origin, "spec"), &w, &why);
+    int err = parse_wish(body, name, origin, &w, &why);
     struct group *group = err ? NULL : fleet_group(&d->fleet, w.group);
     if (err)
         call_fail(call, 400, "bad_request", "%s", why.text);

@@ -16,6 +16,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,20 +36,30 @@
 /* Landlock's first version knows these 13 rights of files. */
 #define RIGHTS_ALL ((1u << 13) - 1)
 
-static bool files_give_up(const char *readable)
+/* What is not there needs no rule. */
+static void keep_below(long ruleset, const char *folder, uint64_t rights)
 {
-    struct landlock_ruleset_attr rules = {.handled_access_fs = RIGHTS_ALL};
-    struct landlock_path_beneath_attr keep = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
-                                              .parent_fd = -1};
+    struct landlock_path_beneath_attr keep = {.allowed_access = rights,
+                                              .parent_fd = open(folder, O_PATH | O_CLOEXEC)};
+    if (keep.parent_fd < 0)
+        return;
+    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &keep, 0);
+    close(keep.parent_fd);
+}
+
+static bool files_give_up(const struct host_sandbox *s)
+{
+    struct landlock_ruleset_attr rules = {
+        .handled_access_fs = s->programs ? LANDLOCK_ACCESS_FS_EXECUTE : RIGHTS_ALL};
+    if (s->keep_files)
+        return true;
     long fd = syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
     if (fd < 0)
         return false;
-    if (readable)
-        keep.parent_fd = open(readable, O_PATH | O_CLOEXEC);
-    if (keep.parent_fd >= 0) {
-        syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &keep, 0);
-        close(keep.parent_fd);
-    }
+    if (s->readable)
+        keep_below(fd, s->readable, LANDLOCK_ACCESS_FS_READ_FILE);
+    for (const char *const *folder = s->programs; folder && *folder; folder++)
+        keep_below(fd, *folder, LANDLOCK_ACCESS_FS_EXECUTE);
     bool ok = syscall(SYS_landlock_restrict_self, fd, 0) == 0;
     close((int)fd);
     return ok;
@@ -100,11 +111,29 @@ static bool calls_give_up(const struct host_sandbox *s)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
 }
 
-static bool rights_give_up(void)
+static bool rights_give_up(uint64_t but)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
-    return syscall(SYS_capset, &head, none) == 0;
+    struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
+    if (but && syscall(SYS_capget, &head, set))
+        return false;
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        set[i].permitted &= (uint32_t)(but >> (32 * i));
+        set[i].effective = set[i].permitted;
+        set[i].inheritable = 0;
+    }
+    return syscall(SYS_capset, &head, set) == 0;
+}
+
+static bool limits_give_up(void)
+{
+    static const __rlimit_resource_t resource[] = {RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_RTPRIO,
+                                                   RLIMIT_MSGQUEUE};
+    const struct rlimit none = {0, 0};
+    bool ok = true;
+    for (unsigned i = 0; i < ARRAY_LEN(resource); i++)
+        ok = setrlimit(resource[i], &none) == 0 && ok;
+    return ok;
 }
 
 bool host_sandbox_enter(const struct host_sandbox *sandbox)
@@ -112,9 +141,10 @@ bool host_sandbox_enter(const struct host_sandbox *sandbox)
     if (SANITIZED)
         return false;
     bool ok = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    ok = limits_give_up() && ok;
     if (!sandbox->keep_rights)
-        ok = rights_give_up() && ok;
-    ok = files_give_up(sandbox->readable) && ok;
+        ok = rights_give_up(sandbox->rights) && ok;
+    ok = files_give_up(sandbox) && ok;
     return calls_give_up(sandbox) && ok;
 }
 

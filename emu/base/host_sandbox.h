@@ -27,20 +27,24 @@ struct host_sandbox_call {
     uint32_t mask, value; /* of the argument's low 32 bits */
 };
 
-#define HOST_SANDBOX_MAX_CALLS 120u
+#define HOST_SANDBOX_MAX_CALLS 200u
 
 struct host_sandbox {
     const struct host_sandbox_call *call; /* the frequent ones first: compared in this order */
     unsigned calls;
     const char *readable; /* a folder whose files may still be opened for reading; NULL: none */
-    bool keep_rights;     /* capabilities stay */
+    /* NULL, or: files stay, but programs are started from these folders alone; NULL-ended. */
+    const char *const *programs;
+    bool keep_files;  /* files stay as they are */
+    bool keep_rights; /* capabilities stay */
+    uint64_t rights;  /* or those of this set do, as bits by their numbers */
 };
 
 /*
- * Enters. All other system calls fail with EPERM from now on, and so does opening
- * files that the kernel's Landlock can tell; descriptors that are open stay
- * good. What this kernel does not know is left out: true if all of it is in force.
- * Under a sanitizer nothing is given up, and it returns false.
+ * Enters. Core files, locked memory, real-time priorities are given up in any case. All other
+ * system calls fail with EPERM from now on, and so does opening files that the kernel's Landlock
+ * can tell; descriptors that are open stay good. What this kernel does not know is left out: true
+ * if all of it is in force. Under a sanitizer nothing is given up, and it returns false.
  */
 bool host_sandbox_enter(const struct host_sandbox *sandbox);
 

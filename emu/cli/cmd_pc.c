@@ -16,6 +16,7 @@
 #include "emu/cli/pc_resources.h"
 #include "emu/cli/pc_screen.h"
 #include "emu/cli/pc_snapshot.h"
+#include "emu/cli/run_sandbox.h"
 #include "emu/cpu/engine.h"
 
 #include <errno.h>
@@ -340,6 +341,10 @@ static int print_hash(struct pc_session *s)
 
 static int run_session(struct pc_session *s)
 {
+    if (pc_options_debug(&s->options))
+        (void)run_sandbox_enter_with_programs();
+    else if (!s->display || !strcmp(s->options.display, "text"))
+        (void)run_sandbox_enter_with_files(); /* a window's library wants more */
     s->end_ns = HOST_FOREVER;
     if (s->options.timeout_ns)
         s->end_ns = host_monotonic_ns() + s->options.timeout_ns;

@@ -14,6 +14,7 @@
 #include "emu/cli/run_engine.h"
 #include "emu/cli/run_files.h"
 #include "emu/cli/run_observe.h"
+#include "emu/cli/run_sandbox.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -224,6 +225,7 @@ static int live_status(struct session *s)
 
 static int run_session(struct session *s)
 {
+    (void)run_sandbox_enter_with_files();
     uint64_t until = goes_live(s) ? s->options.live_from : s->options.until;
     enum replay_result result = replay_run(s->replay, until);
     int status = goes_live(s) && result != REPLAY_DIFFERS && !vm_end(replay_vm(s->replay))->reason

@@ -5,6 +5,7 @@
 #include "emu/cli/host_bridge.h"
 #include "emu/cli/host_verbs.h"
 #include "emu/cli/host_wiring.h"
+#include "emu/cli/run_sandbox.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -50,6 +51,8 @@ static int run_worker(int argc, char **argv)
     };
     if (!config.state)
         return cli_complain(CLI_FAILED, "--worker is the daemon's own option");
+    (void)run_sandbox_enter_with_programs(); /* threads and children that come later are inside, too
+                                              */
     if (worker_run(&config, &why))
         return cli_complain(CLI_FAILED, "worker %u: %s", config.index, why.text);
     return CLI_OK;
@@ -63,6 +66,7 @@ static int run_bridge(int argc, char **argv)
     if (argc != 4 || sscanf(argv[3], "%2hhx%2hhx%2hhx%2hhx%2hhx%2hhx", &mac[0], &mac[1], &mac[2],
                             &mac[3], &mac[4], &mac[5]) != 6)
         return cli_complain(CLI_FAILED, "--bridge is the worker's own option");
+    (void)run_sandbox_enter_bridge();
     if (host_bridge((uint32_t)strtoul(argv[2], NULL, 10), mac, &why))
         return cli_complain(CLI_FAILED, "%s", why.text);
     return CLI_OK;
@@ -92,7 +96,9 @@ static int run_host(int argc, char **argv)
         fputs(cli_host.help, stdout);
         return CLI_OK;
     }
-    if (!daemon_program(path, sizeof(path)))
+    int err = daemon_program(path, sizeof(path));
+    (void)run_sandbox_enter_with_programs(); /* the daemon is born inside */
+    if (!err)
         execv(path, argv);
     return cli_complain(CLI_FAILED, "cannot start %s: %s", path, strerror(errno));
 }

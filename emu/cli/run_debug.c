@@ -16,6 +16,7 @@
 #include "emu/cli/debug_vm.h"
 #include "emu/cli/run_end.h"
 #include "emu/cli/run_engine.h"
+#include "emu/cli/run_sandbox.h"
 #include "emu/debug/gdb.h"
 #include "emu/debug/monitor.h"
 
@@ -166,6 +167,7 @@ static int watch_signals(struct debug *d)
 /* Standard input before the console; signals before the first thread. */
 static int build(struct debug *d, bool stands)
 {
+    (void)run_sandbox_enter_with_programs();
     int err = has_monitor(d) ? take_input(d) : 0;
     if (!err && console_stdio_create(&d->console))
         err = why_fail(&d->why, -ENOMEM, "no memory");

@@ -8,8 +8,11 @@
 #include "emu/base/host.h"
 #include "emu/base/host_sandbox.h"
 
+#include "config.h"
+
 #if defined(__linux__) && defined(__x86_64__)
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,6 +39,12 @@
 
 #define ALL_BITS 0xffffffffu
 #define WRITE_EXEC (PROT_WRITE | PROT_EXEC)
+/* Capabilities, for who runs it as root: others' files; low ports and pings, of the NAT. */
+#define FILE_RIGHTS (1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH)
+#define NET_RIGHTS (1ull << CAP_NET_BIND_SERVICE | 1ull << CAP_NET_RAW)
+#define NAMESPACES                                                                                 \
+    (CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |     \
+     CLONE_NEWCGROUP)
 #define THREAD (CLONE_VM | CLONE_THREAD | CLONE_SIGHAND)
 
 static const struct host_sandbox_call calls[] = {
@@ -123,19 +132,175 @@ static const struct host_sandbox_call calls[] = {
     CALL(eventfd2),
 };
 
+/* Files, by name. */
+static const struct host_sandbox_call file_calls[] = {
+    CALL(openat),     CALL(open),       CALL(newfstatat), CALL(stat),           CALL(lstat),
+    CALL(statx),      CALL(access),     CALL(faccessat),  CALL(faccessat2),     CALL(readlink),
+    CALL(readlinkat), CALL(getdents64), CALL(getcwd),     CALL(unlink),         CALL(unlinkat),
+    CALL(rename),     CALL(renameat),   CALL(renameat2),  CALL(mkdir),          CALL(mkdirat),
+    CALL(rmdir),      CALL(flock),      CALL(umask),      CALL(fchmod),         CALL(dup),
+    CALL(dup2),       CALL(dup3),       CALL(statfs),     CALL(fstatfs),        CALL(fadvise64),
+    CALL(sendfile),   CALL(geteuid),    CALL(getuid),     CALL(timerfd_create), CALL(signalfd4),
+    CALL(pipe2),
+};
+
+/* Programs, and what they need until they enter sandboxes of their own. */
+static const struct host_sandbox_call worker_calls[] = {
+    CALL_IF(clone, 0, NAMESPACES, 0),
+    CALL(vfork),
+    CALL(execve),
+    CALL(waitid),
+    CALL(kill),
+    CALL(setsid),
+    CALL(set_tid_address),
+    CALL(prlimit64),
+    CALL(arch_prctl),
+    CALL(socket),
+    CALL(socketpair),
+    CALL(connect),
+    CALL(bind),
+    CALL(listen),
+    CALL(accept),
+    CALL(setsockopt),
+    CALL(getsockname),
+    CALL(getpeername),
+    CALL(ioctl),
+    CALL(gettimeofday),
+    CALL(time),
+    CALL(epoll_create1),
+    CALL(epoll_ctl),
+    CALL(epoll_wait),
+    CALL(epoll_pwait),
+    CALL_IF(prctl, 0, ALL_BITS, PR_SET_NO_NEW_PRIVS),
+    CALL_IF(prctl, 0, ALL_BITS, PR_SET_PDEATHSIG),
+    CALL(seccomp),
+    CALL(landlock_create_ruleset),
+    CALL(landlock_add_rule),
+    CALL(landlock_restrict_self),
+    CALL(capget),
+    CALL(capset),
+};
+
+static const struct host_sandbox_call bridge_calls[] = {
+    CALL(poll),
+    CALL(ppoll),
+    CALL(recvfrom),
+    CALL(sendto),
+    CALL(sendmsg),
+    CALL(read),
+    CALL(write),
+    CALL(clock_gettime),
+    CALL(close),
+    CALL(shutdown),
+    CALL(socketpair),
+    CALL(getrandom),
+    CALL(brk),
+    CALL(munmap),
+    CALL(madvise),
+    CALL(restart_syscall),
+    CALL(rt_sigreturn),
+    CALL(rt_sigprocmask),
+    CALL(exit_group),
+    CALL(futex),
+    CALL_UNLESS(mmap, 2, PROT_EXEC, PROT_EXEC),
+    CALL(getpid),
+    CALL(gettid),
+};
+
+struct list {
+    struct host_sandbox_call call[HOST_SANDBOX_MAX_CALLS];
+    unsigned calls;
+};
+
+static void add(struct list *list, const struct host_sandbox_call *call, unsigned count)
+{
+    BUG_ON(list->calls + count > HOST_SANDBOX_MAX_CALLS, "too many system calls");
+    memcpy(list->call + list->calls, call, count * sizeof(*call));
+    list->calls += count;
+}
+
+static void add_self(struct list *list)
+{
+    uint32_t self = (uint32_t)getpid();
+    const struct host_sandbox_call to_self[] = {CALL_IF(tgkill, 0, ALL_BITS, self),
+                                                CALL_IF(kill, 0, ALL_BITS, self)};
+    add(list, to_self, ARRAY_LEN(to_self));
+}
+
 bool run_sandbox_enter(void)
 {
+    struct list list = {.calls = 0};
     host_pages_prepare();
-    struct host_sandbox_call all[ARRAY_LEN(calls) + 2];
-    uint32_t self = (uint32_t)getpid();
-    memcpy(all, calls, sizeof(calls));
-    all[ARRAY_LEN(calls)] = (struct host_sandbox_call)CALL_IF(tgkill, 0, ALL_BITS, self);
-    all[ARRAY_LEN(calls) + 1] = (struct host_sandbox_call)CALL_IF(kill, 0, ALL_BITS, self);
-    const struct host_sandbox sandbox = {.call = all, .calls = ARRAY_LEN(all)};
+    add(&list, calls, ARRAY_LEN(calls));
+    add_self(&list);
+    const struct host_sandbox sandbox = {.call = list.call, .calls = list.calls};
+    return host_sandbox_enter(&sandbox);
+}
+
+bool run_sandbox_enter_with_files(void)
+{
+    struct list list = {.calls = 0};
+    host_pages_prepare();
+    add(&list, calls, ARRAY_LEN(calls));
+    add(&list, file_calls, ARRAY_LEN(file_calls));
+    add_self(&list);
+    const struct host_sandbox sandbox = {
+        .call = list.call, .calls = list.calls, .keep_files = true, .rights = FILE_RIGHTS};
+    return host_sandbox_enter(&sandbox);
+}
+
+/* Where this program lies; "" if that is not known. */
+static void own_folder(char *path, size_t room)
+{
+    ssize_t n = readlink("/proc/self/exe", path, room - 1);
+    path[n > 0 ? n : 0] = 0;
+    char *slash = strrchr(path, '/');
+    if (slash)
+        *slash = 0;
+}
+
+bool run_sandbox_enter_with_programs(void)
+{
+    struct list list = {.calls = 0};
+    char own[4096];
+    const char *const programs[] = {own,      DENALI_LIBDIR, "/lib",       "/lib32",
+                                    "/lib64", "/usr/lib",    "/usr/lib64", NULL};
+    own_folder(own, sizeof(own));
+    host_pages_prepare();
+    add(&list, calls, ARRAY_LEN(calls));
+    add(&list, file_calls, ARRAY_LEN(file_calls));
+    add(&list, worker_calls, ARRAY_LEN(worker_calls));
+    const struct host_sandbox_call tgkill_any = CALL(tgkill);
+    add(&list, &tgkill_any, 1);
+    const struct host_sandbox sandbox = {.call = list.call,
+                                         .calls = list.calls,
+                                         .programs = programs,
+                                         .rights = FILE_RIGHTS | NET_RIGHTS};
+    return host_sandbox_enter(&sandbox);
+}
+
+bool run_sandbox_enter_bridge(void)
+{
+    const struct host_sandbox sandbox = {.call = bridge_calls, .calls = ARRAY_LEN(bridge_calls)};
     return host_sandbox_enter(&sandbox);
 }
 
 #else
+
+bool run_sandbox_enter_with_files(void)
+{
+    return false;
+}
+
+bool run_sandbox_enter_with_programs(void)
+{
+    return false;
+}
+
+bool run_sandbox_enter_bridge(void)
+{
+    return false;
+}
 
 bool run_sandbox_enter(void)
 {

@@ -12,4 +12,20 @@
  */
 bool run_sandbox_enter(void);
 
+/*
+ * The same for a process that opens more files: a replay, the PC without a window. Files are as
+ * before; no program can be started, no socket made.
+ */
+bool run_sandbox_enter_with_files(void);
+
+/*
+ * The same for a worker of `denali host`, before it has threads, and for the debugger: they open
+ * images, disks and snapshots while they run, listen, and start NATs and bridges, which enter
+ * sandboxes of their own. Programs are started from the folders of ours and of libraries only.
+ */
+bool run_sandbox_enter_with_programs(void);
+
+/* A bridge: its two descriptors, and pairs of sockets. */
+bool run_sandbox_enter_bridge(void);
+
 #endif

@@ -156,6 +156,16 @@ static void thin_out(struct history *h)
     }
 }
 
+/* The tape may take half of what the machines may: beyond that the history begins later. */
+static void shorten_tape(struct history *h)
+{
+    struct tape *tape = h->vm->outside.tape;
+    while (!h->of_recording && h->machines > 2 && tape_bytes(tape) > h->max_bytes / 2) {
+        remove_at(h, 0);
+        tape_forget(tape, h->machine[0].place);
+    }
+}
+
 static void choose_next(struct history *h)
 {
     uint64_t interval = h->take_ns * COST_SHARE * INSNS_PER_NS;
@@ -182,6 +192,7 @@ static int take(struct history *h, bool seam)
     h->machine[at].seam = seam;
     h->machines++;
     thin_out(h);
+    shorten_tape(h);
     choose_next(h);
     return 0;
 }

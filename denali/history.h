@@ -5,7 +5,8 @@
  * count of instructions (cpu->icount) by taking the last machine before it and running on.
  *
  * Memory is bounded: machines share all pages that are equal, and are thinned out so that they lie
- * the farther apart the longer ago they are.
+ * the farther apart the longer ago they are. Where the tape itself becomes too long, its beginning
+ * is forgotten, and the history begins later.
  *
  * The VM counts and has a tape: one that records into memory (history_tape), or that of a
  * recording that is replayed. From the creation on it runs through history_run alone.

@@ -71,7 +71,7 @@ int history_restore(struct history *h, const char *name, struct why *why)
     struct machine *m = find(h, name);
     if (!m)
         return no_such(name, why);
-    bool mine = m->age == h->age && m->icount <= h->last;
+    bool mine = m->age == h->age && m->icount <= h->last && m->icount >= history_first(h);
     int err = history_settle_change(h);
     if (!err)
         err = mine ? machine_put_back(h, m) : machine_put_other(h, m);

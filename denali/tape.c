@@ -323,6 +323,17 @@ struct tape_place tape_end(const struct tape *t)
     return (struct tape_place){t->chunks - 1, t->chunk[t->chunks - 1].len, t->last};
 }
 
+void tape_forget(struct tape *t, struct tape_place before)
+{
+    for (size_t i = 0; i < before.chunk && i + 1 < t->chunks; i++) {
+        struct chunk *c = &t->chunk[i];
+        t->bytes -= c->own ? c->len : 0;
+        free(c->own);
+        if (c->own)
+            *c = (struct chunk){.icount = c->icount};
+    }
+}
+
 void tape_cut(struct tape *t)
 {
     t->peeked = false;
@@ -331,5 +342,5 @@ void tape_cut(struct tape *t)
         return;
     drop_chunks(t, t->place.chunk + 1);
     struct chunk *c = &t->chunk[t->place.chunk];
-    c->len = t->place.at;
+    c->len = c->data ? t->place.at : 0;
 }

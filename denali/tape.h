@@ -75,7 +75,7 @@ void tape_put(struct tape *tape, const struct tape_event *event);
 /* Hands what is there to the sink. */
 void tape_flush(struct tape *tape);
 int tape_error(const struct tape *tape);
-uint64_t tape_bytes(const struct tape *tape);
+uint64_t tape_bytes(const struct tape *tape); /* without what was forgotten */
 
 /* Where reading stands: plain data, good while nothing before it is dropped. */
 struct tape_place {
@@ -88,6 +88,8 @@ struct tape_place tape_end(const struct tape *tape);
 /* The next event; false: there is none. -EINVAL is kept in tape_error when the tape is damaged. */
 MUST_CHECK bool tape_peek(struct tape *tape, struct tape_event *out);
 void tape_next(struct tape *tape);
+/* What lies before a place is not needed any more: its memory is given back, in whole chunks. */
+void tape_forget(struct tape *tape, struct tape_place before);
 /* Everything after the place of reading is forgotten. */
 void tape_cut(struct tape *tape);
 

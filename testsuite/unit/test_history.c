@@ -308,6 +308,36 @@ START_TEST(new_future)
 }
 END_TEST
 
+/* A guest that computes while much arrives: the tape does not grow for ever, and what is left of
+ * the past can be gone to. */
+#define ARRIVALS 40000u
+START_TEST(bounded)
+{
+    struct round r;
+    struct history_counters c;
+    uint64_t most = 0;
+    start(&r, 1001);
+    history_destroy(r.history);
+    memcpy(rig_mem(&r.rig, RANDOM_CODE), "\xeb\xfe", 2);
+    vm_cpu(r.rig.vm)->eip = RANDOM_CODE;
+    ck_assert_int_eq(history_create(r.rig.vm, 256 * KIB, &r.history, &r.why), 0);
+    for (unsigned n = 0; n < ARRIVALS; n++) {
+        vm_post(r.rig.vm, 1u << n % 6);
+        ck_assert_int_eq(history_run(r.history, 500), VM_BUDGET);
+        history_counters(r.history, &c);
+        most = c.tape_bytes > most ? c.tape_bytes : most;
+    }
+    ck_assert_uint_gt(most, 128 * KIB);
+    ck_assert_uint_lt(most, 128 * KIB + 3 * TAPE_CHUNK);
+    ck_assert_uint_gt(history_first(r.history), 0);
+    note_place(&r);
+    seek(&r, history_first(r.history));
+    seek(&r, r.place[0].icount);
+    check_place(&r, &r.place[0], "after what was forgotten");
+    stop(&r);
+}
+END_TEST
+
 int main(void)
 {
     compared =
@@ -320,6 +350,7 @@ int main(void)
     tcase_add_loop_test(t, random_histories, 0, 4);
     tcase_add_loop_test(t, backwards, 0, 2);
     tcase_add_test(t, new_future);
+    tcase_add_test(t, bounded);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

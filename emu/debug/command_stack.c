@@ -10,7 +10,7 @@ static void tell_frame(struct session *s, const struct expr_context *c, unsigned
                        struct command_out *out)
 {
     struct symbols_line line;
-    bool exact = n == 0 && symbols_line_at(c->source.symbols, c->frame.where, &line) &&
+    bool exact = (n == 0 || c->frame.inlined) && frame_line(&c->source, &c->frame, &line) &&
                  line.start == c->frame.eip;
     out_object(out, NULL);
     out_number(out, "level", n);
@@ -70,7 +70,7 @@ static int run_backtrace(struct session *s, const char *args, struct command_out
         tell_frame(s, &c, n, out);
         if (full)
             frame_each_variable(&c.source, &c.frame, false, list_variable, &l);
-        more = frame_next(&c.source, &c.frame, &next);
+        more = frame_outer(&c.source, &c.frame, &next);
         if (more)
             c.frame = next;
         if (more && n + 1 == limit)

@@ -18,8 +18,9 @@ struct frame {
     uint32_t eip;   /* where it goes on */
     uint32_t where; /* the instruction that it is at: eip, or inside the call before it */
     uint32_t gpr[8];
-    uint8_t known; /* bits of gpr: a caller's registers may be lost */
-    uint8_t how;   /* enum frame_how */
+    uint8_t known;   /* bits of gpr: a caller's registers may be lost */
+    uint8_t how;     /* enum frame_how */
+    uint8_t inlined; /* how many inlined functions inside this one are at the same place */
     bool has_cfa;
     uint32_t cfa; /* esp of the caller before its call */
 };
@@ -38,9 +39,12 @@ void frame_set_inside(const struct frame_source *source, struct frame *frame);
 /* The same for registers of anywhere (a thread that does not run). */
 void frame_of(const struct frame_source *source, const uint32_t gpr[8], uint32_t eip,
               struct frame *out);
-/* The caller; false: there is none, or it cannot be found. */
+/* The caller, past functions that were inlined; false: there is none, or it cannot be found. */
 bool frame_next(const struct frame_source *source, const struct frame *frame, struct frame *out);
-/* Frame n, 0 being the first; false: there are fewer. */
+/* The function that called this one, or that this one was inlined into: then the registers and the
+ * place stay the same. */
+bool frame_outer(const struct frame_source *source, const struct frame *frame, struct frame *out);
+/* Frame n, counting inlined ones, 0 being the first; false: there are fewer. */
 bool frame_at(const struct frame_source *source, unsigned n, struct frame *out);
 
 /* The variable of that name as the frame's function sees it: local, of the file, of any file. */
@@ -57,13 +61,13 @@ void frame_each_variable(const struct frame_source *source, const struct frame *
 bool frame_result_type(const struct frame_source *source, const struct frame *frame,
                        struct type *out);
 
-/* Functions that were inlined at the frame's place, innermost first: their names, and the line
- * that calls the n-th one. false behind the last. */
-struct frame_inlined {
-    const char *name, *call_file;
-    int call_line;
-};
-bool frame_inlined(const struct frame_source *source, const struct frame *frame, unsigned n,
-                   struct frame_inlined *out);
+/* The frame's function, if it is an inlined one; NULL. */
+const char *frame_inlined_name(const struct frame_source *source, const struct frame *frame);
+/* The source line that the frame is at: of one with others inlined into it, the line that calls
+ * those. */
+bool frame_line(const struct frame_source *source, const struct frame *frame,
+                struct symbols_line *out);
+/* Whether its function was inlined into another. */
+bool frame_is_inlined(const struct frame_source *source, const struct frame *frame);
 
 #endif

@@ -149,7 +149,7 @@ int session_context(struct session *s, struct expr_context *out, struct why *why
         return err;
     thread_frame(s, out);
     for (unsigned n = s->frame; n; n--) {
-        if (!frame_next(&out->source, &out->frame, &next))
+        if (!frame_outer(&out->source, &out->frame, &next))
             return why_fail(why, -ENOENT, "there is no frame %u any more; \"backtrace\" lists them",
                             s->frame);
         out->frame = next;

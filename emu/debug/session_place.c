@@ -20,7 +20,7 @@ static int present_line(struct session *s, struct symbols_line *out, struct why 
 {
     struct expr_context context;
     int err = session_context(s, &context, why);
-    if (!err && !symbols_line_at(context.source.symbols, context.frame.where, out))
+    if (!err && !frame_line(&context.source, &context.frame, out))
         err = why_fail(why, -ENOENT,
                        "no source line is known here: say FILE:LINE, a function or *ADDRESS");
     return err;

@@ -82,8 +82,9 @@ static const char *function_name(const struct expr_context *c, uint32_t *start)
     struct symbols_symbol symbol;
     if (!symbols_at(c->source.symbols, c->frame.where, &symbol))
         return NULL;
+    const char *inlined = frame_inlined_name(&c->source, &c->frame);
     *start = symbol.address;
-    return symbol.name;
+    return inlined ? inlined : symbol.name;
 }
 
 void session_tell_frame(struct session *s, const struct expr_context *c, bool with_address,
@@ -93,7 +94,7 @@ void session_tell_frame(struct session *s, const struct expr_context *c, bool wi
     struct arguments a = {s, out, true};
     uint32_t start = 0;
     const char *name = function_name(c, &start);
-    bool lines = symbols_line_at(c->source.symbols, c->frame.where, &line);
+    bool lines = frame_line(&c->source, &c->frame, &line);
     if (with_address || !lines)
         out_text(out, "0x%08x in ", c->frame.eip);
     out_text(out, "%s (", name ? name : "??");
@@ -114,7 +115,7 @@ void session_frame_fields(const struct expr_context *c, struct command_out *out)
         out_string(out, "function", "%s", name);
         out_number(out, "offset", c->frame.eip - start);
     }
-    if (symbols_line_at(c->source.symbols, c->frame.where, &line)) {
+    if (frame_line(&c->source, &c->frame, &line)) {
         out_string(out, "file", "%s", line.file);
         out_number(out, "line", line.line);
     }
@@ -128,7 +129,7 @@ void session_tell_line(struct session *s, struct command_out *out)
     char text[512];
     if (session_context(s, &c, &why))
         return;
-    if (!symbols_line_at(c.source.symbols, c.frame.where, &line)) {
+    if (!frame_line(&c.source, &c.frame, &line)) {
         if (s->frame == 0)
             disassemble_one(s, c.frame.eip, "=> ", out);
         return;
@@ -320,7 +321,7 @@ void session_tell_stop(struct session *s, struct command_out *out)
         out_text(out, "(the condition cannot be told: %s)\n", breakpoints_trouble(s->breakpoints));
     if (!exited && !session_context(s, &c, &why)) {
         session_frame_fields(&c, out);
-        bool lines = symbols_line_at(c.source.symbols, c.frame.where, &line);
+        bool lines = frame_line(&c.source, &c.frame, &line);
         session_tell_frame(s, &c, !lines || c.frame.eip != line.start, out);
         out_text(out, "\n");
         session_tell_line(s, out);

@@ -199,7 +199,17 @@ bool frame_next(const struct frame_source *s, const struct frame *f, struct fram
     if (!out->eip || out->gpr[ISA_ESP] <= f->gpr[ISA_ESP])
         return false;
     out->where = out->eip - 1;
+    out->inlined = 0;
     set_cfa(s, out);
+    return true;
+}
+
+bool frame_outer(const struct frame_source *s, const struct frame *f, struct frame *out)
+{
+    if (!frame_is_inlined(s, f))
+        return frame_next(s, f, out);
+    *out = *f;
+    out->inlined++;
     return true;
 }
 
@@ -208,7 +218,7 @@ bool frame_at(const struct frame_source *s, unsigned n, struct frame *out)
     struct frame next;
     frame_first(s, out);
     for (; n; n--) {
-        if (!frame_next(s, out, &next))
+        if (!frame_outer(s, out, &next))
             return false;
         *out = next;
     }

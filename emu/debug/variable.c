@@ -16,12 +16,33 @@
 
 #define MAX_SCOPES 128
 #define MAX_NAMES 512u /* of one scope */
+#define MAX_INLINED 64u
 
 struct scopes {
-    Dwarf_Die *die; /* innermost first */
+    Dwarf_Die *die; /* innermost first, as the code lies: an inlined function in its caller */
     int count;
-    Dwarf_Die *function; /* among them; NULL: none */
+    Dwarf_Die *function; /* among them, the one whose code it is; NULL: none */
+    int first, owner;    /* the frame's own: from its innermost to its function or inlined one */
 };
+
+static bool is_inlined(Dwarf_Die *die)
+{
+    return dwarf_tag(die) == DW_TAG_inlined_subroutine;
+}
+
+/* Past the scopes of the functions that are inlined into the frame's. */
+static void find_own(struct scopes *s, unsigned inlined)
+{
+    int last = s->function ? (int)(s->function - s->die) : s->count - 1;
+    for (; inlined; inlined--) {
+        while (s->first < last && !is_inlined(&s->die[s->first]))
+            s->first++;
+        s->first += s->first < last;
+    }
+    s->owner = s->first;
+    while (s->owner < last && !is_inlined(&s->die[s->owner]))
+        s->owner++;
+}
 
 static bool find_scopes(struct symbols_module *m, const struct frame *f, struct scopes *out)
 {
@@ -29,12 +50,19 @@ static bool find_scopes(struct symbols_module *m, const struct frame *f, struct 
     *out = (struct scopes){0};
     if (!m || !symbols_unit_at(m, f->where - m->bias, &unit))
         return false;
-    out->count = dwarf_getscopes(&unit, f->where - m->bias, &out->die);
+    /* libdw goes on from an inlined function to what it is defined in; not so from a scope. */
+    Dwarf_Die *inner;
+    int found = dwarf_getscopes(&unit, f->where - m->bias, &inner);
+    if (found <= 0)
+        return false;
+    out->count = dwarf_getscopes_die(&inner[0], &out->die);
+    free(inner);
     if (out->count <= 0)
         return false;
     for (int i = 0; i < out->count && !out->function; i++)
         if (dwarf_tag(&out->die[i]) == DW_TAG_subprogram)
             out->function = &out->die[i];
+    find_own(out, f->inlined);
     return true;
 }
 
@@ -189,7 +217,7 @@ bool frame_find_variable(const struct frame_source *s, const struct frame *f, co
     bool found = false;
     if (find_scopes(m, f, &scopes)) {
         struct location_context c = {s, f, m, scopes.function, 4};
-        for (int i = 0; i < scopes.count && !found; i++) {
+        for (int i = scopes.first; i < scopes.count && !found; i++) {
             found = find_in(&scopes.die[i], name, &die);
             if (found)
                 take_variable(&c, &die, out);
@@ -228,14 +256,10 @@ void frame_each_variable(const struct frame_source *s, const struct frame *f, bo
     if (!find_scopes(m, f, &scopes))
         return;
     struct location_context c = {s, f, m, scopes.function, 4};
-    for (int i = 0; i < scopes.count && i < MAX_SCOPES && scopes.function; i++) {
-        bool is_function = &scopes.die[i] == scopes.function;
-        /* Parameters are the function's own; those of inlined ones are variables of theirs. */
-        if (parameters && !is_function)
-            continue;
-        if (!each_in(&c, &scopes.die[i], tag, fn, opaque) || is_function)
+    int from = parameters ? scopes.owner : scopes.first;
+    for (int i = from; i <= scopes.owner && i < MAX_SCOPES && scopes.function; i++)
+        if (!each_in(&c, &scopes.die[i], tag, fn, opaque))
             break;
-    }
     free(scopes.die);
 }
 
@@ -250,27 +274,58 @@ bool frame_result_type(const struct frame_source *s, const struct frame *f, stru
     return type_kind(out) != TYPE_VOID;
 }
 
-bool frame_inlined(const struct frame_source *s, const struct frame *f, unsigned n,
-                   struct frame_inlined *out)
+const char *frame_inlined_name(const struct frame_source *s, const struct frame *f)
 {
     struct symbols_module *m = symbols_module_at(s->symbols, f->where);
     struct scopes scopes;
-    bool found = false;
     if (!find_scopes(m, f, &scopes))
-        return false;
-    for (int i = 0; i < scopes.count && &scopes.die[i] != scopes.function && !found; i++) {
-        Dwarf_Die *die = &scopes.die[i];
-        Dwarf_Attribute attr;
-        Dwarf_Word line = 0;
-        if (dwarf_tag(die) != DW_TAG_inlined_subroutine || n--)
-            continue;
-        if (dwarf_attr(die, DW_AT_call_line, &attr))
-            dwarf_formudata(&attr, &line);
-        *out = (struct frame_inlined){.name = dwarf_diename(die), .call_line = (int)line};
-        found = out->name != NULL;
-    }
+        return NULL;
+    Dwarf_Die *owner = &scopes.die[scopes.owner];
+    const char *name = scopes.function && is_inlined(owner) ? dwarf_diename(owner) : NULL;
     free(scopes.die);
-    return found;
+    return name;
+}
+
+bool frame_is_inlined(const struct frame_source *s, const struct frame *f)
+{
+    return f->inlined < MAX_INLINED && frame_inlined_name(s, f);
+}
+
+static Dwarf_Word number_of(Dwarf_Die *die, unsigned name)
+{
+    Dwarf_Attribute attr;
+    Dwarf_Word n;
+    return dwarf_attr(die, name, &attr) && !dwarf_formudata(&attr, &n) ? n : 0;
+}
+
+/* Where an inlined function's call stood. */
+static void take_call(Dwarf_Die *inlined, uint32_t eip, struct symbols_line *out)
+{
+    Dwarf_Die unit;
+    Dwarf_Files *files;
+    size_t count;
+    Dwarf_Word file = number_of(inlined, DW_AT_call_file);
+    const char *name = NULL;
+    if (dwarf_diecu(inlined, &unit, NULL, NULL) && !dwarf_getsrcfiles(&unit, &files, &count) &&
+        file < count)
+        name = dwarf_filesrc(files, file, NULL, NULL);
+    out->file = name ? name : out->file;
+    out->line = (int)number_of(inlined, DW_AT_call_line);
+    out->start = eip;
+}
+
+bool frame_line(const struct frame_source *s, const struct frame *f, struct symbols_line *out)
+{
+    struct symbols_module *m = symbols_module_at(s->symbols, f->where);
+    struct scopes scopes;
+    if (!symbols_line_at(s->symbols, f->where, out))
+        return false;
+    if (!f->inlined || !find_scopes(m, f, &scopes))
+        return true;
+    if (scopes.first && is_inlined(&scopes.die[scopes.first - 1]))
+        take_call(&scopes.die[scopes.first - 1], f->eip, out);
+    free(scopes.die);
+    return true;
 }
 
 #else
@@ -288,11 +343,21 @@ void frame_each_variable(const struct frame_source *s, const struct frame *f, bo
     (void)s, (void)f, (void)parameters, (void)fn, (void)opaque;
 }
 
-bool frame_inlined(const struct frame_source *s, const struct frame *f, unsigned n,
-                   struct frame_inlined *out)
+const char *frame_inlined_name(const struct frame_source *s, const struct frame *f)
 {
-    (void)s, (void)f, (void)n, (void)out;
+    (void)s, (void)f;
+    return NULL;
+}
+
+bool frame_is_inlined(const struct frame_source *s, const struct frame *f)
+{
+    (void)s, (void)f;
     return false;
+}
+
+bool frame_line(const struct frame_source *s, const struct frame *f, struct symbols_line *out)
+{
+    return symbols_line_at(s->symbols, f->where, out);
 }
 
 bool frame_result_type(const struct frame_source *s, const struct frame *f, struct type *out)

@@ -31,7 +31,7 @@ backtrace
 thread 1001
 backtrace' "$BUILD/linux/threads"
 [ $status = 0 ] || fail "status $status: $(cat "$TMPDIR/err")"
-has '* 1001 threads          running' '  1000 threads          waiting' '  1008 threads' 'in main () at threads.c' \
+has '* 1001 threads          running' '  1000 threads          waiting' '  1008 threads' 'main () at threads.c' \
     'in add (p=' 'in start_thread ()'
 
 # Where a position-independent program lies.

@@ -98,13 +98,13 @@ has 'Catchpoint 1 (out to port 0xN)' 'Catchpoint 2 (virtual instruction 1: termi
 debug 'catch fault 14
 continue' "$BUILD/guests/fault"
 [ $status = 0 ] || fail "$engine: fault: $(cat "$TMPDIR/err")"
-has 'Catchpoint 1' 'Fault: page fault (vector 14, error 0xN): read at 0xN' 'guest_main () at fault.c:58'
+has 'Catchpoint 1' 'Fault: page fault (vector 14, error 0xN): read at 0xN' 'check_page_faults () at fault.c:58'
 # One that nobody handles stops without being asked for; then the guest ends.
 debug 'continue
 backtrace
 continue' "$BUILD/guests/fault" write
 [ $status = 120 ] || fail "$engine: fault: status $status: $(cat "$TMPDIR/err")"
-has 'Fault: page fault (vector 14, error 0xN): write at 0xN' '#1  0xN in _start () at start.S:16' 'ended: died of a fault'
+has 'Fault: page fault (vector 14, error 0xN): write at 0xN' '#2  0xN in _start () at start.S:16' 'ended: died of a fault'
 debug 'catch selfmod
 continue' "$BUILD/guests/selfmod"
 [ $status = 0 ] || fail "$engine: selfmod: $(cat "$TMPDIR/err")"

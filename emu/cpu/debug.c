@@ -430,7 +430,22 @@ enum engine_exit cpu_debug_after(struct cpu *cpu, uint32_t eip, enum cpu_status 
         return exit;
     }
     d->now.trap = status == CPU_OK && exit == ENGINE_EXIT_FAULT;
+    d->now.faulted = status == CPU_FAULT && exit == ENGINE_EXIT_FAULT;
+    d->now.fault = cpu->fault;
+    d->now.fault_eip = cpu->eip;
     return take_hit(cpu);
+}
+
+/* Not by doing the instruction again: it may have overwritten itself. */
+static bool take_fault(struct cpu *cpu, enum engine_exit *exit)
+{
+    struct cpu_debug_now *now = &cpu->debug->now;
+    now->faulted = false;
+    if (cpu->eip != now->fault_eip)
+        return false; /* the debugger has sent it elsewhere */
+    cpu->fault = now->fault;
+    *exit = ENGINE_EXIT_FAULT;
+    return true;
 }
 
 bool cpu_debug_enter(struct cpu *cpu, enum engine_exit *exit)
@@ -442,6 +457,8 @@ bool cpu_debug_enter(struct cpu *cpu, enum engine_exit *exit)
         *exit = take_hit(cpu);
         return true;
     }
+    if (d->now.faulted)
+        return take_fault(cpu, exit);
     if (!d->now.trap)
         return false;
     d->now.trap = false;

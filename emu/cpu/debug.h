@@ -66,6 +66,9 @@ struct cpu_debug_now {
     uint32_t pass_eip, pass_esp;
     bool touched; /* the instruction has touched a watched range: `hit` */
     bool trap;    /* a single-step trap was due at the last stop, and comes first thing now */
+    bool faulted; /* so does `fault`: a string instruction's that stopped half-way */
+    struct cpu_fault fault;
+    uint32_t fault_eip;
     struct cpu_watch_hit hit;
 };
 
@@ -124,8 +127,8 @@ void cpu_debug_touch(struct cpu *cpu, uint32_t linear, uint32_t len, enum cpu_wa
 /*
  * After the instruction at `eip` ended with `status`, for which run() would return
  * `exit` (ENGINE_EXITS: go on): what it returns, given what was touched. A fault after which
- * watched bytes differ (of a string instruction that got half-way) is a hit first; the instruction
- * faults again when it goes on.
+ * watched bytes differ (of a string instruction that got half-way) is a hit first; the fault comes
+ * when it goes on, without the instruction being done again: it may have overwritten itself.
  */
 enum engine_exit cpu_debug_after(struct cpu *cpu, uint32_t eip, enum cpu_status status,
                                  enum engine_exit exit);

@@ -157,12 +157,17 @@ static void thin_out(struct history *h)
 }
 
 /* The tape may take half of what the machines may: beyond that the history begins later. */
+static bool tape_is_long(const struct history *h)
+{
+    const struct outside *o = &h->vm->outside;
+    return !h->of_recording && o->mode != OUTSIDE_REPLAY && tape_bytes(o->tape) > h->max_bytes / 2;
+}
+
 static void shorten_tape(struct history *h)
 {
-    struct tape *tape = h->vm->outside.tape;
-    while (!h->of_recording && h->machines > 2 && tape_bytes(tape) > h->max_bytes / 2) {
+    while (h->machines > 2 && tape_is_long(h)) {
         remove_at(h, 0);
-        tape_forget(tape, h->machine[0].place);
+        tape_forget(h->vm->outside.tape, h->machine[0].place);
     }
 }
 
@@ -329,9 +334,12 @@ static bool tend(struct history *h, int *err)
         h->seam_icount = now(h);
         return true;
     }
-    if (now(h) < h->next || !h->clean || h->searching)
+    bool due = now(h) >= h->next;
+    if ((!due && !tape_is_long(h)) || !h->clean || h->searching)
         return false;
     bool known = h->machine[history_find(h, now(h))].icount == now(h);
+    if (known && !due)
+        return false;
     *err = known ? 0 : take(h, false);
     choose_next(h);
     return true;

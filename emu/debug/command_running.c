@@ -29,7 +29,8 @@ int command_stopped(struct session *s, struct command_out *out, struct why *why)
         lines[i] = strdup(bp->commands[i]);
     breakpoints_tidy(s->breakpoints);
     s->depth++;
-    for (size_t i = 0; lines && i < count; i++) {
+    bool done = false;
+    for (size_t i = 0; lines && i < count && lines[i] && !done; i++) {
         const struct command *row;
         const char *args;
         bool runs = !command_find(lines[i], &row, &args, why) && row->runs;
@@ -37,8 +38,7 @@ int command_stopped(struct session *s, struct command_out *out, struct why *why)
             err = why_fail(why, -ELOOP, "command lists call each other without end");
         if (!err && (i || strcmp(lines[0], "silent")))
             err = command_run(s, lines[i], out, why);
-        if (runs || err)
-            count = i + 1; /* the stop that follows has a list of its own */
+        done = runs || err; /* the stop that follows has a list of its own */
     }
     s->depth--;
     for (size_t i = 0; lines && i < count; i++)

@@ -9,10 +9,14 @@ all_objs += $(hostile_objs)
 ifneq ($(and $(guest_static),$(cli_objs)),)
 # Beside Ilwaco, which it looks for where it lies.
 tests: hostile-suite hostile/guest
-hostile-suite: $(hostile_objs) $(hostile_cli_objs) $(floor_libs)
+# An archive: what a sanitizer keeps of objects that nobody needs would want main.o.
+libhostilecli.a: $(hostile_cli_objs)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar crs $@ $(hostile_cli_objs)
+hostile-suite: $(hostile_objs) libhostilecli.a $(floor_libs)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(pie_ldflags) $(LDFLAGS) -o $@ $(hostile_objs) $(hostile_cli_objs) $(floor_libs) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(pie_ldflags) $(LDFLAGS) -o $@ $(hostile_objs) libhostilecli.a $(floor_libs) $(LIBS)
 hostile/guest: $(hostile_guest_objs) $(guest_lib_objs) $(guest_ld)
 	@mkdir -p $(@D)
 	$(say) GLD $@

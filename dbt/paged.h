@@ -122,10 +122,11 @@ struct paged {
     uint32_t blocks, sides, exits, calls;
     struct paged_block **hash;
     struct paged_block **page;  /* of RAM, by frame: its blocks */
-    uint8_t *page_heat;         /* how often a frame's blocks were dropped */
+    uint8_t *page_heat;         /* how often the guest dropped a frame's blocks */
     struct paged_block *others; /* blocks of memory that is no RAM */
     uint32_t frames;
     uint64_t removals;
+    bool running;          /* what is written now the guest writes, or a device that it asked */
     enum engine_exit exit; /* of PAGED_CALLED; ENGINE_EXITS: none */
     struct engine_counters counters;
 };

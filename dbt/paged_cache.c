@@ -302,7 +302,7 @@ void paged_drop_frame(struct paged *p, uint32_t frame)
     if (frame >= p->frames || !p->page[frame])
         return;
     drop_list(p, &p->page[frame]);
-    if (p->page_heat[frame] < UINT8_MAX)
+    if (p->running && p->page_heat[frame] < UINT8_MAX)
         p->page_heat[frame]++;
 }
 

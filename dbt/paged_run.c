@@ -258,7 +258,9 @@ enum engine_exit paged_run(struct paged *p, uint64_t budget)
     cpu->slot[PAGED_SLOT_MXCSR] = HOST_MXCSR;
     cpu->slot[PAGED_SLOT_FPU] = 0;
     host_signal_enter(&p->scope);
+    p->running = true;
     enum engine_exit exit = loop(p);
+    p->running = false;
     host_signal_leave(&p->scope);
     return exit;
 }

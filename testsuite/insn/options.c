@@ -30,7 +30,7 @@ bool options_parse(struct options *o, uint64_t count, int argc, char **argv)
 {
     uint64_t show = 1, only = UINT64_MAX, classes = ~0u;
     const char *build = getenv("BUILD");
-    *o = (struct options){.runners = "interp,dbt,lockstep,pc",
+    *o = (struct options){.runners = "interp,dbt,lockstep,pc,pcdbt",
                           .build = build ? build : ".",
                           .seed = 1,
                           .count = count};
@@ -95,6 +95,10 @@ int runners_open(struct runners *r, const struct options *o)
         r->engine[r->engines] = !strcmp(names[i], "shared")   ? runner_shared_create()
                                 : !strncmp(names[i], "pc", 2) ? runner_pc_create(names[i])
                                                               : runner_engine_create(names[i]);
+        if (!r->engine[r->engines] && !strcmp(names[i], "pcdbt")) {
+            printf("the translator runs no PC on this host\n");
+            continue;
+        }
         if (!r->engine[r->engines++]) {
             printf("the engine %s cannot be created\n", names[i]);
             return 2;

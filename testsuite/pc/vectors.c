@@ -26,6 +26,7 @@ struct rig {
     struct irq_pin pin;
     struct cpu *cpu;
     struct engine *engine;
+    uint64_t budget; /* none for the translator, which leaves budgets to the interpreter */
     unsigned show;
     bool show_skipped;
     unsigned passed, failed, skipped;
@@ -230,7 +231,7 @@ static void run_test(struct rig *rig, const char *file, const struct moo_test *t
     }
     load(rig, test);
     uint16_t undef = insn.row ? isa_flags(&insn).undef : 0;
-    enum engine_exit exit = engine_run(rig->cpu, STEPS);
+    enum engine_exit exit = engine_run(rig->cpu, rig->budget);
     bool good = exit == ENGINE_EXIT_HALT;
     if (!good)
         snprintf(why, sizeof(why), "run ended with %d at %04x:%04x", exit,
@@ -304,6 +305,7 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[i], "--reasons"))
             rig.show_skipped = atoi(argv[i + 1]);
     }
+    rig.budget = strcmp(engine, "dbt") ? STEPS : ENGINE_UNLIMITED;
     int err = make_rig(&rig, engine);
     if (err) {
         printf("SKIP: the engine %s does not run a PC (%s)\n", engine, strerror(-err));

@@ -128,6 +128,7 @@ struct paged {
     uint64_t removals;
     bool running;          /* what is written now the guest writes, or a device that it asked */
     enum engine_exit exit; /* of PAGED_CALLED; ENGINE_EXITS: none */
+    uint64_t filled_for;   /* the place whose miss was filled last: see paged_fault.c */
     struct engine_counters counters;
 };
 

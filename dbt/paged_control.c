@@ -99,7 +99,8 @@ static bool relative_target(const struct paged_rewrite *r, const struct isa_insn
 /* Indirect targets are not checked against a limit here. */
 static bool can_go_anywhere(const struct paged_rewrite *r, const struct isa_insn *insn)
 {
-    return (r->block->mode.bits & PAGED_CS_FLAT) && (!insn->has_mem || paged_can_access(r, insn));
+    return (r->block->mode.bits & PAGED_CS_FLAT) &&
+           (!insn->has_mem || paged_can_access(r, insn, false));
 }
 
 static void load_target(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg)

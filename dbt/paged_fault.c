@@ -45,16 +45,23 @@ static bool fill(struct paged *p, uint32_t linear, bool write)
            cpu->pc.tlb[kind][linear >> PAGE_BITS];
 }
 
+/* Twice in a row at one place: what was filled is not what the processor asks for, or the guest
+ * walks through pages; the interpreter does one instruction, so there is no end without progress.
+ */
 static void on_fault(struct paged *p, struct host_frame *frame, const struct paged_block *block,
                      const struct paged_side *side)
 {
     uint64_t linear = frame->address - p->cpu->pc.tlb_bias;
+    bool again = p->filled_for == frame->rip;
     p->counters.signals++;
-    if (frame->trap == HOST_TRAP_PAGE && linear <= UINT32_MAX &&
-        fill(p, (uint32_t)linear, frame->error & ERROR_WRITE))
+    p->filled_for = 0;
+    if (!again && frame->trap == HOST_TRAP_PAGE && linear <= UINT32_MAX &&
+        fill(p, (uint32_t)linear, frame->error & ERROR_WRITE)) {
+        p->filled_for = frame->rip;
         frame->rip = host_of(p, block->host + side->host);
-    else
+    } else {
         leave_at(p, frame, block->eip + paged_side_guest(side), PAGED_TRAP);
+    }
 }
 
 static void try_to_leave(struct paged *p, struct host_frame *frame, const struct paged_block *block,

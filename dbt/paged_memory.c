@@ -71,9 +71,12 @@ static enum paged_class class_of(const struct paged_rewrite *r, unsigned seg)
     return seg >= ISA_FS ? PAGED_BIG : paged_class(&r->block->mode, seg);
 }
 
-bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn)
+/* CS can be read where its class says so, and written nowhere but in real mode: not here. */
+bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn, bool write)
 {
     enum paged_class class = class_of(r, insn->seg);
+    if (write && insn->seg == ISA_CS)
+        return false;
     return class == PAGED_FLAT || class == PAGED_BIG || (class == PAGED_REAL && insn->adsize == 2);
 }
 

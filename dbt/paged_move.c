@@ -53,7 +53,7 @@ static void push_imm(struct paged_rewrite *r, uint32_t imm, unsigned bytes)
 bool paged_push(struct paged_rewrite *r, const struct isa_insn *insn)
 {
     struct emit_mem from;
-    if (!paged_can_stack(r) || (insn->has_mem && !paged_can_access(r, insn)))
+    if (!paged_can_stack(r) || (insn->has_mem && !paged_can_access(r, insn, false)))
         return false;
     if (insn->row->op[0].method == ISA_M_I) {
         push_imm(r, insn->imm, insn->opsize);
@@ -72,7 +72,7 @@ bool paged_push(struct paged_rewrite *r, const struct isa_insn *insn)
 static bool pop_mem(struct paged_rewrite *r, const struct isa_insn *insn)
 {
     struct emit_mem top, to;
-    if (insn->base == ISA_ESP || !paged_can_access(r, insn))
+    if (insn->base == ISA_ESP || !paged_can_access(r, insn, true))
         return false;
     paged_stack_access(r, 0, insn->opsize, false, &top);
     load(r, EMIT_R8, &top, insn->opsize);
@@ -117,7 +117,7 @@ static bool mov_absolute(struct paged_rewrite *r, const struct isa_insn *insn)
     bool stores = insn->row->op[0].method == ISA_M_O;
     unsigned bytes = insn->row->op[stores ? 0 : 1].width == ISA_W_b ? 1 : insn->opsize;
     struct emit_mem mem;
-    if (!paged_can_access(r, insn))
+    if (!paged_can_access(r, insn, stores))
         return false;
     paged_access(r, insn, bytes, stores, &mem);
     if (bytes == 1)
@@ -199,7 +199,7 @@ bool paged_mov_sreg(struct paged_rewrite *r, const struct isa_insn *insn)
 {
     struct emit_mem from = selector_of(insn->reg), to;
     if (insn->row->op[0].method == ISA_M_S || insn->reg > ISA_GS ||
-        (insn->has_mem && !paged_can_access(r, insn)))
+        (insn->has_mem && !paged_can_access(r, insn, true)))
         return false;
     if (!insn->has_mem) {
         emit_op_mem(&r->emit, insn->opsize == 2 ? &op_load_word : &op_load_zero, insn->rm, &from);
@@ -218,7 +218,7 @@ static bool far_bit(struct paged_rewrite *r, const struct isa_insn *insn)
     struct emit_op op = {.map = ISA_MAP_0F, .opcode = insn->opcode};
     struct emit_mem word = emit_at_index(EMIT_R9, EMIT_R8, 4, 0), at;
     struct emit *e = &r->emit;
-    if (insn->opsize != 4 || insn->adsize != 4 || insn->seg >= ISA_FS ||
+    if (insn->opsize != 4 || insn->adsize != 4 || insn->seg >= ISA_FS || insn->seg == ISA_CS ||
         paged_class(&r->block->mode, insn->seg) != PAGED_FLAT)
         return false;
     emit_mov_imm32(e, EMIT_R8, 5);

@@ -105,10 +105,11 @@ bool paged_plain(struct paged_rewrite *r, const struct isa_insn *insn)
     unsigned bytes = isa_operand_bytes(insn, n);
     bool high = is_high_byte(insn, !n);
     bool compares = insn->row->sem == ISA_SEM_CMPXCHG;
-    if ((insn->row->attr & ISA_T_NOMEM) || !bytes || bytes > 16 || !paged_can_access(r, insn) ||
-        (high && (writes_both(insn) || compares)))
+    bool write = insn->row->op[n].access & ISA_A_WRITE;
+    if ((insn->row->attr & ISA_T_NOMEM) || !bytes || bytes > 16 ||
+        !paged_can_access(r, insn, write) || (high && (writes_both(insn) || compares)))
         return false;
-    paged_access(r, insn, bytes, insn->row->op[n].access & ISA_A_WRITE, &mem);
+    paged_access(r, insn, bytes, write, &mem);
     if (high)
         return plain_high(r, insn, &mem);
     emit_op_mem(&r->emit, &op, insn->reg, &mem);

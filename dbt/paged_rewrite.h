@@ -62,7 +62,7 @@ struct paged_access {
     bool write;
 };
 /* Is there code for the memory operand, or the stack? Emits nothing. */
-bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn);
+bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn, bool write);
 bool paged_can_stack(const struct paged_rewrite *r);
 /*
  * Emits all but the access itself, which is to be made through *out (by an

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "testsuite/unit/pc_rig.h"
 
+#include "dbt/dbt.h"
+
 struct pc_rig pc_rig;
 struct cpu *pc_cpu;
 
@@ -116,7 +118,8 @@ static void use_real_segments(uint16_t attr)
     cpu_refresh(pc_cpu);
 }
 
-/* The vectors lie where the IDT was, at its base, so that low memory is free. */
+/* The vectors lie where the IDT was, at its base, so that low memory is free.
+ */
 void pc_enter_real(void)
 {
     pc_cpu->sys.cr0 &= ~(uint32_t)CR0_PE;
@@ -157,7 +160,8 @@ void pc_put(const void *bytes, size_t len)
 
 unsigned pc_run(void)
 {
-    enum engine_exit exit = engine_run(pc_cpu, 1000);
+    /* what has a budget is the interpreter's in any engine */
+    enum engine_exit exit = engine_run(pc_cpu, pc_rig.translates ? ENGINE_UNLIMITED : 1000);
     ck_assert_msg(exit == ENGINE_EXIT_HALT, "run ended with %d at %04x:%08x", exit,
                   pc_cpu->seg[ISA_CS].selector, pc_cpu->eip);
     uint32_t at = pc_cpu->seg[ISA_CS].base + pc_cpu->eip - 1;
@@ -195,14 +199,15 @@ void pc_want_ok(void)
     ck_assert_uint_eq(pc_run(), VEC_OK);
 }
 
-static void create(const char *model)
+static void create(const char *model, bool translates)
 {
-    pc_rig = (struct pc_rig){.code_at = CODE};
+    pc_rig = (struct pc_rig){.code_at = CODE, .translates = translates};
     ck_assert_int_eq(ram_create(RAM_BYTES, &pc_rig.ram), 0);
     ck_assert_int_eq(bus_create(pc_rig.ram, &pc_rig.bus), 0);
     struct cpu_config config = {.model = model, .bus = pc_rig.bus, .pin = &pc_rig.pin};
     ck_assert_int_eq(cpu_init_pc(&config, &pc_rig.cpu), 0);
-    ck_assert_int_eq(interp_create(&pc_rig.engine), 0);
+    int err = translates ? dbt_create(NULL, &pc_rig.engine) : interp_create(&pc_rig.engine);
+    ck_assert_int_eq(err, 0);
     pc_cpu = pc_rig.cpu;
     ck_assert_int_eq(pc_rig.engine->ops->attach(pc_rig.engine, pc_cpu, 0), 0);
 }
@@ -231,28 +236,61 @@ static void destroy(void)
 
 static void setup(void)
 {
-    create("max");
+    create("max", false);
+    enter_protected();
+}
+
+static void setup_translator(void)
+{
+    create("max", true);
     enter_protected();
 }
 
 void pc_use_model(const char *model)
 {
+    bool translates = pc_rig.translates;
     destroy();
-    create(model);
+    create(model, translates);
     enter_protected();
+}
+
+/* Does this host translate a PC at all? */
+static bool translator_works(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
+}
+
+struct pc_rig_tests {
+    const TTest *const *const *test;
+    size_t count;
+    const struct pc_rig_loop *loop;
+    size_t loop_count;
+};
+
+static void add_tests(Suite *suite, const char *name, void (*before)(void),
+                      const struct pc_rig_tests *tests)
+{
+    TCase *tcase = tcase_create(name);
+    tcase_add_checked_fixture(tcase, before, destroy);
+    for (size_t i = 0; i < tests->count; i++)
+        tcase_add_test(tcase, *tests->test[i]);
+    for (size_t i = 0; i < tests->loop_count; i++)
+        tcase_add_loop_test(tcase, *tests->loop[i].test, 0, tests->loop[i].count);
+    suite_add_tcase(suite, tcase);
 }
 
 int pc_rig_main(const char *name, const TTest *const *const *tests, size_t count,
                 const struct pc_rig_loop *loops, size_t loop_count)
 {
+    const struct pc_rig_tests all = {tests, count, loops, loop_count};
     Suite *suite = suite_create(name);
-    TCase *tcase = tcase_create(name);
-    tcase_add_checked_fixture(tcase, setup, destroy);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(tcase, *tests[i]);
-    for (size_t i = 0; i < loop_count; i++)
-        tcase_add_loop_test(tcase, *loops[i].test, 0, loops[i].count);
-    suite_add_tcase(suite, tcase);
+    add_tests(suite, "interp", setup, &all);
+    if (translator_works())
+        add_tests(suite, "dbt", setup_translator, &all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -52,13 +52,15 @@ struct pc_rig {
     struct cpu *cpu;
     struct engine *engine;
     uint32_t code_at; /* where the next put() goes */
+    bool translates;
 };
 
 /* The rig of the running test. */
 extern struct pc_rig pc_rig;
 extern struct cpu *pc_cpu;
 
-/* Memory, physical; an address is good as linear one while paging is off or maps it so. */
+/* Memory, physical; an address is good as linear one while paging is off or
+ * maps it so. */
 void pc_poke(uint32_t at, const void *bytes, size_t len);
 void pc_poke16(uint32_t at, uint16_t value);
 void pc_poke32(uint32_t at, uint32_t value);
@@ -89,10 +91,12 @@ void pc_use_model(const char *model);
 void pc_use_segment(unsigned seg, uint32_t selector);
 void pc_enter_ring3(void);
 void pc_enter_real(void);
-/* CS:IP at CODE, flat segments of 64 KiB at DATA's and STACK0's paragraphs, IOPL as given. */
+/* CS:IP at CODE, flat segments of 64 KiB at DATA's and STACK0's paragraphs,
+ * IOPL as given. */
 void pc_enter_v86(unsigned iopl);
 
-/* Identity-maps all RAM in 4 KiB pages for everybody, writable, and switches paging on. */
+/* Identity-maps all RAM in 4 KiB pages for everybody, writable, and switches
+ * paging on. */
 void pc_enable_paging(void);
 uint32_t pc_pte_at(uint32_t linear);
 
@@ -105,7 +109,8 @@ unsigned pc_run(void);
 /* Runs `n` instructions, none of which halts. */
 void pc_run_steps(unsigned n);
 
-/* Runs and wants this vector, with or without an error code, raised by the instruction at `eip`. */
+/* Runs and wants this vector, with or without an error code, raised by the
+ * instruction at `eip`. */
 void pc_want(unsigned vector, uint32_t eip);
 void pc_want_error(unsigned vector, uint32_t error, uint32_t eip);
 /* Runs to int 0x80. */
@@ -120,6 +125,8 @@ struct pc_rig_loop {
     int count;
 };
 
+/* All tests by the interpreter, then by the translator, where the host has one
+ * for a PC. */
 int pc_rig_main(const char *name, const TTest *const *const *tests, size_t count,
                 const struct pc_rig_loop *loops, size_t loop_count);
 

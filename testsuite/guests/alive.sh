@@ -25,6 +25,15 @@ least=$(sed 's/.*at least \([0-9]*\) MiB.*/\1/' "$TMPDIR/err")
 alive --vms 50 --memory $((least + 2))M --workers 3
 has '"answered":50,'
 
+# What an idle one costs: a page written needlessly is 4 KiB in each of them.
+alive --vms 400
+idle=$(sed 's/.*"kib_per_idle_vm":\([0-9]*\).*/\1/' "$TMPDIR/out")
+beyond=$(sed 's/.*"kib_idle_beyond":\([0-9]*\).*/\1/' "$TMPDIR/out")
+if ! grep -q fsanitize "$BUILD/config.mk"; then # sanitizers have memory of their own
+    { [ "$idle" -ge 16 ] && [ "$idle" -lt 64 ]; } || fail "an idle VM costs $idle KiB: $(cat "$TMPDIR/out")"
+    [ "$beyond" -lt 12 ] || fail "$beyond KiB beside its pages and page tables: $(cat "$TMPDIR/out")"
+fi
+
 alive --vms 2000 --sample 100 --windows 20
 has '"vms":2000,"asked":100,"answered":100,'
 "$DENALI" bench alive --vms 0 2>/dev/null && fail "no VMs at all are accepted"

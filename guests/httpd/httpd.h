@@ -15,7 +15,8 @@
  * Limits: a request's head has 8 KiB (431; its target 4 KiB: 414) and 20 s (408), a
  * body that is discarded has 1 MiB (413), an idle connection stays 60 s, a reader
  * that takes nothing 60 s. One byte range a request; several at once are answered
- * by the whole file, which RFC 9110 14.2 allows.
+ * by the whole file, which RFC 9110 14.2 allows. As it starts it reads up to 256 KiB of the
+ * directory's files, so that they are in memory, and shared, where the machine is cloned.
  */
 #ifndef HTTPD_H
 #define HTTPD_H

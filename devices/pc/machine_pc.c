@@ -96,7 +96,7 @@ static int make_cpu(struct pc *pc, struct why *why)
         (struct cpu_hooks){.opaque = pc, .fpu_error = fpu_error, .apic_base = apic_base_written};
     int err = cpu_init_pc(&config, &pc->cpu);
     if (err == -EINVAL)
-        return why_fail(why, err, "--cpu %s: there are 386, 486, pentium, pentium3 and max",
+        return why_fail(why, err, "--cpu %s: there are 286, 386, 486, pentium, pentium3 and max",
                         pc->c.cpu);
     if (!err)
         err = pc->c.engine->ops->attach(pc->c.engine, pc->cpu, 0);

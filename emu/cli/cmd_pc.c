@@ -392,7 +392,7 @@ const struct cli_verb cli_pc = {
         "Runs a PC with an i386 processor. Without --kernel it starts with SeaBIOS.\n"
         "\n"
         "  -m, --memory SIZE        memory, as 256M (default 128M, at most 3G)\n"
-        "      --cpu MODEL          386, 486, pentium, pentium3 or max (default)\n"
+        "      --cpu MODEL          386, 486, pentium, pentium3 or max (default); 286: see docs\n"
         "      --machine pc|isa     isa: a PIC, a PIT and a 16550 alone\n"
         "      --kernel FILE        Linux bzImage or Multiboot kernel, started without firmware\n"
         "      --initrd FILE        its initrd; Multiboot: modules \"FILE ARGS,FILE ARGS\"\n"

@@ -262,6 +262,8 @@ enum cpu_status event_deliver(struct cpu *cpu, const struct event *event)
 
 enum cpu_status event_deliver_fault(struct cpu *cpu)
 {
+    if (cpu_has(cpu, CPU_F_286) && !pc_protected(cpu))
+        event_as_286(cpu);
     struct event event = event_of_fault(cpu);
     if (event.vector == CPU_DB)
         cpu->sys.dr[7] &= ~DR7_GD;

@@ -59,4 +59,7 @@ MUST_CHECK enum cpu_status task_switch(struct cpu *cpu, uint32_t selector, struc
 MUST_CHECK enum cpu_status task_find(struct cpu *cpu, uint32_t selector, uint32_t ext,
                                      struct desc *out);
 
+/* event_286.c, for that model in real mode: what cpu->fault is there, and what it leaves behind. */
+void event_as_286(struct cpu *cpu);
+
 #endif

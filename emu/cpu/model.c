@@ -17,6 +17,7 @@
      CPU_F_PAT | CPU_F_APIC | CPU_F_MMX | CPU_F_FXSR | CPU_F_SSE)
 
 static const struct cpu_model models[] = {
+    {"286", "", CPU_F_286, 0},
     {"386", "", 0, 0x308},
     {"486", "", F_486, 0x480},
     {"pentium", "", F_PENTIUM | CPU_F_APIC, 0x525},

@@ -32,6 +32,7 @@ enum cpu_feature {
     CPU_F_SSE = 1u << 19,
     CPU_F_SSE2 = 1u << 20,
     CPU_F_NX = 1u << 21,
+    CPU_F_286 = 1u << 22, /* faults in real mode as a 286 has them: event_286.c */
 };
 
 struct cpu_model {

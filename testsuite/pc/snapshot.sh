@@ -60,8 +60,8 @@ refused 'damaged' $o --restore floppy
 refused 'damaged' $o --restore empty
 size=$(wc -c <snap)
 for part in 10 1000 $((size / 2)) $((size - 1)); do
-    head -c $part snap >cut
-    refused 'damaged' $o --restore cut
+    head -c $part snap >piece
+    refused 'damaged' $o --restore piece
 done
 for at in 11 500 $((size / 2)) $((size - 5)); do
     cp snap bad

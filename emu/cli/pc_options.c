@@ -239,6 +239,11 @@ static int check(struct pc_options *o, struct why *why)
                        o->boot);
     if (!err && o->cdrom && o->hd[2])
         err = why_fail(why, -EINVAL, "--cdrom is drive hdc; give one of them");
+    if (!err && o->at && !o->screenshot && !o->screen_text && !o->snapshot_save)
+        err = why_fail(why, -EINVAL,
+                       "--at %s: nothing is to be done then; add --screenshot, --screen-text or "
+                       "--snapshot-save",
+                       o->at);
     if (!err && !o->kernel && (o->initrd || o->append))
         err = why_fail(why, -EINVAL, "--initrd and --append want --kernel");
     if (!err && o->machine && !strcmp(o->machine, "isa") && !o->kernel)

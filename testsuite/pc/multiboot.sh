@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Own Multiboot kernels: what the loader promises, modules, addresses in the header, triple faults,
-# and one that writes to every port with every size.
+# and ones that write to every port and to every window of memory with every size.
 # timeout: 200
 set -u
 . "$SRCDIR/testsuite/pc/lib.sh"
@@ -10,6 +10,7 @@ g=$BUILD/pc/guests
 [ -x "$g/hello" ] || skip "no guests were built"
 printf 'xyz' >one
 printf 'ab' >two
+truncate -s 1440K floppy
 for engine in $(pc_engines); do
     pc -m 32M --kernel "$g/hello" --append 'a b=c' --initrd "one arg,two" --exit-port \
         --debugcon stdio --serial null --timeout 30
@@ -30,6 +31,13 @@ for engine in $(pc_engines); do
     expect 120
     expect_error 'triple fault'
     expect_error 'eip'
+    # Every window of memory with every size, PCI's registers, VGA's: it comes to its end.
+    for nic in virtio ne2k; do
+        pc --kernel "$g/mmio" --exit-port --hda disk --virtio-disk floppy --virtio-console null \
+            --net none --nic $nic --serial null --screenshot mmio.png --timeout 60
+        expect 1
+        is_png mmio.png
+    done
     # Devices may have written over it by then: any end is good, but not ours.
     pc --kernel "$g/hammer" --exit-port --hda disk --serial null --timeout 30
     case $status in 1 | 120 | 124) ;; *) fail "hammer: status $status: $(cat err)" ;; esac

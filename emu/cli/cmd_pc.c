@@ -220,6 +220,18 @@ static int look_at_screen(struct pc_session *s)
     return s->options.timeout_ns && s->options.at_ns ? GO_ON : CLI_OK;
 }
 
+static int time_is_up(const struct pc_session *s)
+{
+    char post[32] = "";
+    if (pc_post_code(s->pc))
+        snprintf(post, sizeof(post), " (POST code %02X)", pc_post_code(s->pc));
+    return cli_complain(CLI_TIMEOUT, "the time given by --timeout is up%s%s",
+                        pc_is_dead(s->pc) ? "; the guest has halted for ever, with interrupts off"
+                        : s->step < s->options.steps ? "; --wait was still waiting"
+                                                     : "",
+                        post);
+}
+
 static int between_turns(struct pc_session *s)
 {
     int status = look_at_signals(s);
@@ -230,11 +242,7 @@ static int between_turns(struct pc_session *s)
     if (s->display)
         display_update(s->display);
     if (status == GO_ON && host_monotonic_ns() >= s->end_ns)
-        status =
-            cli_complain(CLI_TIMEOUT, "the time given by --timeout is up%s",
-                         pc_is_dead(s->pc) ? "; the guest has halted for ever, with interrupts off"
-                         : s->step < s->options.steps ? "; --wait was still waiting"
-                                                      : "");
+        status = time_is_up(s);
     return status;
 }
 

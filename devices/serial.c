@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -29,6 +30,7 @@
 
 struct serial_backend {
     int in, out, listener; /* -1: none */
+    int slave;             /* of a pty: the other side, held open; else -1 */
     bool owns, ended, escaped, wants_end, is_tty, suspended, deaf;
     char *path; /* of a socket that we made */
     struct termios found;
@@ -223,10 +225,10 @@ static int open_pty(struct serial_backend *s, struct why *why)
         return why_fail(why, -errno, "cannot make a pseudo terminal: %s", strerror(errno));
     /* Somebody holds the other side, so that it may be opened and closed at will. */
     struct termios raw;
-    int slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (slave >= 0 && tcgetattr(slave, &raw) == 0) {
+    s->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (s->slave >= 0 && tcgetattr(s->slave, &raw) == 0) {
         cfmakeraw(&raw);
-        tcsetattr(slave, TCSANOW, &raw);
+        tcsetattr(s->slave, TCSANOW, &raw);
     }
     s->listener = -1;
     fprintf(stderr, "denali: the serial line is %s\n", name);
@@ -295,7 +297,7 @@ int serial_open(const char *spec, struct serial_backend **out, struct why *why)
     struct serial_backend *s = calloc(1, sizeof(*s));
     if (!s)
         return why_fail(why, -ENOMEM, "no memory");
-    s->in = s->out = s->listener = -1;
+    s->in = s->out = s->listener = s->slave = -1;
     int err = open_spec(s, spec, why);
     if (err) {
         serial_close(s);
@@ -312,19 +314,35 @@ int serial_open_fds(int in, int to, struct serial_backend **out)
         return -ENOMEM;
     s->in = in;
     s->out = to;
-    s->listener = -1;
+    s->listener = s->slave = -1;
     *out = s;
     return 0;
+}
+
+/* What a pty's reader has not taken yet would be lost with our side. */
+static bool is_unread(const struct serial_backend *s)
+{
+    int bytes = 0;
+    return s->slave >= 0 && ioctl(s->slave, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+static void wait_for_reader(struct serial_backend *s)
+{
+    for (int waited = 0; s->count && waited < FINAL_MS && !s->ended; waited += 50) {
+        poll_out(s, 50);
+        serial_flush(s);
+    }
+    for (int waited = 0; is_unread(s) && waited < FINAL_MS; waited += 10)
+        poll(NULL, 0, 10);
 }
 
 void serial_close(struct serial_backend *s)
 {
     if (!s)
         return;
-    for (int waited = 0; s->count && waited < FINAL_MS && !s->ended; waited += 50) {
-        poll_out(s, 50);
-        serial_flush(s);
-    }
+    wait_for_reader(s);
+    if (s->slave >= 0)
+        close(s->slave);
     if (s->is_tty)
         tcsetattr(0, TCSADRAIN, &s->found);
     tty_guard_end(s->guard);

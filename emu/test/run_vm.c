@@ -95,9 +95,31 @@ static int name_program(struct run *run)
 
 /* ---- what the script does ---- */
 
-static void type(struct run *run, const void *data, size_t len)
+/* What a terminal's driver does to a key. False: it is no input. */
+static bool through_terminal(struct run *run, char *key)
 {
-    buffer_add(&run->console.input, data, len);
+    struct test_console *c = &run->console;
+    if (*key == '\r' && (c->mode & CONSOLE_CR_IN))
+        *key = '\n';
+    if (*key == 3 && (c->mode & CONSOLE_SIGNALS) && run->vm) {
+        vm_post_signal(run->vm, DENALI_SIGNAL_INTERRUPT);
+        return false;
+    }
+    if (*key != 4 || !(c->mode & CONSOLE_LINES))
+        return true;
+    c->ended = true;
+    return false;
+}
+
+static void type(struct run *run, const char *data, size_t len)
+{
+    for (size_t i = 0; run->console.is_tty && i < len; i++) {
+        char key = data[i];
+        if (through_terminal(run, &key))
+            buffer_add(&run->console.input, &key, 1);
+    }
+    if (!run->console.is_tty)
+        buffer_add(&run->console.input, data, len);
     if (run->vm)
         vm_post(run->vm, DENALI_IRQ_KEYBOARD);
 }

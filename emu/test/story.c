@@ -287,6 +287,32 @@ static void tell_recording(struct story *s)
     buffer_free(&commands);
 }
 
+static void put_option(struct buffer *b, const char *name, const char *value)
+{
+    if (value)
+        buffer_print(b, " --%s '%s'", name, value);
+}
+
+/* A PC has no recording, but it is deterministic: the same run again, under the debugger. */
+static void tell_pc(struct story *s)
+{
+    const struct spec_pc *pc = &s->spec->pc;
+    struct buffer *b = &s->out->story;
+    buffer_print(b, "to run it again, under the debugger:\n  denali pc --deterministic -m %lluK",
+                 (unsigned long long)(s->spec->memory_bytes / KIB));
+    const struct {
+        const char *name, *value;
+    } option[] = {{"machine", pc->machine}, {"cpu", pc->cpu},       {"bios", pc->bios},
+                  {"vgabios", pc->vgabios}, {"kernel", pc->kernel}, {"initrd", pc->initrd},
+                  {"append", pc->append},   {"hda", pc->hd[0]},     {"hdb", pc->hd[1]},
+                  {"hdc", pc->hd[2]},       {"hdd", pc->hd[3]},     {"cdrom", pc->cdrom},
+                  {"fda", pc->fd[0]},       {"fdb", pc->fd[1]},     {"boot", pc->boot},
+                  {"nic", pc->nic}};
+    for (unsigned i = 0; i < ARRAY_LEN(option); i++)
+        put_option(b, option[i].name, option[i].value);
+    buffer_print(b, "%s --monitor -S\n", pc->exit_port ? " --exit-port" : "");
+}
+
 static void write_files(struct story *s)
 {
     struct outcome *o = s->out;
@@ -316,6 +342,8 @@ void story_tell(struct runner *runner, const struct spec *spec, const struct run
                    out->end != END_HOST && out->host_ns < RECORD_MOST_NS;
         if (can && record(&s, runner, wish))
             tell_recording(&s);
+        if (spec->kind == SPEC_PC && out->end != END_NOT_RUN)
+            tell_pc(&s);
         buffer_print(&out->story, "all of it is in %s\n", folder);
         write_files(&s);
     }

@@ -88,8 +88,9 @@ static bool is_tty(const struct console_backend *console)
 
 static int set_mode(struct console_backend *console, unsigned mode)
 {
-    (void)mode;
-    return self(console)->is_tty ? 0 : -ENOTTY;
+    struct test_console *c = self(console);
+    c->mode = mode;
+    return c->is_tty ? 0 : -ENOTTY;
 }
 
 static bool size(const struct console_backend *console, unsigned *columns, unsigned *rows)
@@ -120,7 +121,8 @@ static const struct console_backend_ops ops = {.name = "test",
 
 void test_console_init(struct test_console *c)
 {
-    *c = (struct test_console){.base = {&ops}};
+    *c = (struct test_console){.base = {&ops},
+                               .mode = CONSOLE_LINES | CONSOLE_SIGNALS | CONSOLE_CR_IN};
 }
 
 void test_console_free(struct test_console *c)

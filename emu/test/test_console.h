@@ -17,6 +17,7 @@ struct test_console {
     struct buffer *out, *err, *all;
     uint64_t max_bytes; /* of all; what is beyond is dropped */
     bool flooded, is_tty;
+    unsigned mode; /* of the terminal: enum console_mode bits */
     struct buffer input;
     size_t taken;                   /* of input */
     bool ended;                     /* nothing comes after it */

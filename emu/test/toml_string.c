@@ -104,7 +104,7 @@ static int one_char(struct toml_reader *r, struct buffer *b, bool basic, bool li
 static int string_body(struct toml_reader *r, struct buffer *b, const char *quotes)
 {
     bool lines = quotes[1] != 0;
-    int line = r->line, column = (int)(r->at - r->line_start), err = 0;
+    int line = r->line, column = (int)(r->at - r->line_start) + 1 - (int)strlen(quotes), err = 0;
     buffer_add(b, "", 0);
     if (lines && toml_peek(r) == '\r')
         r->at++;

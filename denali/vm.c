@@ -164,6 +164,11 @@ void vm_stop(struct vm *vm)
     engine_stop(vm->cpu);
 }
 
+void vm_yield(struct vm *vm)
+{
+    vm->stopping = true;
+}
+
 void vm_post(struct vm *vm, uint32_t irq)
 {
     atomic_fetch_or(&vm->arrived, irq);

@@ -111,6 +111,10 @@ enum vm_slice vm_run(struct vm *vm, uint64_t budget);
 /* From any thread or a signal handler: vm_run returns VM_STOPPED soon. */
 void vm_stop(struct vm *vm);
 
+/* From a function of a backend, which vm_run has called: it returns VM_STOPPED when the guest's
+ * request is done, with every engine at the same place. */
+void vm_yield(struct vm *vm);
+
 /* From any thread: interrupts (enum denali_irq) have arrived. */
 void vm_post(struct vm *vm, uint32_t irq);
 /* From any thread: whether something was posted that vm_run has not taken yet; ns until the VM's

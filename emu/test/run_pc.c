@@ -409,6 +409,7 @@ void run_pc(struct run *run)
     run->pc = &pc;
     script_init(&run->script, run->spec, act, run);
     int err = build(run);
+    run->skipped = err == -ENOTSUP && run->wish->engine;
     if (err) {
         run_tell_end(run->out, END_NOT_RUN, "%s", run->why.text);
     } else {

@@ -59,6 +59,7 @@ struct run {
     struct test_net *net; /* NULL: it has no NIC */
     struct script script;
     struct test_console console;
+    bool skipped; /* it cannot be had here: `why` tells */
     bool stopped; /* by a step of the script */
     struct run_place place[RUN_PLACES];
     unsigned places;

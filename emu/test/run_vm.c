@@ -158,7 +158,7 @@ static void frames_arrived(void *opaque)
     if (!run->vm)
         return;
     vm_post(run->vm, DENALI_IRQ_NIC);
-    vm_stop(run->vm); /* the loop looks at what is next */
+    vm_yield(run->vm); /* the loop looks at what is next */
 }
 
 static void heard(void *opaque, const void *text, size_t len)
@@ -169,7 +169,7 @@ static void heard(void *opaque, const void *text, size_t len)
     script_heard(&run->script, text, len, vm_now_ns(run->vm) - run->start_ns);
     if (run->net)
         test_net_heard(run->net, text, len);
-    vm_stop(run->vm); /* the loop looks at what is next */
+    vm_yield(run->vm); /* the loop looks at what is next */
 }
 
 static uint64_t icount(void *opaque)
@@ -392,6 +392,11 @@ void run_test(struct runner *runner, const struct spec *spec, const struct run_w
     else
         run_vm(&run);
     unmake(&run);
+    if (run.skipped) {
+        buffer_text(&out->why, run.why.text);
+        out->verdict = VERDICT_SKIPPED;
+        return;
+    }
     if (out->end == END_NOT_RUN || out->end == END_HOST)
         outcome_fail(out, "it could not be run: %s", buffer_string(&out->end_text));
     out->host_ns = host_monotonic_ns() - began;

@@ -49,7 +49,7 @@ static bool read_float(const char *word, double *out)
 {
     char *end;
     const char *digits = word + (*word == '-' || *word == '+');
-    if (*digits < '0' || *digits > '9' || strpbrk(word, "xX"))
+    if (*digits < '0' || *digits > '9' || strpbrk(word, "xX") || !strpbrk(word, ".eE"))
         return false;
     *out = strtod(word, &end);
     return !*end && isfinite(*out);

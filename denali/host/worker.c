@@ -251,9 +251,18 @@ static int make_pool(struct worker *w, struct why *why)
     return pool_create(&config, &w->pool, why);
 }
 
+static int make_engine(struct worker *w, struct why *why)
+{
+    enum worker_verify verify = w->config.verify;
+    int err = w->config.wiring->engine(verify != WORKER_VERIFY_NOT, &w->engine, why);
+    if (err == -ENOPKG && verify == WORKER_VERIFY_IF_CAN)
+        err = w->config.wiring->engine(false, &w->engine, why);
+    return err;
+}
+
 static int open_all(struct worker *w, struct why *why)
 {
-    int err = w->config.wiring->engine(w->config.verify, &w->engine, why);
+    int err = make_engine(w, why);
     if (err)
         return err;
     w->waker = host_waker_create();

@@ -22,12 +22,20 @@ struct worker_machine {
 
 /* What a worker cannot do itself, for it lies on floors above. From several threads. */
 struct worker_wiring {
+    /* -ENOPKG: the verifier's library is not there. */
     int (*engine)(bool verify, struct engine **out, struct why *why);
     /* From the words of a `denali run` command line; may take long (a root is packed). */
     int (*open)(int argc, char **argv, struct worker_machine *out, struct why *why);
     void (*close)(struct worker_machine *machine);
     /* What a clone is told of its address and name begins so ("denali.net="). */
     const char *net_param, *hostname_param;
+};
+
+/* Whether translations are verified before they run. */
+enum worker_verify {
+    WORKER_VERIFY_IF_CAN, /* where the verifier's library is */
+    WORKER_VERIFY,
+    WORKER_VERIFY_NOT,
 };
 
 struct worker_config {
@@ -37,7 +45,7 @@ struct worker_config {
     const char *state;     /* the daemon's folder */
     const char *swap;      /* NULL: none */
     int listener;
-    bool verify; /* translations, before they run */
+    enum worker_verify verify;
     const struct worker_wiring *wiring;
 };
 

@@ -35,6 +35,13 @@ static const char *text(char **argv, int argc, const char *name)
 }
 
 /* The daemon's own words: they are not for people, and not checked as theirs are. */
+static enum worker_verify verify_word(const char *word)
+{
+    if (!strcmp(word, "--verify"))
+        return WORKER_VERIFY;
+    return strcmp(word, "--no-verify") ? WORKER_VERIFY_IF_CAN : WORKER_VERIFY_NOT;
+}
+
 static int run_worker(int argc, char **argv)
 {
     struct why why = {""};
@@ -46,7 +53,7 @@ static int run_worker(int argc, char **argv)
         .state = text(argv, argc, "--state"),
         .swap = text(argv, argc, "--swap"),
         .listener = LISTEN_FD,
-        .verify = !strcmp(argv[argc - 1], "--verify"),
+        .verify = verify_word(argv[argc - 1]),
         .wiring = &host_wiring,
     };
     if (!config.state)
@@ -126,7 +133,8 @@ const struct cli_verb cli_host = {
         "      --grace SECONDS for a VM to end by itself when it is stopped (default 10)\n"
         "      --orphan SECONDS how long workers live when the daemon was killed; a new one\n"
         "                      finds them (default 30)\n"
-        "      --verify        checks every translation before it may run\n"
+        "      --verify, --no-verify   whether every translation is checked before it may run\n"
+        "                      (default: where the Zydis library is there)\n"
         "      --detach        returns when the daemon is ready; it logs to STATE/host.log\n"
         "\n"
         "Exit status: 0 it ended as it was told; 125 it could not begin.\n"

@@ -141,15 +141,25 @@ static int take_file(struct config *c, const char *file, struct why *why)
     return err;
 }
 
+/* NULL: the word is no flag. */
+static bool *flag_of(struct config *c, const char *word)
+{
+    if (!strcmp(word, "--detach"))
+        return &c->detach;
+    if (!strcmp(word, "--verify"))
+        return &c->verify;
+    return strcmp(word, "--no-verify") ? NULL : &c->no_verify;
+}
+
 /* One pass over the words: the config file alone, or everything else. */
 static int take_words(int argc, char **argv, struct config *c, bool file, struct why *why)
 {
     int err = 0;
     for (int i = 0; !err && i < argc; i++) {
         const char *word = argv[i];
-        if (!strcmp(word, "--detach") || !strcmp(word, "--verify")) {
-            c->detach |= word[2] == 'd';
-            c->verify |= word[2] == 'v';
+        bool *flag = flag_of(c, word);
+        if (flag) {
+            *flag = true;
             continue;
         }
         const char *name = !strncmp(word, "--", 2) ? word + 2 : "";

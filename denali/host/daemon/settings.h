@@ -9,12 +9,12 @@
 #define CONFIG_WORKERS_MAX 64u
 
 struct config {
-    char *socket, *state, *swap; /* swap: NULL: none */
-    uint64_t memory_bytes;       /* for all VMs together */
-    unsigned workers, threads;   /* processes, and threads of each that run VMs */
-    unsigned orphan_s;           /* how long workers live on without a daemon */
-    unsigned grace_s;            /* of stop, and of the daemon's own end */
-    bool detach, verify;
+    char *socket, *state, *swap;    /* swap: NULL: none */
+    uint64_t memory_bytes;          /* for all VMs together */
+    unsigned workers, threads;      /* processes, and threads of each that run VMs */
+    unsigned orphan_s;              /* how long workers live on without a daemon */
+    unsigned grace_s;               /* of stop, and of the daemon's own end */
+    bool detach, verify, no_verify; /* neither: where the verifier's library is */
 };
 
 /* From the words after the program's name. 0, or -EINVAL (-ENOMEM) and `why`. */

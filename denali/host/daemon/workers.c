@@ -85,8 +85,8 @@ static int exec_worker(struct daemon *d, struct worker *w, int listener)
         argv[n++] = W("--swap");
         argv[n++] = d->config.swap;
     }
-    if (d->config.verify)
-        argv[n++] = W("--verify");
+    if (d->config.verify || d->config.no_verify)
+        argv[n++] = d->config.verify ? W("--verify") : W("--no-verify");
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t none;

@@ -2,7 +2,8 @@
 /*
  * Shifts and rotates. Counts are taken modulo 32, whatever the width. A count
  * of zero changes no flag. OF is defined for a count of one only; for others
- * it is what the same formula gives, as processors do.
+ * it is what the first step would give: so the host's processor has it, too, and
+ * a program that looks at it runs alike whether it is translated or not.
  */
 #include "emu/cpu/interp.h"
 
@@ -29,6 +30,12 @@ MUST_CHECK static enum cpu_status read_shift(struct cpu *cpu, const struct isa_i
 static bool msb(const struct shift *s, uint32_t value)
 {
     return value & flags_sign_bit(s->bytes);
+}
+
+/* Whether a step to the left changes the sign. */
+static bool tops_differ(const struct shift *s)
+{
+    return msb(s, s->value) != msb(s, s->value << 1);
 }
 
 /* Stores the result, then changes the flags of `mask`. Writes back also for a zero count. */
@@ -68,7 +75,7 @@ enum cpu_status interp_rol(struct cpu *cpu, const struct isa_insn *insn)
     uint64_t value = s.value;
     uint32_t result = (uint32_t)(value << by | value >> (s.bits - by)) & flags_mask(s.bytes);
     bool carry = result & 1;
-    return finish_rotate(cpu, insn, &s, result, carry, msb(&s, result) != carry);
+    return finish_rotate(cpu, insn, &s, result, carry, tops_differ(&s));
 }
 
 enum cpu_status interp_ror(struct cpu *cpu, const struct isa_insn *insn)
@@ -81,7 +88,7 @@ enum cpu_status interp_ror(struct cpu *cpu, const struct isa_insn *insn)
     uint64_t value = s.value;
     uint32_t result = (uint32_t)(value >> by | value << (s.bits - by)) & flags_mask(s.bytes);
     bool carry = msb(&s, result);
-    return finish_rotate(cpu, insn, &s, result, carry, carry != msb(&s, result << 1));
+    return finish_rotate(cpu, insn, &s, result, carry, (s.value & 1) != msb(&s, s.value));
 }
 
 /* Through carry: a rotate of width + 1 bits, CF on top. */
@@ -96,7 +103,7 @@ enum cpu_status interp_rcl(struct cpu *cpu, const struct isa_insn *insn)
     ring = ring << by | ring >> (s.bits + 1 - by);
     uint32_t result = (uint32_t)ring & flags_mask(s.bytes);
     bool carry = (ring >> s.bits) & 1;
-    return finish_rotate(cpu, insn, &s, result, carry, msb(&s, result) != carry);
+    return finish_rotate(cpu, insn, &s, result, carry, tops_differ(&s));
 }
 
 enum cpu_status interp_rcr(struct cpu *cpu, const struct isa_insn *insn)
@@ -110,7 +117,7 @@ enum cpu_status interp_rcr(struct cpu *cpu, const struct isa_insn *insn)
     ring = ring >> by | ring << (s.bits + 1 - by);
     uint32_t result = (uint32_t)ring & flags_mask(s.bytes);
     bool carry = (ring >> s.bits) & 1;
-    return finish_rotate(cpu, insn, &s, result, carry, msb(&s, result) != msb(&s, result << 1));
+    return finish_rotate(cpu, insn, &s, result, carry, msb(&s, s.value) != (cpu->eflags & ISA_F_C));
 }
 
 enum cpu_status interp_shl(struct cpu *cpu, const struct isa_insn *insn)
@@ -122,7 +129,7 @@ enum cpu_status interp_shl(struct cpu *cpu, const struct isa_insn *insn)
     uint64_t wide = (uint64_t)s.value << s.count;
     uint32_t result = (uint32_t)wide & flags_mask(s.bytes);
     bool carry = (wide >> s.bits) & 1;
-    return finish_shift(cpu, insn, &s, result, carry, msb(&s, result) != carry);
+    return finish_shift(cpu, insn, &s, result, carry, tops_differ(&s));
 }
 
 enum cpu_status interp_shr(struct cpu *cpu, const struct isa_insn *insn)
@@ -133,7 +140,7 @@ enum cpu_status interp_shr(struct cpu *cpu, const struct isa_insn *insn)
         return status;
     uint32_t result = s.value >> s.count;
     bool carry = s.count && (s.value >> (s.count - 1)) & 1;
-    return finish_shift(cpu, insn, &s, result, carry, s.count == 1 && msb(&s, s.value));
+    return finish_shift(cpu, insn, &s, result, carry, msb(&s, s.value));
 }
 
 enum cpu_status interp_sar(struct cpu *cpu, const struct isa_insn *insn)

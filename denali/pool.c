@@ -53,8 +53,8 @@ void pool_make_ready(struct pool_vm *vm, enum sched_reason reason)
     pool->config.sched->ops->ready(pool->config.sched, &vm->node, reason, now);
     if (pool->busy < pool->config.workers)
         host_lock_wake(&pool->lock);
-    else if (pool->timer_target == HOST_FOREVER)
-        host_waker_wake(pool->waker); /* somebody's quantum counts now */
+    else
+        pool_watch_quanta(pool, now);
     if (pool->config.sched->ops->held_until_ns(pool->config.sched) < pool->timer_target)
         host_waker_wake(pool->waker);
 }

@@ -201,6 +201,8 @@ void pool_timer_arm(struct pool_vm *vm, uint64_t when_ns);
 void pool_timer_cancel(struct pool_vm *vm);
 MUST_CHECK int pool_timer_reserve(struct pool *pool);
 void pool_timer_loop(void *pool);
+/* Somebody runs, or waits for who runs: quanta count from now on. */
+void pool_watch_quanta(struct pool *pool, uint64_t now_ns);
 
 /* pool_worker.c */
 void pool_worker_loop(void *worker);

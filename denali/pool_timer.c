@@ -59,6 +59,16 @@ void pool_timer_arm(struct pool_vm *vm, uint64_t when_ns)
         host_waker_wake(pool->waker);
 }
 
+/* The thread may sleep until a timer that is hours away. */
+void pool_watch_quanta(struct pool *pool, uint64_t now_ns)
+{
+    uint64_t look = now_ns + pool->config.sched->ops->quantum_ns(pool->config.sched);
+    if (pool->timer_target <= look)
+        return;
+    pool->timer_target = look;
+    host_waker_wake(pool->waker);
+}
+
 void pool_timer_cancel(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;

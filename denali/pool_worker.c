@@ -216,8 +216,7 @@ static void begin_slice(struct pool_worker *w, struct pool_vm *vm)
     pool->counters.slices++;
     pool->counters.switches += w->last != vm;
     w->last = vm;
-    if (pool->timer_target == HOST_FOREVER)
-        host_waker_wake(pool->waker); /* quanta end, and timers are due while it runs */
+    pool_watch_quanta(pool, w->since_ns); /* quanta end, and timers are due while it runs */
 }
 
 /* A VM pays for what it had, not for what the host gave to other programs meanwhile. */

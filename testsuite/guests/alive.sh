@@ -3,6 +3,7 @@
 # Clones of a web server, more than there are windows: each is woken, answers
 # under its own name, and is parked again; some of them several times.
 . "$SRCDIR/testsuite/lib.sh"
+[ -z "${MEMORY_IS_THE_SANITIZERS-}" ] || skip "limits of memory count what the sanitizer takes for itself"
 [ -f "$BUILD/guests/ilwaco" ] && [ -f "$BUILD/guests/httpd" ] || skip "ilwaco or httpd is not built"
 
 alive() { timeout 60 "$DENALI" bench alive --json "$@" >"$TMPDIR/out" 2>"$TMPDIR/err" || fail "$* $(cat "$TMPDIR/err")"; }

@@ -3,6 +3,7 @@
 # No descriptors, no memory, no disk space: what cannot be done is refused and told, what runs goes
 # on, and when there is room again all works.
 . "$SRCDIR/testsuite/host/lib.sh"
+[ -z "${MEMORY_IS_THE_SANITIZERS-}" ] || skip "limits of memory count what the sanitizer takes for itself"
 base=$(free_port 200)
 
 # until_refused WHAT: makes servers until one is refused; $n run. The refusal says WHAT.

@@ -8,6 +8,7 @@
 #include "emu/test/run_native.h"
 #include "emu/test/run_private.h"
 
+#include "denali/outside.h"
 #include "emu/base/host.h"
 #include "emu/machine/ram.h"
 #include "guests/ilwaco/boot_params.h"
@@ -366,6 +367,7 @@ static void run_vm(struct run *run)
     }
     run->cpu = vm_cpu(run->vm);
     run->read = read_ram;
+    outside_rebase(run->vm); /* in real time, the host's clock counts from here on */
     run->start_ns = vm_now_ns(run->vm);
     run_find_places(run);
     run_loop(run);

@@ -155,7 +155,8 @@ int fuzz_write_test(const struct fuzz_options *o, const struct fuzz_found *found
         put_script(out, o, found->label, found->what);
     else
         put_specification(out, o, found->linux_program, found->input, found->what);
-    bool ok = !ferror(out) & !fclose(out);
+    bool ok = !ferror(out);
+    ok = !fclose(out) && ok;
     if (ok && script && chmod(path, 0777))
         ok = false;
     return ok ? 0 : why_fail(why, -EIO, "cannot write %s: %s", path, strerror(errno));

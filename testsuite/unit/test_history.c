@@ -327,7 +327,7 @@ START_TEST(bounded)
         history_counters(r.history, &c);
         most = c.tape_bytes > most ? c.tape_bytes : most;
     }
-    ck_assert_uint_gt(most, 128 * KIB);
+    ck_assert_uint_gt(most, 64 * KIB);
     ck_assert_uint_lt(most, 128 * KIB + 3 * TAPE_CHUNK);
     ck_assert_uint_gt(history_first(r.history), 0);
     note_place(&r);

@@ -239,6 +239,7 @@ static int make_pool(struct worker *w, struct why *why)
         return why_fail(why, -ENOMEM, "no memory");
     struct pool_config config = {.engine = w->engine,
                                  .workers = w->config.threads,
+                                 .sync_interrupts = w->config.sync_interrupts,
                                  .memory_bytes = w->config.memory_bytes,
                                  .max_windows = MAX_WINDOWS,
                                  .swap_path = w->swap,

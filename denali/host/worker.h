@@ -46,6 +46,7 @@ struct worker_config {
     const char *swap;      /* NULL: none */
     int listener;
     enum worker_verify verify;
+    bool sync_interrupts; /* as in pool_config */
     const struct worker_wiring *wiring;
 };
 

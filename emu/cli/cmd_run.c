@@ -68,6 +68,7 @@ static int make_vm(struct run *run)
         .resources = run->resources.count,
         .pool = run->resources.pool,
         .deterministic = run->options.deterministic,
+        .one_by_one = run->options.sync_interrupts,
         .tape = run->record ? record_tape(run->record) : NULL,
         .hooks = &solo_hooks,
         .hooks_opaque = run->solo,
@@ -273,6 +274,7 @@ const struct cli_verb cli_run = {
         "                           translator, interpreter, or both side by side\n"
         "      --verify             checks every translation before it may run\n"
         "      --timeout SECONDS    ends the guest after that time\n"
+        "      --sync-interrupts    each is delivered alone, not all that are pending at once\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
         "      --record DIR         keeps all that comes from outside, for denali replay DIR\n"
         "      --gdb [ADDR:]PORT    lets gdb attach (target remote 127.0.0.1:PORT; default ADDR:\n"

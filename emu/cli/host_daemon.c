@@ -25,6 +25,15 @@ static unsigned long number(char **argv, int argc, const char *name, unsigned lo
     return otherwise;
 }
 
+static bool flag(char **argv, int argc, const char *name)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], name))
+            return true;
+    }
+    return false;
+}
+
 static const char *text(char **argv, int argc, const char *name)
 {
     for (int i = 1; i + 1 < argc; i++) {
@@ -54,6 +63,7 @@ static int run_worker(int argc, char **argv)
         .swap = text(argv, argc, "--swap"),
         .listener = LISTEN_FD,
         .verify = verify_word(argv[argc - 1]),
+        .sync_interrupts = flag(argv, argc, "--sync-interrupts"),
         .wiring = &host_wiring,
     };
     if (!config.state)
@@ -135,6 +145,8 @@ const struct cli_verb cli_host = {
         "                      finds them (default 30)\n"
         "      --verify, --no-verify   whether every translation is checked before it may run\n"
         "                      (default: where the Zydis library is there)\n"
+        "      --sync-interrupts  whoever is told something gets a processor at once, for each\n"
+        "                      interrupt, instead of all that have come when it is its turn\n"
         "      --detach        returns when the daemon is ready; it logs to STATE/host.log\n"
         "\n"
         "Exit status: 0 it ended as it was told; 125 it could not begin.\n"

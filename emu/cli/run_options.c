@@ -277,6 +277,7 @@ static int take_also(struct run_options *o, const char *value, struct why *why)
     }
 FLAG(take_deterministic, deterministic)
 FLAG(take_verify, verify)
+FLAG(take_sync_interrupts, sync_interrupts)
 FLAG(take_stats, stats)
 FLAG(take_json, json)
 FLAG(take_quiet, quiet)
@@ -310,6 +311,7 @@ static const struct option options[] = {
     {"env", 'e', true, take_env, NULL},
     {"deterministic", 0, false, take_deterministic, NULL},
     {"verify", 0, false, take_verify, NULL},
+    {"sync-interrupts", 0, false, take_sync_interrupts, NULL},
     {"stats", 0, false, take_stats, NULL},
     {"json", 0, false, take_json, NULL},
     {"quiet", 'q', false, take_quiet, NULL},

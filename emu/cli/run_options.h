@@ -50,7 +50,7 @@ struct run_options {
     unsigned traces;
     struct engine_coverage *coverage; /* the verb's, for the engine; NULL */
     bool hits;                        /* the verb's, for the engine */
-    bool deterministic, verify, stats, json, quiet, help;
+    bool deterministic, verify, sync_interrupts, stats, json, quiet, help;
     const char **env; /* K=V or K, as given; freed by run_options_fini */
     unsigned envs;
 };

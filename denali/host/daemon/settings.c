@@ -146,6 +146,8 @@ static bool *flag_of(struct config *c, const char *word)
 {
     if (!strcmp(word, "--detach"))
         return &c->detach;
+    if (!strcmp(word, "--sync-interrupts"))
+        return &c->sync_interrupts;
     if (!strcmp(word, "--verify"))
         return &c->verify;
     return strcmp(word, "--no-verify") ? NULL : &c->no_verify;

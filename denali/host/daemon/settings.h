@@ -15,6 +15,7 @@ struct config {
     unsigned orphan_s;              /* how long workers live on without a daemon */
     unsigned grace_s;               /* of stop, and of the daemon's own end */
     bool detach, verify, no_verify; /* neither: where the verifier's library is */
+    bool sync_interrupts;
 };
 
 /* From the words after the program's name. 0, or -EINVAL (-ENOMEM) and `why`. */

@@ -85,6 +85,8 @@ static int exec_worker(struct daemon *d, struct worker *w, int listener)
         argv[n++] = W("--swap");
         argv[n++] = d->config.swap;
     }
+    if (d->config.sync_interrupts)
+        argv[n++] = W("--sync-interrupts");
     if (d->config.verify || d->config.no_verify)
         argv[n++] = d->config.verify ? W("--verify") : W("--no-verify");
     posix_spawn_file_actions_t actions;

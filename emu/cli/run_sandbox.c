@@ -134,14 +134,14 @@ static const struct host_sandbox_call calls[] = {
 
 /* Files, by name. */
 static const struct host_sandbox_call file_calls[] = {
-    CALL(openat),    CALL(openat2),    CALL(open),       CALL(newfstatat), CALL(stat),
-    CALL(lstat),     CALL(statx),      CALL(access),     CALL(faccessat),  CALL(faccessat2),
-    CALL(readlink),  CALL(readlinkat), CALL(getdents64), CALL(getcwd),     CALL(unlink),
-    CALL(unlinkat),  CALL(rename),     CALL(renameat),   CALL(renameat2),  CALL(mkdir),
-    CALL(mkdirat),   CALL(rmdir),      CALL(flock),      CALL(umask),      CALL(fchmod),
-    CALL(dup),       CALL(dup2),       CALL(dup3),       CALL(statfs),     CALL(fstatfs),
-    CALL(fadvise64), CALL(sendfile),   CALL(geteuid),    CALL(getuid),     CALL(timerfd_create),
-    CALL(signalfd4), CALL(pipe2),
+    CALL(openat),   CALL(openat2),        CALL(open),       CALL(newfstatat), CALL(stat),
+    CALL(lstat),    CALL(statx),          CALL(access),     CALL(faccessat),  CALL(faccessat2),
+    CALL(readlink), CALL(readlinkat),     CALL(getdents64), CALL(getcwd),     CALL(unlink),
+    CALL(unlinkat), CALL(rename),         CALL(renameat),   CALL(renameat2),  CALL(mkdir),
+    CALL(link),     CALL(linkat),         CALL(mkdirat),    CALL(rmdir),      CALL(flock),
+    CALL(umask),    CALL(fchmod),         CALL(dup),        CALL(dup2),       CALL(dup3),
+    CALL(statfs),   CALL(fstatfs),        CALL(fadvise64),  CALL(sendfile),   CALL(geteuid),
+    CALL(getuid),   CALL(timerfd_create), CALL(signalfd4),  CALL(pipe2),
 };
 
 /* Programs, and what they need until they enter sandboxes of their own. */

@@ -39,9 +39,17 @@ static void expect_pointers(void)
     ck_assert_uint_eq(pc_cpu->fpu.opcode, 0x5d9);
 }
 
-START_TEST(image_of_32_bits)
+/* Under the translator they are 0, whatever is loaded (docs/QUIRKS.md). */
+static bool has_pointers(void)
 {
     make_real();
+    return !pc_cpu->no_fpu_pointers;
+}
+
+START_TEST(image_of_32_bits)
+{
+    if (!has_pointers())
+        return;
     execute("\xd9\x37", 2); /* fnstenv [edi] */
     ck_assert_uint_eq(stored(12), 0xffff1234);
     ck_assert_uint_eq(stored(16), 0x0000a5d9);
@@ -55,7 +63,8 @@ END_TEST
 
 START_TEST(image_of_16_bits)
 {
-    make_real();
+    if (!has_pointers())
+        return;
     execute("\x66\xd9\x37", 3);
     ck_assert_uint_eq(stored(6), 0xa5d91234);
     ck_assert_uint_eq(stored(10), 0xb0005678);

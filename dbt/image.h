@@ -16,6 +16,7 @@
 #define DENALI_DBT_IMAGE_H
 
 #include "dbt/cache.h"
+#include "dbt/dbt.h"
 #include "dbt/emit.h"
 #include "dbt/verify.h"
 #include "emu/base/host_thread.h"
@@ -152,7 +153,7 @@ void image_destroy(struct image *image);
 MUST_CHECK int image_make_ramp(struct image *image);
 
 /* The counters of dbt_hits lie below that, IMAGE_HITS_BELOW bytes below the table. */
-#define IMAGE_HITS 65536u
+#define IMAGE_HITS DBT_HITS
 #define IMAGE_HITS_BELOW (IMAGE_RAMP + PAGE_SIZE + IMAGE_HITS)
 MUST_CHECK int image_make_hits(struct image *image);
 

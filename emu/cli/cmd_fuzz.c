@@ -3,6 +3,7 @@
  * denali fuzz: a guest is run from one place again and again, with inputs that
  * AFL++ makes of others by what code they reached.
  */
+#include "dbt/dbt.h"
 #include "emu/base/host.h"
 #include "emu/cli/cli.h"
 #include "emu/cli/fuzz_campaign.h"
@@ -44,7 +45,7 @@ static int serve_run(void *opaque, const uint8_t *input, size_t len)
     struct server *s = opaque;
     struct fuzz_result result;
     s->hits = fuzz_target_hits(s->target);
-    memset(s->hits, 0, FUZZ_HITS);
+    memset(s->hits, 0, DBT_HITS);
     s->told = false;
     fuzz_guest_run(fuzz_target_guest(s->target), input, len, &result);
     s->live->runs++;
@@ -67,7 +68,7 @@ static void serve_stop(void *opaque)
 static void serve_hits(void *opaque, uint8_t *map, size_t bytes)
 {
     const struct server *s = opaque;
-    memcpy(map, s->hits, bytes < FUZZ_HITS ? bytes : FUZZ_HITS);
+    memcpy(map, s->hits, bytes < DBT_HITS ? bytes : DBT_HITS);
     map[0] |= 1; /* AFL++ takes a map of zeroes for a program without counters */
 }
 

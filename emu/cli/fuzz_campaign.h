@@ -8,7 +8,6 @@
 
 #define FUZZ_STATUS_FOUND 1
 #define FUZZ_MINIMISE_RUNS 20000u
-#define FUZZ_HITS 65536u /* bytes of fuzz_target_hits */
 
 /* The exit status. */
 int fuzz_campaign(const struct fuzz_options *options, struct fuzz_target *target);

@@ -14,7 +14,8 @@ MUST_CHECK int fuzz_target_create(const struct fuzz_options *options, struct fuz
 void fuzz_target_destroy(struct fuzz_target *target); /* NULL is harmless */
 
 struct fuzz_guest *fuzz_target_guest(struct fuzz_target *target);
-/* Counters of translated code since they were cleared; NULL: this engine has none. */
+/* Counters of translated code since they were cleared, DBT_HITS bytes; NULL: this engine has none.
+ */
 uint8_t *fuzz_target_hits(struct fuzz_target *target);
 /* Whether it is a Linux program under Ilwaco. */
 bool fuzz_target_is_linux(const struct fuzz_target *target);

@@ -200,11 +200,6 @@ struct vm *fuzz_guest_vm(struct fuzz_guest *g)
     return g->vm;
 }
 
-uint64_t fuzz_guest_boot_insns(const struct fuzz_guest *g)
-{
-    return g->start_icount;
-}
-
 int fuzz_guest_rewind(struct fuzz_guest *g, uint32_t *pages)
 {
     int err = rewind_go(g->rewind);

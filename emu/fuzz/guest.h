@@ -73,7 +73,6 @@ void fuzz_guest_stop(struct fuzz_guest *guest);
 struct vm *fuzz_guest_vm(struct fuzz_guest *guest);
 /* Goes back without a run, and says how many pages it had. Negative errno. */
 MUST_CHECK int fuzz_guest_rewind(struct fuzz_guest *guest, uint32_t *pages);
-uint64_t fuzz_guest_boot_insns(const struct fuzz_guest *guest);
 
 /* Whether two crashes are most likely one bug: they end in the same way at the same place. */
 bool fuzz_same_crash(const struct fuzz_result *a, const struct fuzz_result *b);

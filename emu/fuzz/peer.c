@@ -227,7 +227,6 @@ static int hear(struct net_backend *base, const void *frame, size_t len)
 {
     struct peer *p = of(base);
     const uint8_t *f = frame;
-    p->heard++;
     if (len < UPPER)
         return 0;
     if (get16(f + 12) == TYPE_ARP)
@@ -278,5 +277,4 @@ void peer_init(struct peer *p, const uint8_t guest_mac[6], uint16_t guest_port)
 void peer_flush(struct peer *p)
 {
     p->first = p->frames = 0;
-    p->heard = 0;
 }

@@ -29,7 +29,6 @@ struct peer {
     unsigned first, frames; /* a ring */
     uint16_t len[PEER_FRAMES];
     uint8_t frame[PEER_FRAMES][NET_FRAME_MAX];
-    uint64_t heard; /* frames from the guest */
     struct peer_tcp tcp;
     const uint8_t *data; /* of the connection, and where it begins in sequence numbers */
     size_t data_len;

@@ -77,5 +77,14 @@ await 30 closed || fail "the daemon keeps connections of consoles: $fds, $(ls "/
 [ "$(grep -c '<61>' "$TMPDIR/out")" -eq 30000 ] || fail "the end of the output is missing"
 # A log longer than it is kept is still there, its last part.
 "$DENALI" logs flood | tail -1 | grep -q '<61>' || fail "the log of a flood"
+# One of which the beginning is left out begins with a line, not within one.
+log=$TMPDIR/state/logs/$(api GET /v1/vms/flood && field id).log
+[ -s "$log" ] || fail "no log $log"
+yes "a line of the log" | head -c 1500001 >>"$log"
+"$DENALI" logs flood >"$TMPDIR/out" || fail "logs"
+[ "$(head -1 "$TMPDIR/out")" = "a line of the log" ] || fail "it begins with $(head -1 "$TMPDIR/out")"
+api GET "/v1/vms/flood/logs?offset=0" -D "$TMPDIR/headers"
+tr -d '\r' <"$TMPDIR/headers" | grep -qi "^denali-next-offset: $(stat -c %s "$log")$" ||
+    fail "where the next begin: $(grep -i offset "$TMPDIR/headers")"
 host_end
 exit 0

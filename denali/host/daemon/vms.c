@@ -458,6 +458,15 @@ void vms_all_stats(struct daemon *d, struct call *call)
         call_answer(call, 200, json_incref(call->gathered));
 }
 
+/* A log whose beginning is left out begins with a whole line; one with no line's end stays. */
+static size_t drop_cut_line(char *text, size_t len)
+{
+    char *end = memchr(text, '\n', len);
+    size_t cut = end ? (size_t)(end + 1 - text) : 0;
+    memmove(text, text + cut, len - cut);
+    return cut;
+}
+
 /* What the log has from `offset` on; NULL: nothing. The file's beginning is gone when it has grown
  * (a hole), so what is older than its last part is not read. */
 static char *read_log(const char *path, uint64_t *offset, size_t *len)
@@ -468,12 +477,14 @@ static char *read_log(const char *path, uint64_t *offset, size_t *len)
     *len = 0;
     if (fd >= 0 && !fstat(fd, &st)) {
         uint64_t size = (uint64_t)st.st_size, kept = size > LOG_READ_MAX ? size - LOG_READ_MAX : 0;
-        if (*offset < kept)
-            *offset = kept;
-        size_t want = *offset < size ? (size_t)(size - *offset) : 0;
+        uint64_t from = *offset < kept ? kept : *offset;
+        size_t want = from < size ? (size_t)(size - from) : 0;
         text = want ? malloc(want) : NULL;
-        ssize_t n = text ? pread(fd, text, want, (off_t)*offset) : 0;
+        ssize_t n = text ? pread(fd, text, want, (off_t)from) : 0;
         *len = n > 0 ? (size_t)n : 0;
+        size_t cut = *offset < kept && *len ? drop_cut_line(text, *len) : 0;
+        *len -= cut;
+        *offset = from + cut;
     }
     if (fd >= 0)
         close(fd);

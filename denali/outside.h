@@ -14,7 +14,7 @@
 #ifndef DENALI_OUTSIDE_H
 #define DENALI_OUTSIDE_H
 
-#include "denali/tape.h"
+#include "denali/record/tape.h"
 #include "denali/vm.h"
 
 #include <sys/uio.h>

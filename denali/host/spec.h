@@ -6,7 +6,7 @@
 #ifndef DENALI_HOST_SPEC_H
 #define DENALI_HOST_SPEC_H
 
-#include "denali/quota.h"
+#include "denali/pool/quota.h"
 #include "emu/base/base.h"
 #include "emu/base/why.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The port through which a supervisor VM reaches the API (emu/cli/host_bridge.c is
+ * The port through which a supervisor VM reaches the API (emu/cli/host/host_bridge.c is
  * its other end). Frames are carried from that VM alone, whose MAC the switch does
  * not let anybody forge, and to it alone: nobody else on the LAN finds anything
  * at this address. A bridge that dies is started anew.

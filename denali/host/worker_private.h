@@ -10,8 +10,8 @@
 #include "denali/host/hub.h"
 #include "denali/host/link.h"
 #include "denali/host/worker.h"
-#include "denali/lan_net.h"
-#include "denali/pool.h"
+#include "denali/lan/lan_net.h"
+#include "denali/pool/pool.h"
 #include "emu/base/host_thread.h"
 
 #define WORKER_JOBS 8u

@@ -4,7 +4,7 @@
 #define DENALI_BOOT_DISK_H
 
 #include "denali/image.h"
-#include "emu/cli/run_options.h"
+#include "emu/cli/run/run_options.h"
 
 #define BOOT_DISK_PREFIX "disk:"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* denali bench: experiments at scale, one word each. */
-#include "emu/cli/bench.h"
-#include "emu/cli/bench_guests.h"
+#include "emu/cli/bench/bench.h"
+#include "emu/cli/bench/bench_guests.h"
 #include "emu/cli/cli.h"
 
 #include "config.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* denali debug: a VM that stands before its first instruction, and the monitor. */
 #include "emu/cli/cli.h"
-#include "emu/cli/run_debug.h"
+#include "emu/cli/run/run_debug.h"
 #include "emu/debug/command.h"
 
 #include <stdio.h>

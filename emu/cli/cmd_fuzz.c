@@ -6,10 +6,10 @@
 #include "dbt/dbt.h"
 #include "emu/base/host.h"
 #include "emu/cli/cli.h"
-#include "emu/cli/fuzz_campaign.h"
-#include "emu/cli/fuzz_inputs.h"
-#include "emu/cli/fuzz_live.h"
-#include "emu/cli/fuzz_target.h"
+#include "emu/cli/fuzz/fuzz_campaign.h"
+#include "emu/cli/fuzz/fuzz_inputs.h"
+#include "emu/cli/fuzz/fuzz_live.h"
+#include "emu/cli/fuzz/fuzz_target.h"
 #include "emu/fuzz/afl.h"
 
 #include <errno.h>

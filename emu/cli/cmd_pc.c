@@ -12,11 +12,11 @@
 #include "emu/base/host_thread.h"
 #include "emu/cli/cli.h"
 #include "emu/cli/debug_input.h"
-#include "emu/cli/pc_debug.h"
-#include "emu/cli/pc_resources.h"
-#include "emu/cli/pc_screen.h"
-#include "emu/cli/pc_snapshot.h"
-#include "emu/cli/run_sandbox.h"
+#include "emu/cli/pc/pc_debug.h"
+#include "emu/cli/pc/pc_resources.h"
+#include "emu/cli/pc/pc_screen.h"
+#include "emu/cli/pc/pc_snapshot.h"
+#include "emu/cli/run/run_sandbox.h"
 #include "emu/cpu/engine.h"
 
 #include <errno.h>

@@ -4,17 +4,17 @@
  * alive if wished. The guest's output is shown as it was; what was found is told on stderr.
  */
 #include "denali/outside.h"
-#include "denali/replay.h"
+#include "denali/record/replay.h"
 #include "denali/solo.h"
 #include "devices/net_backends.h"
 #include "emu/base/host_thread.h"
 #include "emu/cli/cli.h"
-#include "emu/cli/run_end.h"
-#include "emu/cli/run_debug.h"
-#include "emu/cli/run_engine.h"
-#include "emu/cli/run_files.h"
-#include "emu/cli/run_observe.h"
-#include "emu/cli/run_sandbox.h"
+#include "emu/cli/run/run_end.h"
+#include "emu/cli/run/run_debug.h"
+#include "emu/cli/run/run_engine.h"
+#include "emu/cli/run/run_files.h"
+#include "emu/cli/run/run_observe.h"
+#include "emu/cli/run/run_sandbox.h"
 
 #include <errno.h>
 #include <signal.h>

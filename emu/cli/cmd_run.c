@@ -4,17 +4,17 @@
  * here, in the opposite order, whatever happens in between; the terminal first
  * of all.
  */
-#include "denali/record.h"
+#include "denali/record/record.h"
 #include "denali/solo.h"
 #include "emu/base/host_thread.h"
 #include "emu/cli/cli.h"
-#include "emu/cli/run_debug.h"
-#include "emu/cli/run_end.h"
-#include "emu/cli/run_engine.h"
-#include "emu/cli/run_files.h"
-#include "emu/cli/run_observe.h"
-#include "emu/cli/run_resources.h"
-#include "emu/cli/run_sandbox.h"
+#include "emu/cli/run/run_debug.h"
+#include "emu/cli/run/run_end.h"
+#include "emu/cli/run/run_engine.h"
+#include "emu/cli/run/run_files.h"
+#include "emu/cli/run/run_observe.h"
+#include "emu/cli/run/run_resources.h"
+#include "emu/cli/run/run_sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>

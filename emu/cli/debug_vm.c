@@ -2,11 +2,11 @@
 /* Made in the order of what depends on what, unmade in the opposite one. */
 #include "emu/cli/debug_vm.h"
 
-#include "denali/replay.h"
+#include "denali/record/replay.h"
 #include "emu/base/host_thread.h"
-#include "emu/cli/run_boot.h"
-#include "emu/cli/run_files.h"
-#include "emu/cli/run_resources.h"
+#include "emu/cli/run/run_boot.h"
+#include "emu/cli/run/run_files.h"
+#include "emu/cli/run/run_resources.h"
 
 #include <errno.h>
 #include <stdlib.h>

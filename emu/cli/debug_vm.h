@@ -3,7 +3,7 @@
 #ifndef DENALI_DEBUG_VM_H
 #define DENALI_DEBUG_VM_H
 
-#include "emu/cli/run_options.h"
+#include "emu/cli/run/run_options.h"
 #include "emu/cli/target_vm.h"
 
 struct debug_vm;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The program: finds the verb and runs it. */
 #include "emu/cli/cli.h"
-#include "emu/cli/host_verbs.h"
+#include "emu/cli/host/host_verbs.h"
 
 #include "config.h"
 

@@ -3,8 +3,8 @@
 #ifndef DENALI_TARGET_VM_PRIVATE_H
 #define DENALI_TARGET_VM_PRIVATE_H
 
-#include "denali/history.h"
-#include "denali/tape.h"
+#include "denali/record/history.h"
+#include "denali/record/tape.h"
 #include "emu/cli/target_vm.h"
 
 #include <stdatomic.h>

@@ -6,7 +6,7 @@
  */
 #include "emu/fuzz/guest.h"
 
-#include "denali/rewind.h"
+#include "denali/record/rewind.h"
 #include "emu/base/host_thread.h"
 #include "emu/cpu/debug.h"
 

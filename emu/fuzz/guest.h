@@ -2,7 +2,7 @@
 /*
  * A guest that is run again and again, each time from the same place with
  * another input. It boots once, deterministically, to its start; a snapshot is
- * taken there, and every run begins with going back to it (denali/rewind.h).
+ * taken there, and every run begins with going back to it (denali/record/rewind.h).
  */
 #ifndef DENALI_FUZZ_GUEST_H
 #define DENALI_FUZZ_GUEST_H

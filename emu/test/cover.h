@@ -7,7 +7,7 @@
 #ifndef DENALI_TEST_COVER_H
 #define DENALI_TEST_COVER_H
 
-#include "emu/cli/run_files.h"
+#include "emu/cli/run/run_files.h"
 #include "emu/cpu/engine.h"
 #include "emu/test/buffer.h"
 

@@ -4,7 +4,7 @@
 
 #include "config.h"
 #include "devices/pc/vga.h"
-#include "emu/cli/pc_screen.h"
+#include "emu/cli/pc/pc_screen.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@
 #include "devices/pc/machine_pc.h"
 #include "devices/pc/vga.h"
 #include "emu/base/host.h"
-#include "emu/cli/pc_resources.h"
-#include "emu/cli/pc_screen.h"
+#include "emu/cli/pc/pc_resources.h"
+#include "emu/cli/pc/pc_screen.h"
 #include "emu/cpu/mmu.h"
 #include "emu/machine/bus.h"
 

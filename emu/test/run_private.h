@@ -3,9 +3,9 @@
 #ifndef DENALI_TEST_RUN_PRIVATE_H
 #define DENALI_TEST_RUN_PRIVATE_H
 
-#include "denali/record.h"
-#include "emu/cli/run_boot.h"
-#include "emu/cli/run_files.h"
+#include "denali/record/record.h"
+#include "emu/cli/run/run_boot.h"
+#include "emu/cli/run/run_files.h"
 #include "emu/debug/symbols.h"
 #include "emu/test/cover.h"
 #include "emu/test/net.h"

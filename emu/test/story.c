@@ -5,8 +5,8 @@
  */
 #include "emu/test/story_private.h"
 
-#include "denali/record.h"
-#include "emu/cli/run_files.h"
+#include "denali/record/record.h"
+#include "emu/cli/run/run_files.h"
 #include "emu/debug/symbols.h"
 #include "guests/ilwaco/boot_params.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A packed root: one read-only image of a file tree, made on the host
- * (emu/cli/pack_root.c), read by Ilwaco through a disk. Little-endian, fixed
+ * (emu/cli/pack/pack_root.c), read by Ilwaco through a disk. Little-endian, fixed
  * width. Both sides take the other's bytes for hostile.
  *
  *   block 0            struct rootfs_super

@@ -3,7 +3,7 @@
  * The host's reader of packed roots, which lie in a folder of the user's and may be damaged.
  * fuzz: max_len=32768
  */
-#include "emu/cli/pack_root.h"
+#include "emu/cli/pack/pack_root.h"
 #include "testsuite/fuzz/fuzz.h"
 
 #include <unistd.h>

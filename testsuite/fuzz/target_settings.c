@@ -6,7 +6,7 @@
  */
 #include "denali/host/daemon/settings.h"
 #include "denali/host/spec.h"
-#include "emu/cli/run_options.h"
+#include "emu/cli/run/run_options.h"
 #include "testsuite/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * Nobody hears a frame in a name that is not its sender's; nothing that was counted gets lost.
  * fuzz: max_len=2048
  */
-#include "denali/switch.h"
+#include "denali/lan/switch.h"
 #include "emu/base/host.h"
 #include "testsuite/fuzz/fuzz.h"
 

@@ -5,8 +5,8 @@
  * are put into is made at the first input, and is always the same.
  * fuzz: max_len=4096
  */
-#include "denali/record_format.h"
-#include "denali/replay.h"
+#include "denali/record/record_format.h"
+#include "denali/record/replay.h"
 #include "testsuite/fuzz/fuzz.h"
 #include "testsuite/unit/random_guest.h"
 

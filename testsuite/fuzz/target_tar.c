@@ -4,9 +4,9 @@
  * names can be looked up.
  * fuzz: max_len=16384
  */
-#include "emu/cli/pack_image.h"
-#include "emu/cli/pack_root.h"
-#include "emu/cli/pack_source.h"
+#include "emu/cli/pack/pack_image.h"
+#include "emu/cli/pack/pack_root.h"
+#include "emu/cli/pack/pack_source.h"
 #include "testsuite/fuzz/fuzz.h"
 
 #include <stdio.h>

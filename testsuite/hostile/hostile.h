@@ -11,9 +11,9 @@
 #ifndef HOSTILE_H
 #define HOSTILE_H
 
-#include "denali/pool.h"
+#include "denali/pool/pool.h"
 #include "emu/base/host_thread.h"
-#include "emu/cli/bench_world.h"
+#include "emu/cli/bench/bench_world.h"
 
 #define HOSTILE_ATTACKERS 4u /* at most */
 #define HOSTILE_WITNESSES 2u

@@ -12,6 +12,6 @@ linux/%: $(ilwaco_dir)/%.c $(ilwaco_dir)/check.h config.mk
 endif
 
 # The root packer's test is linked with the packer.
-pack_objs = $(patsubst %.c,obj/%.o,$(call sources,emu/cli/pack_*.c))
+pack_objs = $(patsubst %.c,obj/%.o,$(call sources,emu/cli/pack/*.c))
 unit/test_pack_root: $(pack_objs)
 unit/test_pack_root: LDFLAGS += $(pack_objs)

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "denali/history.h"
-#include "denali/tape.h"
+#include "denali/record/history.h"
+#include "denali/record/tape.h"
 #include "emu/cpu/debug.h"
 #include "testsuite/unit/random_guest.h"
 

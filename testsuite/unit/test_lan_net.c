@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "denali/lan_net.h"
+#include "denali/lan/lan_net.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
 

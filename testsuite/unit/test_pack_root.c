@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "emu/cli/pack_root.h"
-#include "emu/cli/pack_tar_header.h"
+#include "emu/cli/pack/pack_root.h"
+#include "emu/cli/pack/pack_tar_header.h"
 #include "guests/ilwaco/rootfs_format.h"
 
 static char folder[] = "/tmp/denali-pack-XXXXXX";

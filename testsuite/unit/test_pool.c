@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "denali/pool.h"
+#include "denali/pool/pool.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
 #include "testsuite/unit/vm_rig.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "denali/pool_base.h"
+#include "denali/pool/pool_base.h"
 
 static uint8_t snapshot[PAGE_SIZE], page[PAGE_SIZE];
 static struct pool_bases *bases;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "dbt/dbt.h"
-#include "denali/pool.h"
+#include "denali/pool/pool.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
 

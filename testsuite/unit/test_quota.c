@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "denali/quota.h"
+#include "denali/pool/quota.h"
 
 START_TEST(words)
 {

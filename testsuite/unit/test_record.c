@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "denali/record_format.h"
-#include "denali/replay.h"
+#include "denali/record/record_format.h"
+#include "denali/record/replay.h"
 #include "testsuite/unit/random_guest.h"
 
 static char folder[64], tape_path[80], start_path[100];

@@ -6,7 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "denali/sched.h"
+#include "denali/pool/sched.h"
 
 #define QUANTUM 5000000u
 #define SECOND 1000000000u

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "denali/rewind.h"
+#include "denali/record/rewind.h"
 #include "emu/base/host.h"
 #include "testsuite/unit/vm_rig.h"
 

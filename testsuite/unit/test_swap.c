@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "denali/swap.h"
+#include "denali/pool/swap.h"
 
 static char path[64];
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "denali/switch.h"
+#include "denali/lan/switch.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
 

@@ -45,9 +45,15 @@ enum cpu_status interp_jmp(struct cpu *cpu, const struct isa_insn *insn)
 enum cpu_status interp_call(struct cpu *cpu, const struct isa_insn *insn)
 {
     uint32_t target;
-    enum cpu_status status = read_target(cpu, insn, &target);
-    if (status == CPU_OK)
-        status = interp_push(cpu, cpu->eip, insn->opsize);
+    enum cpu_status status = interp_read_operand(cpu, insn, 0, &target);
+    if (status)
+        return status;
+    if (insn->row->op[0].method == ISA_M_J)
+        target += cpu->eip;
+    if (check_target(cpu, insn, target)) /* after the stack's faults */
+        return interp_check_push(cpu, insn->opsize, insn->opsize) ? CPU_FAULT
+                                                                  : check_target(cpu, insn, target);
+    status = interp_push(cpu, cpu->eip, insn->opsize);
     if (status == CPU_OK)
         jump(cpu, insn, target);
     return status;
@@ -126,9 +132,10 @@ enum cpu_status interp_far_target(struct cpu *cpu, const struct isa_insn *insn,
         return CPU_OK;
     }
     uint32_t at = interp_address(cpu, insn);
+    uint32_t behind = (at + insn->opsize) & flags_mask(insn->adsize); /* 16 bits wrap */
     enum cpu_status status = cpu_read_int(cpu, insn->seg, at, insn->opsize, &far->offset);
     if (status == CPU_OK)
-        status = cpu_read_int(cpu, insn->seg, at + insn->opsize, 2, &far->selector);
+        status = cpu_read_int(cpu, insn->seg, behind, 2, &far->selector);
     return status;
 }
 
@@ -212,7 +219,8 @@ enum cpu_status interp_bound(struct cpu *cpu, const struct isa_insn *insn)
         return status;
     if (index < flags_sign_extend(bound, bytes))
         return cpu_raise(cpu, CPU_BR);
-    status = cpu_read_int(cpu, insn->seg, at + bytes, bytes, &bound);
+    at = (at + bytes) & flags_mask(insn->adsize); /* 16 bits wrap */
+    status = cpu_read_int(cpu, insn->seg, at, bytes, &bound);
     if (status)
         return status;
     return index > flags_sign_extend(bound, bytes) ? cpu_raise(cpu, CPU_BR) : CPU_OK;

@@ -75,9 +75,10 @@ static enum cpu_status lods_once(struct cpu *cpu, const struct isa_insn *insn, u
 static enum cpu_status cmps_once(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes)
 {
     uint32_t source, destination, flags;
-    enum cpu_status status = load_source(cpu, insn, bytes, &source);
+    enum cpu_status status =
+        load_destination(cpu, insn, bytes, &destination); /* its faults first */
     if (status == CPU_OK)
-        status = load_destination(cpu, insn, bytes, &destination);
+        status = load_source(cpu, insn, bytes, &source);
     if (status)
         return status;
     flags_sub(source, destination, 0, bytes, &flags);

@@ -84,10 +84,16 @@ enum cpu_status interp_rdtsc(struct cpu *cpu, const struct isa_insn *insn)
     return CPU_OK;
 }
 
-/* Needs the right to read the line, and has nothing to do: the guest's caches are the host's. */
+/* Needs the right to read the line, though of code that of executing it will do, and has nothing to
+ * do: the guest's caches are the host's. */
 enum cpu_status interp_clflush(struct cpu *cpu, const struct isa_insn *insn)
 {
-    return cpu_check_read(cpu, insn->seg, interp_address(cpu, insn), 1);
+    const struct cpu_seg *seg = &cpu->seg[insn->seg];
+    uint32_t offset = interp_address(cpu, insn);
+    bool code = !cpu->flat && (seg->attr & (SEG_S | SEG_CODE)) == (SEG_S | SEG_CODE);
+    if (code && offset <= seg->limit)
+        return cpu_linear_check(cpu, seg->base + offset, cpu->cpl == 3, MMU_READ, 1);
+    return cpu_check_read(cpu, insn->seg, offset, 1);
 }
 
 /* A table of no bytes at address 0: limit, then base. */

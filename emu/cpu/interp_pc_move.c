@@ -25,13 +25,12 @@ enum cpu_status interp_mov_sreg_pc(struct cpu *cpu, const struct isa_insn *insn)
     return status;
 }
 
+/* With 32-bit operands, too, only the selector's 16 bits are read, and checked. */
 enum cpu_status interp_pop_sreg_pc(struct cpu *cpu, const struct isa_insn *insn)
 {
     unsigned seg = insn->row->op[0].fixed;
     uint32_t value, mask = cpu->seg[ISA_SS].attr & SEG_BIG ? UINT32_MAX : 0xffff;
     enum cpu_status status = interp_peek(cpu, 0, 2, &value);
-    if (status == CPU_OK && insn->opsize == 4)
-        status = interp_peek(cpu, 0, 4, &value); /* the limit is checked for all of it */
     if (status == CPU_OK)
         status = seg_load(cpu, seg, value & 0xffff);
     if (status)
@@ -43,14 +42,12 @@ enum cpu_status interp_pop_sreg_pc(struct cpu *cpu, const struct isa_insn *insn)
     return CPU_OK;
 }
 
-/* With 32-bit operands eSP moves by 4, and the upper half of the stack's word stays as it was. */
+/* With 32-bit operands eSP moves by 4, but 16 bits are written, and checked. */
 enum cpu_status interp_push_sreg_pc(struct cpu *cpu, const struct isa_insn *insn)
 {
     uint32_t selector = cpu->seg[insn->row->op[0].fixed].selector, bytes = insn->opsize;
     uint32_t offset = interp_stack_offset(cpu, cpu->gpr[ISA_ESP] - bytes);
-    enum cpu_status status = interp_check_push(cpu, bytes, bytes);
-    if (status == CPU_OK)
-        status = cpu_write_int(cpu, ISA_SS, offset, 2, selector);
+    enum cpu_status status = cpu_write_int(cpu, ISA_SS, offset, 2, selector);
     if (status == CPU_OK)
         interp_move_stack(cpu, -(int32_t)bytes);
     return status;
@@ -60,14 +57,12 @@ enum cpu_status interp_push_sreg_pc(struct cpu *cpu, const struct isa_insn *insn
 MUST_CHECK static enum cpu_status load_far(struct cpu *cpu, const struct isa_insn *insn,
                                            unsigned seg)
 {
-    uint32_t offset = interp_address(cpu, insn), value, selector;
-    enum cpu_status status = cpu_read_int(cpu, insn->seg, offset, insn->opsize, &value);
+    struct interp_far far;
+    enum cpu_status status = interp_far_target(cpu, insn, &far);
     if (status == CPU_OK)
-        status = cpu_read_int(cpu, insn->seg, offset + insn->opsize, 2, &selector);
+        status = seg_load(cpu, seg, far.selector);
     if (status == CPU_OK)
-        status = seg_load(cpu, seg, selector);
-    if (status == CPU_OK)
-        interp_set_reg(cpu, insn->reg, insn->opsize, value);
+        interp_set_reg(cpu, insn->reg, insn->opsize, far.offset);
     return status;
 }
 

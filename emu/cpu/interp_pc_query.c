@@ -48,7 +48,7 @@ enum cpu_status interp_lar_pc(struct cpu *cpu, const struct isa_insn *insn)
     bool visible;
     enum cpu_status status = look(cpu, insn, 1, TYPES_LAR, &d, &visible);
     if (status == CPU_OK)
-        answer(cpu, insn, visible, d.high & 0xf0ff00);
+        answer(cpu, insn, visible, d.high & 0xffff00);
     return status;
 }
 

@@ -93,27 +93,6 @@ static bool is_wrong_idiv(const struct isa_insn *insn, uint32_t index)
     return false;
 }
 
-static uint32_t address_of(const struct isa_insn *insn, const struct moo_state *state)
-{
-    static const uint8_t moo_of[8] = {MOO_AX, MOO_CX, MOO_DX, MOO_BX,
-                                      MOO_SP, MOO_BP, MOO_SI, MOO_DI};
-    uint32_t offset = insn->disp;
-    if (insn->base != ISA_NOREG)
-        offset += state->reg[moo_of[insn->base]];
-    if (insn->index != ISA_NOREG)
-        offset += state->reg[moo_of[insn->index]];
-    return offset & 0xffff;
-}
-
-/* A pair of words at FFFE: a 286 wraps, a 386 sees one operand that leaves the segment. */
-static bool wraps_on_286(const struct isa_insn *insn, const struct moo_state *state)
-{
-    unsigned width = insn->row->op[0].width;
-    bool pair =
-        insn->row->op[1].width == ISA_W_p || width == ISA_W_p || insn->row->op[1].width == ISA_W_a;
-    return insn->has_mem && pair && address_of(insn, state) == 0xfffe;
-}
-
 static const char *reason_to_skip(const struct moo_test *test, struct isa_insn *insn)
 {
     if (test->faults && test->vector == CPU_UD)
@@ -131,8 +110,6 @@ static const char *reason_to_skip(const struct moo_test *test, struct isa_insn *
                                                               : NULL;
     if (insn->row->sem == ISA_SEM_MOV_SREG && insn->reg >= 4)
         return "segment register that a 286 lacks";
-    if (wraps_on_286(insn, &test->before))
-        return "wraps on a 286";
     return is_wrong_idiv(insn, test->index) ? "capture is wrong" : NULL;
 }
 

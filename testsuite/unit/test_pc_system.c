@@ -241,7 +241,7 @@ START_TEST(lar_lsl_verr_verw)
     ck_assert_uint_eq(pc_cpu->gpr[ISA_ESI] >> 6 & 1, q->verr);
     ck_assert_uint_eq(pc_cpu->gpr[ISA_EDI] >> 6 & 1, q->verw);
     if (q->lar)
-        ck_assert_uint_eq(pc_cpu->gpr[ISA_EAX], pc_peek32(GDT + FREE + 4) & 0xf0ff00);
+        ck_assert_uint_eq(pc_cpu->gpr[ISA_EAX], pc_peek32(GDT + FREE + 4) & 0xffff00);
     if (q->lsl)
         ck_assert_uint_eq(pc_cpu->gpr[ISA_ECX], q->attr & SEG_GRANULAR ? 0x54321fff : 0x54321);
 }

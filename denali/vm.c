@@ -324,6 +324,11 @@ enum vm_event vm_caught(const struct vm *vm)
     return vm->caught;
 }
 
+void vm_forget_caught(struct vm *vm)
+{
+    vm->held = ENGINE_EXIT_BUDGET;
+}
+
 struct cpu *vm_cpu(struct vm *vm)
 {
     return vm->cpu;

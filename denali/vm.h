@@ -239,6 +239,8 @@ enum vm_event {
 };
 void vm_catch(struct vm *vm, unsigned events);
 enum vm_event vm_caught(const struct vm *vm);
+/* It is not dealt with, but comes up anew if the processor comes there again. */
+void vm_forget_caught(struct vm *vm);
 /* After VM_CAUGHT of a fault: the guest has no handler that could take it, and the VM will end. */
 bool vm_fault_is_fatal(const struct vm *vm);
 

@@ -281,6 +281,11 @@ static void catch_events(struct target *target, unsigned catches)
     vm_catch(t->vm, events);
 }
 
+static void forget_caught(struct target *target)
+{
+    vm_forget_caught(of(target)->vm);
+}
+
 static bool describe(struct target *target, unsigned n, struct target_state *out)
 {
     struct vm_group group;
@@ -317,6 +322,7 @@ static const struct target_ops ops = {
     .kill = do_kill,
     .pause = do_pause,
     .catch_events = catch_events,
+    .forget_caught = forget_caught,
     .describe = describe,
     .counters = counters,
     .translation = translation,

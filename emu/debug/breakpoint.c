@@ -73,8 +73,7 @@ static void tell_catches(struct breakpoints *b, struct target *target)
         if (bp->what <= CATCH_PORT)
             bits |= 1u << bp->what;
     }
-    if (target->ops->catch_events)
-        target->ops->catch_events(target, bits);
+    target_catch(target, TARGET_CATCHER_BREAKPOINTS, bits);
 }
 
 static int insert(struct breakpoints *b, struct breakpoint *bp, struct why *why)

@@ -2,7 +2,7 @@
 /*
  * The connection: who listens, who is connected, and which room answers a
  * packet. An empty reply says that a packet is not known, as the protocol has
- * it. Invariant: gdb->general is never NULL while there is a target.
+ * it. Invariant: gdb->general.target is never NULL while there is a target.
  */
 #include "emu/debug/gdb_private.h"
 
@@ -36,6 +36,10 @@ static void disconnect(struct gdb *gdb)
     gdb->fd = -1;
     gdb->front.attached = false;
     gdb_remove_points(gdb, NULL);
+    for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
+        gdb_leave_signal(gdb, loop_target(gdb->loop, n), true);
+        gdb_ignore_signals(gdb, loop_target(gdb->loop, n));
+    }
     gdb_close_files(gdb);
     gdb->waiting = false;
     gdb->syscalls = (struct gdb_syscalls){.on = false};
@@ -78,9 +82,11 @@ static void reset(struct gdb *gdb)
     gdb->parse = GDB_OUTSIDE;
     gdb->out_len = gdb->out_sent = gdb->last_at = 0;
     gdb->no_ack = gdb->multiprocess = gdb->swbreak = gdb->hwbreak = gdb->waiting = false;
-    gdb->general = gdb->control = gdb_live(gdb, NULL);
-    if (!gdb->general)
-        gdb->general = gdb->control = loop_target(gdb->loop, 0);
+    struct target *first = gdb_live(gdb, NULL);
+    gdb->general = gdb->control =
+        (struct gdb_thread_id){.target = first ? first : loop_target(gdb->loop, 0)};
+    gdb->signals = (struct gdb_signals){.told = 0};
+    gdb_forget_threads(gdb);
 }
 
 int gdb_adopt(struct gdb *gdb, int fd)
@@ -93,7 +99,11 @@ int gdb_adopt(struct gdb *gdb, int fd)
     gdb->fd = fd;
     gdb->front.attached = true;
     loop_halt(gdb->loop);
+    for (unsigned n = 0; n < loop_targets(gdb->loop); n++)
+        gdb_run_to_program(gdb, loop_target(gdb->loop, n));
     reset(gdb);
+    for (unsigned n = 0; n < loop_targets(gdb->loop); n++)
+        gdb_watch_signals(gdb, loop_target(gdb->loop, n));
     return 0;
 }
 
@@ -113,25 +123,29 @@ static void on_knock(void *opaque, short revents)
 /* Stops. */
 
 /* As if it had not stopped; with it those that only stood because it did. */
-static void go_on(struct gdb *gdb, struct target *target)
+static void go_on(struct gdb *gdb, struct target *target, uint64_t steps)
 {
     for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
         struct target *other = loop_target(gdb->loop, n);
         if (other == target || (!other->ended && other->stop.kind == TARGET_STOP_ASKED))
-            loop_resume(gdb->loop, other, 0);
+            loop_resume(gdb->loop, other, other == target ? steps : 0);
     }
 }
 
 static void on_stopped(struct loop_front *front, struct target *target)
 {
     struct gdb *gdb = of_front(front);
+    uint64_t steps = 0;
     if (gdb->fd < 0 || !gdb->waiting)
         return;
-    if (gdb_passes_syscall(gdb, target)) {
-        go_on(gdb, target);
+    gdb_forget_threads(gdb);
+    if (gdb_passes_syscall(gdb, target) || gdb_passes_signal(gdb, target) ||
+        gdb_passes_arrival(gdb, target, &steps)) {
+        go_on(gdb, target, steps);
         return;
     }
     gdb->waiting = false;
+    gdb_remove_kind(gdb, NULL, GDB_POINT_ARRIVE);
     gdb_begin(gdb);
     gdb_put_stop(gdb, target);
     gdb_send(gdb);
@@ -143,31 +157,29 @@ static void on_stopped(struct loop_front *front, struct target *target)
 static void handle_why(struct gdb *gdb, const char *packet)
 {
     (void)packet;
-    gdb_put_stop(gdb, gdb->general);
+    gdb_put_stop(gdb, gdb->general.target);
 }
 
 static void handle_select(struct gdb *gdb, const char *packet)
 {
     const char *at = packet + 2;
-    struct target *target;
-    bool all;
-    if (!packet[1] || !gdb_take_thread(gdb, &at, &target, &all)) {
+    struct gdb_thread_id id;
+    if (!packet[1] || !gdb_take_thread(gdb, &at, &id)) {
         gdb_put_error(gdb, -ESRCH);
         return;
     }
-    if (target && packet[1] == 'g')
-        gdb->general = target;
-    else if (target)
-        gdb->control = target;
+    if (id.target && packet[1] == 'g')
+        gdb->general = id;
+    else if (id.target)
+        gdb->control = id;
     gdb_put(gdb, "OK");
 }
 
 static void handle_alive(struct gdb *gdb, const char *packet)
 {
     const char *at = packet + 1;
-    struct target *target;
-    bool all;
-    if (gdb_take_thread(gdb, &at, &target, &all) && target && !target->ended)
+    struct gdb_thread_id id;
+    if (gdb_take_thread(gdb, &at, &id) && id.target && !id.target->ended)
         gdb_put(gdb, "OK");
     else
         gdb_put_error(gdb, -ESRCH);
@@ -178,7 +190,7 @@ static void handle_detach(struct gdb *gdb, const char *packet)
 {
     const char *at = packet + 1;
     uint64_t id;
-    struct target *target = gdb->general;
+    struct target *target = gdb->general.target;
     if (gdb_take_char(&at, ';'))
         target =
             gdb_take_hex(&at, &id) && id <= UINT32_MAX ? loop_find(gdb->loop, (unsigned)id) : NULL;
@@ -187,6 +199,8 @@ static void handle_detach(struct gdb *gdb, const char *packet)
         return;
     }
     gdb_remove_points(gdb, target);
+    gdb_leave_signal(gdb, target, true);
+    gdb_ignore_signals(gdb, target);
     loop_resume(gdb->loop, target, 0);
     gdb_put(gdb, "OK");
 }
@@ -350,6 +364,7 @@ void gdb_destroy(struct gdb *gdb)
         close(gdb->listen_fd);
     }
     free(gdb->point);
+    free(gdb->thread);
     free(gdb->out);
     free(gdb);
 }

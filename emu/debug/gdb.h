@@ -18,8 +18,17 @@
 
 struct gdb;
 
-/* Where INT 0x80 leads; the program's auxiliary vector. */
-enum gdb_linux_word { GDB_SYSCALL_ENTRY, GDB_AUXV_START, GDB_AUXV_END };
+/* What gdb asks of a Linux program's kernel. */
+enum gdb_linux_word {
+    GDB_SYSCALL_ENTRY, /* where INT 0x80 leads */
+    GDB_AUXV_START,    /* the program's auxiliary vector */
+    GDB_AUXV_END,
+    GDB_KERNEL_START, /* its code */
+    GDB_KERNEL_END,
+    GDB_PROGRAM_START, /* a function: f(registers that the program begins with) */
+    GDB_SIGNAL_SEND,   /* f(thread, number and more of it) */
+    GDB_SIGNAL_DEATH,  /* f(number of the signal that the program dies of) */
+};
 
 struct gdb_config {
     const char *listen; /* [ADDR:]PORT, PORT 0 for any that is free; ADDR is 127.0.0.1 if not said.
@@ -31,7 +40,10 @@ struct gdb_config {
     /* A number of a Linux program's kernel; false: not known (yet). NULL: there is none. */
     bool (*linux_word)(void *opaque, struct target *target, enum gdb_linux_word what,
                        uint32_t *out);
-    void *command_opaque; /* of both */
+    /* A Linux program's threads, `room` at most: how many. NULL: they are not known. */
+    unsigned (*threads)(void *opaque, struct target *target, struct target_thread *out,
+                        unsigned room);
+    void *command_opaque; /* of all */
 };
 
 MUST_CHECK int gdb_create(struct loop *loop, const struct gdb_config *config, struct gdb **out,

@@ -67,7 +67,7 @@ static void handle_open(struct gdb *gdb, const char *at)
         return;
     }
     int fd = is_known(gdb, path) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-                                 : open_in_root(gdb->general, path);
+                                 : open_in_root(gdb->general.target, path);
     if (fd >= 0)
         gdb->file[slot] = fd;
     put_result(gdb, fd >= 0 ? (int64_t)slot : -1, ENOENT);

@@ -42,7 +42,7 @@ static bool is_wanted(const struct gdb_syscalls *s, uint32_t number)
 
 static int find_entry(struct gdb *gdb, uint32_t *out)
 {
-    struct target *target = gdb->general;
+    struct target *target = gdb->general.target;
     const struct cpu *cpu = target_cpu(target);
     if (!cpu->flat || !gdb->config.linux_word)
         return -ENOTSUP;
@@ -59,14 +59,14 @@ static int find_entry(struct gdb *gdb, uint32_t *out)
 void gdb_handle_syscalls(struct gdb *gdb, const char *packet)
 {
     struct gdb_syscalls *s = &gdb->syscalls;
-    struct gdb_point entry = {gdb->general, GDB_POINT_ENTRY, 0, 0, 0};
+    struct gdb_point entry = {gdb->general.target, GDB_POINT_ENTRY, 0, 0, 0};
     const char *at = packet + strlen("QCatchSyscalls:");
     bool on = *at == '1';
     if ((*at != '0' && *at != '1') || !take_numbers(s, at + 1)) {
         gdb_put_error(gdb, -EINVAL);
         return;
     }
-    gdb_remove_kind(gdb, gdb->general, GDB_POINT_ENTRY);
+    gdb_remove_kind(gdb, gdb->general.target, GDB_POINT_ENTRY);
     s->on = on;
     int err = on ? find_entry(gdb, &entry.addr) : 0;
     if (!err && on)
@@ -172,7 +172,7 @@ void gdb_handle_auxv(struct gdb *gdb, uint64_t offset, uint64_t length)
 {
     uint8_t bytes[512];
     uint32_t start, end;
-    struct target *target = gdb->general;
+    struct target *target = gdb->general.target;
     void *opaque = gdb->config.command_opaque;
     bool known = gdb->config.linux_word &&
                  gdb->config.linux_word(opaque, target, GDB_AUXV_START, &start) &&

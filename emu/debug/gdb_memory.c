@@ -25,7 +25,7 @@ static void handle_read(struct gdb *gdb, uint64_t addr, uint64_t len)
     uint32_t most = len < sizeof(bytes) ? (uint32_t)len : (uint32_t)sizeof(bytes);
     if (addr + most > (uint64_t)UINT32_MAX + 1)
         most = addr > UINT32_MAX ? 0 : (uint32_t)(UINT32_MAX - addr + 1);
-    uint32_t got = read_some(gdb->general, addr, bytes, most);
+    uint32_t got = read_some(gdb->general.target, addr, bytes, most);
     if (got || !len)
         gdb_put_hex(gdb, bytes, got);
     else
@@ -37,7 +37,10 @@ static void handle_write(struct gdb *gdb, uint64_t addr, const void *bytes, uint
     bool inside = addr <= UINT32_MAX && len <= (uint64_t)UINT32_MAX + 1 - addr;
     int err = -EFAULT;
     if (inside)
-        err = len ? gdb->general->ops->write(gdb->general, TARGET_LINEAR, addr, bytes, len) : 0;
+        err = len ? gdb->general.target->ops->write(gdb->general.target, TARGET_LINEAR, addr, bytes,
+                                                    len)
+                  : 0;
+    gdb_forget_threads(gdb);
     if (err)
         gdb_put_error(gdb, err);
     else

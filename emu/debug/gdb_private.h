@@ -17,6 +17,7 @@ enum gdb_signal {
     GDB_SIGKILL = 9,
     GDB_SIGBUS = 10,
     GDB_SIGSEGV = 11,
+    GDB_SIGUNKNOWN = 143,
 };
 
 /* What is inserted for gdb, so that it can be taken out when it leaves. */
@@ -27,7 +28,22 @@ struct gdb_point {
     uint32_t esp; /* of a system call's return: it is that of the one who called */
 };
 /* Of system calls: the kernel's entry; behind the INT, `len` is the call's number. */
-enum { GDB_POINT_ENTRY = 16, GDB_POINT_RETURN };
+enum {
+    GDB_POINT_ENTRY = 16,
+    GDB_POINT_RETURN,
+    GDB_POINT_SIGNAL, /* the kernel sends a signal */
+    GDB_POINT_DEATH,  /* the program dies of one */
+    GDB_POINT_ARRIVE, /* a step ends here, or (`esp`) after one more instruction; `len` the thread
+                       */
+};
+#define GDB_LINUX_PID 1000u /* of the program, and so of its first thread */
+
+/* A thread of a target; tid 0: the one that runs. */
+struct gdb_thread_id {
+    struct target *target; /* NULL with `all` */
+    uint32_t tid;
+    bool all;
+};
 
 #define GDB_SYSCALLS 128u
 enum gdb_told_syscall { GDB_SYSCALL_NONE, GDB_SYSCALL_CALLED, GDB_SYSCALL_RETURNED };
@@ -41,6 +57,18 @@ struct gdb_syscalls {
     struct target
         *at; /* who called last, from behind the INT at `shown`, to the kernel's `entry` */
     uint32_t entry, shown;
+};
+
+#define GDB_SIGNALS 160u /* of gdb's numbers */
+/* See gdb_signals.c. */
+struct gdb_signals {
+    bool pass[GDB_SIGNALS]; /* not to be told */
+    struct target *at;      /* stands where its kernel sends the signal `told` */
+    unsigned told;          /* gdb's number; 0: the last stop was none */
+    struct target *dies;    /* of the signal `death`, in a moment */
+    unsigned death;
+    struct target *again; /* told already: the fault at `again_eip` is to come to the program */
+    uint32_t again_eip;
 };
 
 /* A packet under construction. What does not fit is left out, and `full` says so. */
@@ -73,10 +101,14 @@ struct gdb {
 
     bool no_ack, multiprocess, swbreak, hwbreak;
     bool waiting; /* gdb lets targets run and expects to hear of a stop */
-    struct target *general, *control;
+    struct gdb_thread_id general, control;
+    struct target *threads_of; /* whose `thread` is; NULL: to be read anew */
+    struct target_thread *thread;
+    unsigned threads;
     struct gdb_point *point;
     uint32_t points, points_room;
     struct gdb_syscalls syscalls;
+    struct gdb_signals signals;
     int file[GDB_FILES]; /* descriptors of vFile:open, -1: free */
 };
 
@@ -102,14 +134,25 @@ bool gdb_take_text(const char **at, char *out, size_t room);
 /* The packet in gdb->in. */
 void gdb_handle(struct gdb *gdb);
 
-/*
- * gdb_thread.c: thread-ids. A target is a process of its id with a thread of
- * the same number. 0 and -1 (any, all) give NULL with *all set.
- */
-bool gdb_take_thread(struct gdb *gdb, const char **at, struct target **out, bool *all);
-void gdb_put_thread(struct gdb *gdb, const struct target *target);
+/* gdb_thread.c. 0 and -1 as a process (any, all) set `all`. */
+bool gdb_take_thread(struct gdb *gdb, const char **at, struct gdb_thread_id *out);
+void gdb_put_thread(struct gdb *gdb, const struct target *target, uint32_t tid);
 /* A target that has not ended, this one if it may be. NULL: all have. */
 struct target *gdb_live(struct gdb *gdb, struct target *wish);
+bool gdb_is_linux(const struct target *target);
+/* A target's n-th thread; by its number (0: the running one). NULL: there is none, or none is
+ * known. Good until gdb_forget_threads. */
+const struct target_thread *gdb_thread(struct gdb *gdb, struct target *target, unsigned n);
+const struct target_thread *gdb_find_thread(struct gdb *gdb, struct target *target, uint32_t tid);
+uint32_t gdb_running_thread(struct gdb *gdb, struct target *target); /* its number */
+/* Memory or the processor has changed. */
+void gdb_forget_threads(struct gdb *gdb);
+/* The thread, if what is shown of it lies in its kernel; NULL: it is the processor itself. */
+const struct target_thread *gdb_saved_thread(struct gdb *gdb, struct target *target, uint32_t tid);
+/* The processor as the thread has it: its own, or made in `room`. */
+const struct cpu *gdb_view(struct gdb *gdb, struct target *target, uint32_t tid, struct cpu *room);
+/* -EPERM: the kernel is about to write into them. */
+int gdb_keep_view(struct gdb *gdb, struct target *target, uint32_t tid, const struct cpu *view);
 
 /* gdb_run.c: running, stopping, breakpoints. */
 void gdb_handle_run(struct gdb *gdb, const char *packet);   /* vCont c s C S bs bc */
@@ -117,12 +160,32 @@ void gdb_handle_point(struct gdb *gdb, const char *packet); /* Z z */
 void gdb_put_stop(struct gdb *gdb, struct target *target);
 void gdb_remove_points(struct gdb *gdb, struct target *target); /* NULL: of all */
 MUST_CHECK int gdb_insert_point(struct gdb *gdb, const struct gdb_point *point);
-void gdb_remove_kind(struct gdb *gdb, struct target *target, uint8_t type);
+void gdb_remove_kind(struct gdb *gdb, struct target *target, uint8_t type); /* NULL: of all */
+unsigned gdb_fault_signal(const struct cpu_fault *fault);
+/* Where a step is to end (arrive_later), but in another thread or before its instruction: it is to
+ * go on, for `steps`. */
+bool gdb_passes_arrival(struct gdb *gdb, struct target *target, uint64_t *steps);
 int gdb_remove_point(struct gdb *gdb, const struct gdb_point *point);
 bool gdb_has_point(const struct gdb *gdb, const struct target *target, unsigned type,
                    uint32_t addr);
 const struct gdb_point *gdb_find_at(const struct gdb *gdb, const struct target *target,
                                     unsigned type, uint32_t addr);
+
+/* gdb_signals.c */
+void gdb_handle_pass_signals(struct gdb *gdb, const char *packet); /* QPassSignals: */
+/* A program under Linux: what is needed to hear of its signals, from now on; and no more. */
+void gdb_watch_signals(struct gdb *gdb, struct target *target);
+void gdb_ignore_signals(struct gdb *gdb, struct target *target);
+/* A stop for a signal that is not to be told. Else `signals.told` may say which. */
+bool gdb_passes_signal(struct gdb *gdb, struct target *target);
+bool gdb_stands_at_signal(const struct gdb *gdb, const struct target *target);
+bool gdb_is_in_kernel(struct gdb *gdb, struct target *target);
+/* It goes on from a signal that was told: which comes to the program, or is forgotten. */
+void gdb_leave_signal(struct gdb *gdb, struct target *target, bool pass);
+unsigned gdb_death_signal(const struct gdb *gdb, const struct target *target); /* 0: none */
+
+/* gdb_start.c: from the kernel's first instruction to the program's. */
+void gdb_run_to_program(struct gdb *gdb, struct target *target);
 
 /* gdb_linux.c */
 void gdb_handle_syscalls(struct gdb *gdb, const char *packet); /* QCatchSyscalls: */

@@ -26,8 +26,10 @@ static void handle_supported(struct gdb *gdb, const char *packet)
     gdb->hwbreak = strstr(packet, "hwbreak+") != NULL;
     gdb_put_format(gdb, "PacketSize=%x;QStartNoAckMode+;multiprocess+;swbreak+;hwbreak+;",
                    GDB_PACKET_MAX);
-    gdb_put(gdb, "vContSupported+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
-                 "qXfer:memory-map:read+;qXfer:osdata:read+;qXfer:auxv:read+;QCatchSyscalls+");
+    gdb_put(
+        gdb,
+        "vContSupported+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
+        "qXfer:memory-map:read+;qXfer:osdata:read+;qXfer:auxv:read+;QCatchSyscalls+;QPassSignals+");
     if (can_go_back(gdb))
         gdb_put(gdb, ";ReverseStep+;ReverseContinue+");
 }
@@ -51,21 +53,32 @@ static void handle_non_stop(struct gdb *gdb, const char *packet)
 static void handle_current(struct gdb *gdb, const char *packet)
 {
     (void)packet;
+    struct target *target = gdb->general.target;
     gdb_put(gdb, "QC");
-    gdb_put_thread(gdb, gdb->general);
+    gdb_put_thread(gdb, target,
+                   gdb->general.tid ? gdb->general.tid : gdb_running_thread(gdb, target));
+}
+
+/* The n-th thread-id of a target; false: it has no more. */
+static bool nth_thread(struct gdb *gdb, struct target *target, unsigned n, uint32_t *tid)
+{
+    const struct target_thread *t = gdb->multiprocess ? gdb_thread(gdb, target, n) : NULL;
+    *tid = t ? t->number : gdb_running_thread(gdb, target);
+    return t || (!n && !target->ended);
 }
 
 static void handle_threads(struct gdb *gdb, const char *packet)
 {
     bool any = false;
+    uint32_t tid;
     (void)packet;
     for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
         struct target *target = loop_target(gdb->loop, n);
-        if (target->ended)
-            continue;
-        gdb_put(gdb, any ? "," : "m");
-        gdb_put_thread(gdb, target);
-        any = true;
+        for (unsigned i = 0; !target->ended && nth_thread(gdb, target, i, &tid); i++) {
+            gdb_put(gdb, any ? "," : "m");
+            gdb_put_thread(gdb, target, tid);
+            any = true;
+        }
     }
     if (!any)
         gdb_put(gdb, "l");
@@ -80,12 +93,14 @@ static void handle_more_threads(struct gdb *gdb, const char *packet)
 static void handle_thread_info(struct gdb *gdb, const char *packet)
 {
     const char *at = packet + strlen("qThreadExtraInfo,");
-    struct target *target;
-    bool all;
-    if (!gdb_take_thread(gdb, &at, &target, &all) || !target)
+    struct gdb_thread_id id;
+    if (!gdb_take_thread(gdb, &at, &id) || !id.target) {
         gdb_put_error(gdb, -ESRCH);
-    else
-        gdb_put_hex(gdb, target->name, strlen(target->name));
+        return;
+    }
+    const struct target_thread *t = id.tid ? gdb_find_thread(gdb, id.target, id.tid) : NULL;
+    const char *text = t ? t->name : id.target->name;
+    gdb_put_hex(gdb, text, strlen(text));
 }
 
 static void handle_attached(struct gdb *gdb, const char *packet)
@@ -97,7 +112,7 @@ static void handle_attached(struct gdb *gdb, const char *packet)
 static void handle_offsets(struct gdb *gdb, const char *packet)
 {
     (void)packet;
-    uint32_t offset = gdb->general->files ? gdb->general->file[0].offset : 0;
+    uint32_t offset = gdb->general.target->files ? gdb->general.target->file[0].offset : 0;
     gdb_put_format(gdb, "Text=%x;Data=%x;Bss=%x", offset, offset, offset);
 }
 
@@ -131,7 +146,8 @@ static void handle_crc(struct gdb *gdb, const char *packet)
     }
     while (len) {
         uint32_t n = len < sizeof(bytes) ? (uint32_t)len : (uint32_t)sizeof(bytes);
-        int err = gdb->general->ops->read(gdb->general, TARGET_LINEAR, addr, bytes, n);
+        int err =
+            gdb->general.target->ops->read(gdb->general.target, TARGET_LINEAR, addr, bytes, n);
         if (err) {
             gdb_put_error(gdb, err);
             return;
@@ -163,7 +179,8 @@ static void run_command(struct gdb *gdb, const char *line, FILE *out)
         fputs("there are no monitor commands here\n", out);
         return;
     }
-    int err = gdb->config.command(gdb->config.command_opaque, gdb->general, line, out, &why);
+    int err = gdb->config.command(gdb->config.command_opaque, gdb->general.target, line, out, &why);
+    gdb_forget_threads(gdb);
     if (err)
         fprintf(out, "%s\n", why.text[0] ? why.text : strerror(-err));
 }
@@ -189,7 +206,7 @@ static void handle_command(struct gdb *gdb, const char *packet)
 
 static char *features(struct gdb *gdb, const char *annex)
 {
-    return strcmp(annex, "target.xml") ? NULL : gdb_describe_registers(gdb->general);
+    return strcmp(annex, "target.xml") ? NULL : gdb_describe_registers(gdb->general.target);
 }
 
 /* XML with what five characters mean there; others that it cannot hold become '?'. */
@@ -208,28 +225,38 @@ static void put_xml(FILE *out, const char *text)
     }
 }
 
-static void describe_thread(struct gdb *gdb, const struct target *target, FILE *out)
+/* A thread by its kernel's name and state, or (NULL) the processor by its machine's. */
+static void describe_thread(struct gdb *gdb, struct target *target, const struct target_thread *t,
+                            FILE *out)
 {
+    uint32_t tid = t ? t->number : gdb_running_thread(gdb, target);
     if (gdb->multiprocess)
-        fprintf(out, "<thread id=\"p%x.%x\" core=\"0\" name=\"", target->id, target->id);
+        fprintf(out, "<thread id=\"p%x.%x\" core=\"0\" name=\"", target->id, tid);
     else
         fprintf(out, "<thread id=\"%x\" core=\"0\" name=\"", target->id);
-    put_xml(out, target->name);
-    fputs("\"></thread>\n", out);
+    put_xml(out, t ? t->name : target->name);
+    fputs("\">", out);
+    if (t)
+        put_xml(out, t->running && !strcmp(t->state, "ready") ? "running" : t->state);
+    fputs("</thread>\n", out);
 }
 
 static void write_threads(struct gdb *gdb, FILE *out)
 {
+    uint32_t tid;
     fputs("<?xml version=\"1.0\"?>\n<threads>\n", out);
-    for (unsigned n = 0; n < loop_targets(gdb->loop); n++)
-        if (!loop_target(gdb->loop, n)->ended)
-            describe_thread(gdb, loop_target(gdb->loop, n), out);
+    for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
+        struct target *target = loop_target(gdb->loop, n);
+        for (unsigned i = 0; !target->ended && nth_thread(gdb, target, i, &tid); i++)
+            describe_thread(gdb, target, gdb->multiprocess ? gdb_thread(gdb, target, i) : NULL,
+                            out);
+    }
     fputs("</threads>\n", out);
 }
 
 static void write_map(struct gdb *gdb, FILE *out)
 {
-    struct target *target = gdb->general;
+    struct target *target = gdb->general.target;
     uint64_t bytes =
         target_cpu(target)->flat ? target->ops->memory(target) : (uint64_t)UINT32_MAX + 1;
     fprintf(out,
@@ -292,7 +319,7 @@ static char *processes(struct gdb *gdb, const char *annex)
 static char *exec_file(struct gdb *gdb, const char *annex)
 {
     uint64_t id;
-    struct target *target = gdb->general;
+    struct target *target = gdb->general.target;
     if (gdb_take_hex(&annex, &id))
         target = id <= UINT32_MAX ? loop_find(gdb->loop, (unsigned)id) : NULL;
     return target && target->files ? strdup(target->file[0].path) : NULL;
@@ -375,6 +402,7 @@ static void handle_kill(struct gdb *gdb, const char *packet)
         return;
     }
     gdb_remove_points(gdb, target);
+    gdb_ignore_signals(gdb, target);
     loop_kill(gdb->loop, target);
     gdb_put(gdb, "OK");
 }
@@ -390,6 +418,7 @@ void gdb_handle_query(struct gdb *gdb, const char *packet)
         {"QStartNoAckMode", true, handle_no_ack},
         {"QNonStop:", false, handle_non_stop},
         {"QCatchSyscalls:", false, gdb_handle_syscalls},
+        {"QPassSignals:", false, gdb_handle_pass_signals},
         {"qCRC:", false, handle_crc},
         {"qC", true, handle_current},
         {"qfThreadInfo", true, handle_threads},

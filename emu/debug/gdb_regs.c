@@ -39,17 +39,9 @@ struct place {
 /* gdb's order of segments. */
 static const uint8_t segments[] = {ISA_CS, ISA_SS, ISA_DS, ISA_ES, ISA_FS, ISA_GS};
 
-static bool is_linux(const struct target *target)
-{
-    for (unsigned i = 0; i < target->files; i++)
-        if (target->file[i].kernel)
-            return true;
-    return false;
-}
-
 static unsigned standard_count(const struct target *target)
 {
-    return is_linux(target) ? REG_ORIG_EAX + 1 : REG_ORIG_EAX;
+    return gdb_is_linux(target) ? REG_ORIG_EAX + 1 : REG_ORIG_EAX;
 }
 
 static bool is_16_bit(struct target *target)
@@ -200,11 +192,11 @@ static void write_fpu(struct cpu_fpu *fpu, unsigned n, uint32_t value)
 }
 
 /* One of gdb's own registers as bytes, little-endian; its size. */
-static unsigned read_standard(struct gdb *gdb, struct target *target, unsigned n, uint8_t *out)
+static unsigned read_standard(struct gdb *gdb, const struct cpu *cpu, unsigned n, uint8_t *out)
 {
-    const struct cpu *cpu = target_cpu(target);
+    struct target *target = gdb->general.target;
     uint32_t word = UINT32_MAX, shown; /* orig_eax: in no system call */
-    bool calls = gdb_shows_syscall(gdb, target, &shown);
+    bool calls = cpu == target_cpu(target) && gdb_shows_syscall(gdb, target, &shown);
     if (n >= REG_ST0 && n < REG_FCTRL) {
         memcpy(out, cpu->fpu.st[n - REG_ST0], 10);
         return 10;
@@ -251,9 +243,8 @@ static void write_eflags(struct cpu *cpu, uint32_t word)
     cpu->eflags = (cpu->eflags & ~may) | (word & may);
 }
 
-static void write_word(struct target *target, unsigned n, uint32_t word)
+static void write_word(struct target *target, struct cpu *cpu, unsigned n, uint32_t word)
 {
-    struct cpu *cpu = target_cpu(target);
     if (n < REG_EIP)
         cpu->gpr[n] = word;
     else if (n == REG_EIP)
@@ -268,9 +259,10 @@ static void write_word(struct target *target, unsigned n, uint32_t word)
         cpu->fpu.mxcsr = word & MXCSR_BITS;
 }
 
-static void write_standard(struct gdb *gdb, struct target *target, unsigned n, const uint8_t *bytes)
+static void write_standard(struct gdb *gdb, struct cpu *cpu, unsigned n, const uint8_t *bytes)
 {
-    struct cpu *cpu = target_cpu(target);
+    struct target *target = gdb->general.target;
+    bool live = cpu == target_cpu(target);
     uint32_t word;
     memcpy(&word, bytes, 4);
     if (n >= REG_ST0 && n < REG_FCTRL)
@@ -278,41 +270,68 @@ static void write_standard(struct gdb *gdb, struct target *target, unsigned n, c
     else if (n >= REG_XMM0 && n < REG_MXCSR)
         memcpy(cpu->fpu.xmm[n - REG_XMM0], bytes, 16);
     else
-        write_word(target, n, n == REG_EIP ? gdb_meant_eip(gdb, target, word) : word);
+        write_word(target, cpu, n, n == REG_EIP && live ? gdb_meant_eip(gdb, target, word) : word);
 }
 
-/* Packets. */
+/* Packets: of the general thread. */
+
+static const struct cpu *view(struct gdb *gdb, struct cpu *room)
+{
+    return gdb_view(gdb, gdb->general.target, gdb->general.tid, room);
+}
+
+static bool is_saved(struct gdb *gdb)
+{
+    return gdb_saved_thread(gdb, gdb->general.target, gdb->general.tid) != NULL;
+}
 
 static void read_all(struct gdb *gdb, struct target *target)
 {
     uint8_t bytes[REG_MAX_BYTES];
+    struct cpu room;
+    const struct cpu *cpu = view(gdb, &room);
     for (unsigned n = 0; n < standard_count(target); n++)
-        gdb_put_hex(gdb, bytes, read_standard(gdb, target, n, bytes));
+        gdb_put_hex(gdb, bytes, read_standard(gdb, cpu, n, bytes));
 }
 
-/* What is shorter than all of them changes only what it holds. */
-static void write_all(struct gdb *gdb, struct target *target, const char *at)
+/* Registers from `first` on; what is shorter than all of them changes only what it holds. */
+static int write_registers(struct gdb *gdb, unsigned first, unsigned count, const char *at)
 {
+    struct target *target = gdb->general.target;
     uint8_t bytes[REG_MAX_BYTES];
-    for (unsigned n = 0; n < standard_count(target) && *at; n++) {
-        if (!gdb_take_bytes(&at, bytes, standard_bytes(n))) {
-            gdb_put_error(gdb, -EINVAL);
-            return;
-        }
-        write_standard(gdb, target, n, bytes);
+    struct cpu room;
+    bool saved = is_saved(gdb);
+    struct cpu *cpu = target_cpu(target);
+    if (saved && view(gdb, &room) == &room)
+        cpu = &room;
+    for (unsigned n = first; n < first + count && *at; n++) {
+        if (!gdb_take_bytes(&at, bytes, standard_bytes(n)))
+            return -EINVAL;
+        write_standard(gdb, cpu, n, bytes);
     }
-    gdb_put(gdb, "OK");
+    if (*at)
+        return -EINVAL;
+    return saved ? gdb_keep_view(gdb, target, gdb->general.tid, cpu) : 0;
+}
+
+static void put_result(struct gdb *gdb, int err)
+{
+    if (err)
+        gdb_put_error(gdb, err);
+    else
+        gdb_put(gdb, "OK");
 }
 
 static void read_one(struct gdb *gdb, struct target *target, const char *at)
 {
     uint8_t bytes[REG_MAX_BYTES];
     struct place place;
+    struct cpu room;
     uint64_t n;
     if (!gdb_take_hex(&at, &n) || *at)
         gdb_put_error(gdb, -EINVAL);
     else if (n < standard_count(target))
-        gdb_put_hex(gdb, bytes, read_standard(gdb, target, (unsigned)n, bytes));
+        gdb_put_hex(gdb, bytes, read_standard(gdb, view(gdb, &room), (unsigned)n, bytes));
     else if (n < UINT32_MAX && extra_register(target, (unsigned)n - standard_count(target), &place))
         gdb_put_hex(gdb, place.at, place.bytes);
     else
@@ -334,31 +353,27 @@ static bool write_extra(struct target *target, unsigned n, const char *at)
 
 static void write_one(struct gdb *gdb, struct target *target, const char *at)
 {
-    uint8_t bytes[REG_MAX_BYTES];
     uint64_t n;
-    bool good = gdb_take_hex(&at, &n) && gdb_take_char(&at, '=') && n < UINT32_MAX;
-    if (good && n < standard_count(target)) {
-        good = gdb_take_bytes(&at, bytes, standard_bytes((unsigned)n)) && !*at;
-        if (good)
-            write_standard(gdb, target, (unsigned)n, bytes);
-    } else if (good) {
-        good = write_extra(target, (unsigned)n - standard_count(target), at);
+    int err = -EINVAL;
+    if (gdb_take_hex(&at, &n) && gdb_take_char(&at, '=') && n < UINT32_MAX) {
+        unsigned extra = (unsigned)n - standard_count(target);
+        if (n < standard_count(target))
+            err = write_registers(gdb, (unsigned)n, 1, at);
+        else
+            err = write_extra(target, extra, at) ? 0 : -EINVAL;
     }
-    if (good)
-        gdb_put(gdb, "OK");
-    else
-        gdb_put_error(gdb, -EINVAL);
+    put_result(gdb, err);
 }
 
 void gdb_handle_register(struct gdb *gdb, const char *packet)
 {
-    struct target *target = gdb->general;
+    struct target *target = gdb->general.target;
     switch (*packet) {
     case 'g':
         read_all(gdb, target);
         break;
     case 'G':
-        write_all(gdb, target, packet + 1);
+        put_result(gdb, write_registers(gdb, 0, standard_count(target), packet + 1));
         break;
     case 'p':
         read_one(gdb, target, packet + 1);
@@ -472,10 +487,10 @@ char *gdb_describe_registers(struct target *target)
             "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">"
             "<target version=\"1.0\"><architecture>%s</architecture>%s",
             is_16_bit(target) ? "i8086" : "i386",
-            is_linux(target) ? "<osabi>GNU/Linux</osabi>" : "");
+            gdb_is_linux(target) ? "<osabi>GNU/Linux</osabi>" : "");
     describe_core(out);
     describe_sse(out);
-    if (is_linux(target)) {
+    if (gdb_is_linux(target)) {
         fputs("<feature name=\"org.gnu.gdb.i386.linux\">", out);
         describe_reg(out, "orig_eax", 32, "int", REG_ORIG_EAX, " group=\"system\"");
         fputs("</feature>", out);

@@ -8,7 +8,7 @@
 
 /* Stop replies. */
 
-static unsigned fault_signal(const struct cpu_fault *fault)
+unsigned gdb_fault_signal(const struct cpu_fault *fault)
 {
     switch (fault->vector) {
     case CPU_DE:
@@ -28,13 +28,16 @@ static unsigned fault_signal(const struct cpu_fault *fault)
     }
 }
 
-static unsigned stop_signal(const struct target_stop *stop)
+static unsigned stop_signal(const struct gdb *gdb, const struct target *target)
 {
+    const struct target_stop *stop = &target->stop;
+    if (gdb_stands_at_signal(gdb, target))
+        return gdb->signals.told;
     switch (stop->kind) {
     case TARGET_STOP_FAULT:
-        return fault_signal(&stop->fault);
+        return gdb_fault_signal(&stop->fault);
     case TARGET_STOP_DIED:
-        return stop->has_fault ? fault_signal(&stop->fault) : GDB_SIGKILL;
+        return stop->has_fault ? gdb_fault_signal(&stop->fault) : GDB_SIGKILL;
     case TARGET_STOP_ASKED:
         return GDB_SIGINT;
     default:
@@ -98,26 +101,35 @@ static void put_process(struct gdb *gdb, const struct target *target)
         gdb_put_format(gdb, ";process:%x", target->id);
 }
 
-void gdb_put_stop(struct gdb *gdb, struct target *target)
+static void put_end(struct gdb *gdb, struct target *target)
 {
     const struct target_stop *stop = &target->stop;
-    const struct cpu *cpu = target_cpu(target);
-    uint32_t eip = cpu->code32 ? cpu->eip : target_eip(target);
+    unsigned death = gdb_death_signal(gdb, target);
+    if (stop->kind == TARGET_STOP_EXITED && !death)
+        gdb_put_format(gdb, "W%02x", (unsigned)stop->status & 0xff);
+    else
+        gdb_put_format(gdb, "X%02x", death ? death : stop_signal(gdb, target));
+    put_process(gdb, target);
+}
+
+void gdb_put_stop(struct gdb *gdb, struct target *target)
+{
+    struct cpu room;
     if (target->ended) {
-        bool exited = stop->kind == TARGET_STOP_EXITED;
-        gdb_put_format(gdb, exited ? "W%02x" : "X%02x",
-                       exited ? (unsigned)stop->status & 0xff : stop_signal(stop));
-        put_process(gdb, target);
+        put_end(gdb, target);
         return;
     }
-    gdb->general = gdb->control = target;
-    gdb_put_format(gdb, "T%02x", stop_signal(stop));
+    const uint32_t tid = gdb_running_thread(gdb, target);
+    const struct cpu *cpu = gdb_view(gdb, target, tid, &room);
+    uint32_t eip = cpu->code32 ? cpu->eip : target_eip(target);
+    gdb->general = gdb->control = (struct gdb_thread_id){.target = target, .tid = tid};
+    gdb_put_format(gdb, "T%02x", stop_signal(gdb, target));
     put_register(gdb, 4, cpu->gpr[ISA_ESP]);
     put_register(gdb, 5, cpu->gpr[ISA_EBP]);
     gdb_shows_syscall(gdb, target, &eip);
     put_register(gdb, 8, eip);
     gdb_put(gdb, "thread:");
-    gdb_put_thread(gdb, target);
+    gdb_put_thread(gdb, target, tid);
     gdb_put(gdb, ";");
     put_reason(gdb, target);
 }
@@ -128,23 +140,54 @@ enum action { ACT_NOTHING, ACT_CONTINUE, ACT_STEP };
 
 struct request {
     enum action action;
+    bool pass;           /* the signal that was told comes to the program */
     uint32_t begin, end; /* of a step in a range */
 };
 
-/* A step from a system call goes to where that returns, since gdb stands there already. */
-static void resume(struct gdb *gdb, struct target *target, const struct request *request)
+/* A step of a thread that is in the kernel ends where it comes back to the program: after the call,
+ * or after one instruction. */
+static bool arrive_later(struct gdb *gdb, struct target *target, uint32_t tid)
 {
+    const struct target_thread *t = gdb_saved_thread(gdb, target, tid);
+    struct gdb_point p = {.target = target, .type = GDB_POINT_ARRIVE};
+    if (!t || (t->running && gdb_stands_at_signal(gdb, target)))
+        return t != NULL;
+    p.addr = t->eip;
+    p.len = t->number;
+    p.esp = t->in_call ? 0 : 1;
+    return gdb_insert_point(gdb, &p) == 0;
+}
+
+/* A step from a system call goes to where that returns, since gdb stands there already. */
+static void resume(struct gdb *gdb, const struct gdb_thread_id *id, const struct request *request)
+{
+    struct target *target = id->target;
     uint32_t shown;
     if (request->action == ACT_NOTHING || target->ended)
         return;
-    bool step = request->action == ACT_STEP && !gdb_shows_syscall(gdb, target, &shown);
+    bool step = request->action == ACT_STEP && !gdb_shows_syscall(gdb, target, &shown) &&
+                !arrive_later(gdb, target, id->tid);
+    gdb_leave_signal(gdb, target, request->pass);
     loop_resume(gdb->loop, target, step ? 1 : 0);
     if (step)
         loop_set_range(target, request->begin, request->end);
     gdb->waiting = true;
+    gdb_forget_threads(gdb);
 }
 
-/* "c", "s", "C05", "S05", "r10,20"; a signal means nothing to a machine. "t": it stands already. */
+bool gdb_passes_arrival(struct gdb *gdb, struct target *target, uint64_t *steps)
+{
+    const struct target_stop *stop = &target->stop;
+    const struct gdb_point *p = gdb_find_at(gdb, target, GDB_POINT_ARRIVE, stop->eip);
+    if (stop->kind != TARGET_STOP_BREAKPOINT || !p || gdb_has_point(gdb, target, 0, stop->eip) ||
+        gdb_has_point(gdb, target, 1, stop->eip))
+        return false;
+    *steps = p->len == gdb_running_thread(gdb, target) ? p->esp : 0;
+    return *steps || p->len != gdb_running_thread(gdb, target);
+}
+
+/* "c", "s", "C05", "S05", "r10,20"; a signal means what is told of the program's, and nothing to
+ * any other machine. "t": it stands already. */
 static bool take_action(const char **at, struct request *out)
 {
     uint64_t number, end;
@@ -155,8 +198,11 @@ static bool take_action(const char **at, struct request *out)
     (*at)++;
     if (c == 't')
         out->action = ACT_NOTHING;
-    if (c == 'C' || c == 'S')
-        return gdb_take_hex(at, &number);
+    if (c == 'C' || c == 'S') {
+        bool good = gdb_take_hex(at, &number);
+        out->pass = number != 0;
+        return good;
+    }
     if (c != 'r')
         return true;
     if (!gdb_take_hex(at, &number) || !gdb_take_char(at, ',') || !gdb_take_hex(at, &end))
@@ -168,39 +214,52 @@ static bool take_action(const char **at, struct request *out)
 
 #define MAX_ACTIONS 128u
 
-/* Which of the actions of a vCont is the target's: the first that names it. */
 struct choice {
     struct request request;
-    struct target *target; /* NULL: all */
+    struct gdb_thread_id id;
 };
 
 static unsigned take_actions(struct gdb *gdb, const char *at, struct choice *choice)
 {
     unsigned count = 0;
     while (*at) {
-        bool all = true;
         struct choice *c = &choice[count];
-        *c = (struct choice){.target = NULL};
+        *c = (struct choice){.id = {.all = true}};
         if (count == MAX_ACTIONS || !gdb_take_char(&at, ';') || !take_action(&at, &c->request))
             return 0;
-        if (gdb_take_char(&at, ':') && !gdb_take_thread(gdb, &at, &c->target, &all))
+        if (gdb_take_char(&at, ':') && !gdb_take_thread(gdb, &at, &c->id))
             return 0;
         count++;
     }
     return count;
 }
 
+/* Which of the actions is the target's: one for a thread that steps, as the others then only run
+ * along; else the first one that means it. */
+static const struct choice *choose(const struct choice *choice, unsigned count,
+                                   const struct target *target)
+{
+    const struct choice *found = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        bool mine = choice[i].id.all || choice[i].id.target == target;
+        if (mine && choice[i].id.tid && choice[i].request.action == ACT_STEP)
+            return &choice[i];
+        if (mine && !found)
+            found = &choice[i];
+    }
+    return found;
+}
+
 static void do_actions(struct gdb *gdb, const char *at)
 {
     struct choice choice[MAX_ACTIONS + 1];
     unsigned count = take_actions(gdb, at, choice);
-    for (unsigned n = 0; n < loop_targets(gdb->loop) && count; n++) {
+    for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
         struct target *target = loop_target(gdb->loop, n);
-        unsigned i = 0;
-        while (i < count && choice[i].target && choice[i].target != target)
-            i++;
-        if (i < count)
-            resume(gdb, target, &choice[i].request);
+        const struct choice *c = choose(choice, count, target);
+        const struct gdb_thread_id id = {.target = target, .tid = c ? c->id.tid : 0};
+        if (c)
+            resume(gdb, &id, &c->request);
     }
     if (!gdb->waiting)
         gdb_put_error(gdb, -EINVAL);
@@ -210,26 +269,30 @@ static void do_actions(struct gdb *gdb, const char *at)
 static void do_simple(struct gdb *gdb, const char *packet)
 {
     struct request request;
-    struct target *target = gdb_live(gdb, gdb->control);
+    struct target *target = gdb_live(gdb, gdb->control.target);
     const char *at = packet;
     uint64_t addr;
     if (!target || !take_action(&at, &request)) {
         gdb_put_error(gdb, -EINVAL);
         return;
     }
+    if (gdb->control.target != target)
+        gdb->control = (struct gdb_thread_id){.target = target};
     gdb_take_char(&at, ';');
     if (gdb_take_hex(&at, &addr))
         target_cpu(target)->eip = gdb_meant_eip(gdb, target, (uint32_t)addr);
     for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
-        struct target *other = loop_target(gdb->loop, n);
-        if (other == target || request.action == ACT_CONTINUE)
-            resume(gdb, other, &request);
+        const struct gdb_thread_id id = {.target = loop_target(gdb->loop, n)};
+        if (id.target == target)
+            resume(gdb, &gdb->control, &request);
+        else if (request.action == ACT_CONTINUE)
+            resume(gdb, &id, &request);
     }
 }
 
 static void do_back(struct gdb *gdb, bool step)
 {
-    struct target *target = gdb_live(gdb, gdb->control);
+    struct target *target = gdb_live(gdb, gdb->control.target);
     struct target_stop stop = {.kind = TARGET_STOP_NONE};
     struct why why;
     if (!target || !target_goes_back(target)) {
@@ -243,6 +306,7 @@ static void do_back(struct gdb *gdb, bool step)
         return;
     }
     target->stop = stop;
+    gdb_forget_threads(gdb);
     gdb_put_stop(gdb, target);
 }
 
@@ -339,7 +403,7 @@ void gdb_remove_kind(struct gdb *gdb, struct target *target, uint8_t type)
 {
     for (uint32_t i = gdb->points; i-- > 0;) {
         const struct gdb_point p = gdb->point[i];
-        if (p.target == target && p.type == type)
+        if ((!target || p.target == target) && p.type == type)
             gdb_remove_point(gdb, &p);
     }
 }
@@ -356,7 +420,8 @@ void gdb_handle_point(struct gdb *gdb, const char *packet)
     }
     if (type > 4)
         return; /* a kind that is not known: the empty answer */
-    const struct gdb_point p = {gdb->general, (uint8_t)type, (uint32_t)addr, (uint32_t)len, 0};
+    const struct gdb_point p = {gdb->general.target, (uint8_t)type, (uint32_t)addr, (uint32_t)len,
+                                0};
     int err = *packet == 'Z' ? gdb_insert_point(gdb, &p) : gdb_remove_point(gdb, &p);
     if (err)
         gdb_put_error(gdb, err);

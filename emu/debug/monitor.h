@@ -35,6 +35,8 @@ int monitor_signal(const struct monitor *monitor);
 /* gdb's `monitor LINE` (struct gdb_config); opaque: the session. */
 bool monitor_gdb_linux(void *opaque, struct target *target, enum gdb_linux_word what,
                        uint32_t *out);
+unsigned monitor_gdb_threads(void *opaque, struct target *target, struct target_thread *out,
+                             unsigned room);
 int monitor_gdb_command(void *opaque, struct target *target, const char *line, FILE *out,
                         struct why *why);
 

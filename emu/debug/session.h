@@ -77,7 +77,11 @@ struct symbols *session_symbols(struct session *session);
 
 /* The selected frame as expressions see it. -ENOENT and `why`: there is no such frame. */
 MUST_CHECK int session_context(struct session *session, struct expr_context *out, struct why *why);
-/* The n-th thread of the guest's operating system, from 0; false: there are no more. */
+/* The threads of a target's operating system: how many, `room` at most. */
+unsigned session_threads(struct session *session, struct target *target, struct target_thread *out,
+                         unsigned room);
+/* The n-th thread of the selected target, from 0; false: there are no more. The registers of
+ * the running one are the processor's. */
 bool session_thread(struct session *session, unsigned n, struct target_thread *out);
 /* Selects a target and its innermost frame. */
 void session_select(struct session *session, struct target *target);

@@ -23,14 +23,24 @@ static bool kernel_number(struct session *s, struct target *target, const char *
 bool monitor_gdb_linux(void *opaque, struct target *target, enum gdb_linux_word what, uint32_t *out)
 {
     struct session *s = opaque;
+    static const char *const names[] = {
+        [GDB_SYSCALL_ENTRY] = "trap_entry", [GDB_KERNEL_START] = "boot_place",
+        [GDB_KERNEL_END] = "kernel_end",          [GDB_PROGRAM_START] = "trap_resume_frame",
+        [GDB_SIGNAL_SEND] = "signal_send",  [GDB_SIGNAL_DEATH] = "process_die"};
     struct session_vm *vm = session_vm(s, target);
     struct symbols_symbol symbol;
     if (what == GDB_AUXV_START)
         return kernel_number(s, target, "exec_stack", "info.auxv_start", out);
     if (what == GDB_AUXV_END)
         return kernel_number(s, target, "exec_stack", "info.auxv_end", out);
-    if (!vm || !vm->symbols || !symbols_find(vm->symbols, "trap_entry", 0, &symbol))
+    if (!vm || !vm->symbols || !symbols_find(vm->symbols, names[what], 0, &symbol))
         return false;
     *out = symbol.address;
     return true;
+}
+
+unsigned monitor_gdb_threads(void *opaque, struct target *target, struct target_thread *out,
+                             unsigned room)
+{
+    return session_threads(opaque, target, out, room);
 }

@@ -71,6 +71,9 @@ enum target_catch {
     TARGET_CATCH_PORT = 8,
 };
 
+/* Who asks for that. */
+enum target_catcher { TARGET_CATCHER_BREAKPOINTS, TARGET_CATCHER_GDB, TARGET_CATCHERS };
+
 #define TARGET_WAIT_FDS 40u
 struct target_wait {
     uint64_t ns; /* from now; HOST_FOREVER */
@@ -90,8 +93,13 @@ struct target_state {
  * as it stands when a target has none to tell of. */
 struct target_thread {
     uint32_t number; /* from 1 */
-    bool running;    /* its registers are those of the processor */
+    bool running;    /* the processor is in it, in the program or in the kernel for it */
+    /* The program's registers, as they were when it last came into the kernel; meanwhile they lie
+     * at `saved` in the guest's memory, and the x87's and SSE's (as FXSAVE has them) at `fpu`.
+     * 0: not known. */
     uint32_t gpr[8], eip, eflags;
+    uint32_t saved, fpu;
+    bool in_call; /* it came by a system call, which may still write into them */
     char name[32], state[32];
 };
 
@@ -154,7 +162,11 @@ struct target_ops {
      * the two, as far as the machine can do that. */
     void (*pause)(struct target *target, bool paused);
 
+    /* Use target_catch. */
     void (*catch_events)(struct target *target, unsigned catches);
+    /* What was caught and is not done yet is not done: the instruction is tried again. NULL: that
+     * cannot be. */
+    void (*forget_caught)(struct target *target);
 
     /* The n-th group of state; false: there are no more. */
     bool (*describe)(struct target *target, unsigned n, struct target_state *out);
@@ -189,6 +201,7 @@ struct target {
 
     /* The loop's. */
     enum target_run run;
+    unsigned catches[TARGET_CATCHERS];
     uint64_t steps;                  /* left, while it steps */
     uint32_t range_begin, range_end; /* steps go on while eip is in there; see loop_set_range */
     bool ended, resumed;
@@ -203,6 +216,17 @@ static inline bool target_goes_back(const struct target *target)
 static inline struct cpu *target_cpu(struct target *target)
 {
     return target->ops->cpu(target);
+}
+
+/* What `who` wants it to stop for, whatever others do. */
+static inline void target_catch(struct target *target, enum target_catcher who, unsigned catches)
+{
+    unsigned all = 0;
+    target->catches[who] = catches;
+    for (unsigned i = 0; i < TARGET_CATCHERS; i++)
+        all |= target->catches[i];
+    if (target->ops->catch_events)
+        target->ops->catch_events(target, all);
 }
 
 /* The linear address of the instruction that comes next. */

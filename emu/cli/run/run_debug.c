@@ -131,6 +131,7 @@ static int make_gdb(struct debug *d)
     const struct gdb_config config = {.listen = d->options->gdb,
                                       .command = monitor_gdb_command,
                                       .linux_word = monitor_gdb_linux,
+                                      .threads = monitor_gdb_threads,
                                       .command_opaque = d->session};
     if (!d->options->gdb)
         return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The reader of MOO files: nested chunks of a tag and a length. */
+/* The reader of MOO files: nested chunks of a tag and a length. What is unknown is skipped. */
 #include "testsuite/pc/moo.h"
 
 #include <stdio.h>
@@ -54,13 +54,31 @@ static void read_text(struct cursor *c, char *out, size_t room)
     out[len < room ? len : room - 1] = '\0';
 }
 
-static void read_registers(struct cursor *c, struct moo_state *state)
+#define UNUSED MOO_REGS
+
+/* The files' orders of registers. */
+static const uint8_t order16[14] = {MOO_AX, MOO_BX, MOO_CX, MOO_DX, MOO_CS, MOO_SS, MOO_DS,
+                                    MOO_ES, MOO_SP, MOO_BP, MOO_SI, MOO_DI, MOO_IP, MOO_FLAGS};
+static const uint8_t order32[20] = {UNUSED, UNUSED, MOO_AX, MOO_BX,    MOO_CX, MOO_DX, MOO_SI,
+                                    MOO_DI, MOO_BP, MOO_SP, MOO_CS,    MOO_DS, MOO_ES, MOO_FS,
+                                    MOO_GS, MOO_SS, MOO_IP, MOO_FLAGS, UNUSED, UNUSED};
+
+/* A mask of what is there, then that; into reg[], and which ones into the result. */
+static uint32_t read_registers(struct cursor *c, bool wide, uint32_t reg[MOO_REGS])
 {
-    state->mask = (uint16_t)take(c, 2);
-    for (unsigned i = 0; i < MOO_REGS; i++) {
-        if (state->mask >> i & 1)
-            state->reg[i] = (uint16_t)take(c, 2);
+    unsigned bytes = wide ? 4 : 2, count = wide ? sizeof(order32) : sizeof(order16);
+    uint32_t there = take(c, bytes), mask = 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned at = wide ? order32[i] : order16[i];
+        if (!(there >> i & 1))
+            continue;
+        uint32_t value = take(c, bytes);
+        if (at == UNUSED)
+            continue;
+        reg[at] = value;
+        mask |= 1u << at;
     }
+    return mask;
 }
 
 static void read_ram(struct cursor *c, struct moo_state *state)
@@ -78,13 +96,15 @@ static void read_ram(struct cursor *c, struct moo_state *state)
     }
 }
 
-static bool read_state(struct cursor *c, struct moo_state *state)
+static bool read_state(struct cursor *c, struct moo_state *state, struct moo_test *test)
 {
     struct cursor inside;
     char tag[5];
     while (next_chunk(c, tag, &inside)) {
-        if (!strcmp(tag, "REGS"))
-            read_registers(&inside, state);
+        if (!strcmp(tag, "REGS") || !strcmp(tag, "RG32"))
+            state->mask = read_registers(&inside, tag[1] == 'G', state->reg);
+        else if (!strcmp(tag, "RMSK") || !strcmp(tag, "RM32"))
+            read_registers(&inside, tag[2] == '3', test->defined);
         else if (!strcmp(tag, "RAM ") && !state->byte)
             read_ram(&inside, state);
         if (inside.bad)
@@ -110,9 +130,9 @@ static bool read_part(const char *tag, struct cursor *c, struct moo_test *test)
     else if (!strcmp(tag, "BYTS"))
         return read_code(c, test);
     else if (!strcmp(tag, "INIT"))
-        return read_state(c, &test->before);
+        return read_state(c, &test->before, test);
     else if (!strcmp(tag, "FINA"))
-        return read_state(c, &test->after);
+        return read_state(c, &test->after, test);
     else if (!strcmp(tag, "EXCP")) {
         test->faults = true;
         test->vector = (uint8_t)take(c, 1);
@@ -121,10 +141,11 @@ static bool read_part(const char *tag, struct cursor *c, struct moo_test *test)
     return !c->bad;
 }
 
-static bool read_test(struct cursor *c, struct moo_test *test)
+static bool read_test(struct cursor *c, const struct moo *moo, struct moo_test *test)
 {
     struct cursor inside;
     char tag[5];
+    memcpy(test->defined, moo->defined, sizeof(test->defined));
     test->index = take(c, 4);
     while (next_chunk(c, tag, &inside)) {
         if (!read_part(tag, &inside, test))
@@ -133,22 +154,32 @@ static bool read_test(struct cursor *c, struct moo_test *test)
     return !c->bad;
 }
 
+static bool read_head(struct cursor *c, struct moo *moo, uint32_t *room)
+{
+    take(c, 4);
+    *room = take(c, 4);
+    for (unsigned i = 0; i < 4; i++)
+        moo->cpu[i] = (char)take(c, 1);
+    if (c->bad || *room > 1000000 || moo->test)
+        return false;
+    moo->wide = !strncmp(moo->cpu, "386", 3);
+    moo->test = calloc(*room + 1, sizeof(*moo->test));
+    return moo->test;
+}
+
 static bool read_all(struct cursor *c, struct moo *moo)
 {
     struct cursor inside;
     uint32_t room = 0;
     char tag[5];
     while (next_chunk(c, tag, &inside)) {
-        if (!strcmp(tag, "MOO ")) {
-            take(&inside, 4);
-            room = take(&inside, 4);
-            if (inside.bad || room > 1000000 || moo->test)
-                return false;
-            moo->test = calloc(room + 1, sizeof(*moo->test));
-        } else if (!strcmp(tag, "TEST")) {
-            if (moo->count == room || !read_test(&inside, &moo->test[moo->count++]))
-                return false;
-        }
+        if (!strcmp(tag, "MOO ") && !read_head(&inside, moo, &room))
+            return false;
+        if (!strcmp(tag, "RMSK") || !strcmp(tag, "RM32"))
+            read_registers(&inside, tag[2] == '3', moo->defined);
+        if (!strcmp(tag, "TEST") &&
+            (moo->count == room || !read_test(&inside, moo, &moo->test[moo->count++])))
+            return false;
     }
     return !c->bad;
 }
@@ -176,12 +207,15 @@ int moo_open(const char *path, struct moo *out)
 {
     size_t len;
     *out = (struct moo){.bytes = slurp(path, &len)};
-    struct cursor c = {out->bytes, out->bytes + len, false};
+    memset(out->defined, 0xff, sizeof(out->defined));
     if (!out->bytes) {
         fprintf(stderr, "%s: cannot be read\n", path);
         return -1;
     }
-    if (read_all(&c, out) && out->count)
+    struct cursor c = {out->bytes, out->bytes + len, false};
+    bool json = out->bytes[0] == '[';
+    if ((json ? moo_read_json((const char *)out->bytes, len, out) : read_all(&c, out)) &&
+        out->count)
         return 0;
     fprintf(stderr, "%s: damaged\n", path);
     moo_close(out);

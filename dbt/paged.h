@@ -53,6 +53,7 @@ static inline uint32_t paged_side_guest(const struct paged_side *side)
 struct paged_block {
     struct paged_mode mode;
     uint32_t eip, guest_len;
+    uint32_t insns;
     const uint8_t *code;      /* the host's place of the first byte */
     const uint8_t *second;    /* and of the page that the only instruction ends in, or NULL */
     uint32_t host, body, end; /* in the cache: checks r9 first; does not */
@@ -76,6 +77,7 @@ struct paged_call {
     struct interp_op op;
     struct paged_block *block;
     uint32_t eip;
+    uint32_t index; /* among the block's instructions */
     enum paged_change changes;
     uint32_t after; /* where it goes on; 0: the block ends with it */
 };
@@ -87,6 +89,7 @@ enum paged_reason {
     PAGED_TRAP,   /* the instruction at eip is the interpreter's */
     PAGED_KICK,   /* somebody wants the thread's attention */
     PAGED_CALLED, /* a called instruction went elsewhere; paged.exit says */
+    PAGED_BUDGET, /* counting: the block at eip is longer than what may still be done */
 };
 
 struct paged_stubs {
@@ -128,6 +131,7 @@ struct paged {
     uint64_t removals;
     bool running;          /* what is written now the guest writes, or a device that it asked */
     enum engine_exit exit; /* of PAGED_CALLED; ENGINE_EXITS: none */
+    uint64_t count_end;    /* counting: cpu->icount when r12 comes to 0 */
     uint64_t filled_for;   /* the place whose miss was filled last: see paged_fault.c */
     struct engine_counters counters;
 };
@@ -206,6 +210,7 @@ enum paged_slot_number {
     PAGED_SLOT_PAYLOAD,
     PAGED_SLOT_MXCSR,
     PAGED_SLOT_FPU,    /* 1: the guest's x87 and SSE state is in the host's unit */
+    PAGED_SLOT_COUNT,  /* counting: r12, outside the cache */
     PAGED_SLOT_SEG_OK, /* of ES ... GS: address of a readable byte, or 0: ask the interpreter */
     PAGED_SLOT_END = PAGED_SLOT_SEG_OK + 6,
 };
@@ -219,12 +224,21 @@ enum paged_slot_number {
 #define PAGED_RAMP_BYTES ((int32_t)(64 * KIB))
 #define PAGED_RAMP (PAGED_DISPATCH + PAGED_TABLE_BYTES / 2)
 #define PAGED_EDGE (PAGED_RAMP + PAGED_RAMP_BYTES - (int32_t)PAGE_SIZE) /* its last page */
+/* Counting: as many bytes that can be read, and before them a page that cannot. */
+#define PAGED_COUNT_RAMP (PAGED_RAMP + (int32_t)(2 * MIB))
+#define PAGED_COUNT_MAX ((int32_t)MIB)
 
 #define PAGED_USER_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O)
 
+/*
+ * r15 lies so far behind the start of struct cpu, whose alignment is 64, that it is a count for
+ * SHRX to find the page of an address.
+ */
+#define PAGED_CPU_BIAS ((int32_t)PAGE_BITS)
+
 static inline struct emit_mem paged_at(size_t offset)
 {
-    return emit_at(EMIT_R15, (int32_t)offset);
+    return emit_at(EMIT_R15, (int32_t)offset - PAGED_CPU_BIAS);
 }
 
 static inline struct emit_mem paged_slot_at(unsigned slot)

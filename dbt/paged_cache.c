@@ -75,7 +75,8 @@ static int init_dispatch(struct paged *p, unsigned user)
     for (uint32_t i = 0; i < PAGED_SLOTS; i++)
         d->table[i] = host_of(p, p->stubs.miss);
     uint8_t *tlb = (uint8_t *)mmu_table(p->cpu->pc.mmu, user, 0);
-    return host_protect(tlb + PAGED_RAMP + PAGED_RAMP_BYTES, PAGE_SIZE, HOST_NONE);
+    int err = host_protect(tlb + PAGED_RAMP + PAGED_RAMP_BYTES, PAGE_SIZE, HOST_NONE);
+    return err ? err : host_protect(tlb + PAGED_COUNT_RAMP - PAGE_SIZE, PAGE_SIZE, HOST_NONE);
 }
 
 int paged_cache_init(struct paged *p)

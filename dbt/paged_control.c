@@ -50,7 +50,8 @@ void paged_jump_r9(struct paged_rewrite *r)
 static void add_way(struct paged_rewrite *r, uint32_t field, uint32_t eip)
 {
     BUG_ON(r->ways >= PAGED_MAX_EXITS, "more branches than the scan allows");
-    r->way[r->ways++] = (struct paged_way){field, eip};
+    uint32_t done = r->index < r->count && !r->block->insns ? r->index + 1 : r->index;
+    r->way[r->ways++] = (struct paged_way){field, eip, done};
 }
 
 void paged_jump_to(struct paged_rewrite *r, uint32_t eip)
@@ -62,27 +63,48 @@ void paged_jump_to(struct paged_rewrite *r, uint32_t eip)
     r->ended = true;
 }
 
-/* The stubs of all ways, behind the body. */
-void paged_emit_ways(struct paged_rewrite *r)
+static void lead(struct paged_rewrite *r, uint32_t field, uint32_t target)
+{
+    if (!r->emit.full)
+        emit_patch32(r->emit.base, field, target);
+}
+
+/* Counting: who leaves early gives back what was taken for the rest of the block. Returns the field
+ * to lead on. */
+static uint32_t give_back(struct paged_rewrite *r, const struct paged_way *way)
+{
+    struct emit_mem rest = emit_at(EMIT_R12, (int32_t)(r->block->insns - way->done));
+    if (!r->paged->options.count || !rest.disp)
+        return way->field;
+    lead(r, way->field, r->emit.at);
+    emit_lea32(&r->emit, EMIT_R12, &rest);
+    return emit_jmp(&r->emit, r->emit.at);
+}
+
+static void emit_way(struct paged_rewrite *r, const struct paged_way *way)
 {
     struct emit *e = &r->emit;
     struct paged *p = r->paged;
-    for (unsigned i = 0; i < r->ways; i++) {
-        const struct paged_way *way = &r->way[i];
-        bool to_itself = way->eip == r->block->eip;
-        if (!e->full)
-            emit_patch32(e->base, way->field, to_itself ? r->block->body : e->at);
-        if (to_itself)
-            continue;
-        if (same_page(r, way->eip)) {
-            p->exit_at[p->exits] = (struct paged_exit){way->field, way->eip};
-            emit_mov_imm32(e, EMIT_R8, way->eip);
-            emit_mov_imm32(e, EMIT_R10, p->exits++);
-            emit_jmp(e, p->stubs.chain);
-        } else {
-            jump_by_table(r, e, way->eip);
-        }
+    uint32_t field = give_back(r, way);
+    bool to_itself = way->eip == r->block->eip;
+    lead(r, field, to_itself ? r->block->body : e->at);
+    if (to_itself)
+        return;
+    if (same_page(r, way->eip)) {
+        p->exit_at[p->exits] = (struct paged_exit){field, way->eip};
+        emit_mov_imm32(e, EMIT_R8, way->eip);
+        emit_mov_imm32(e, EMIT_R10, p->exits++);
+        emit_jmp(e, p->stubs.chain);
+    } else {
+        jump_by_table(r, e, way->eip);
     }
+}
+
+/* The stubs of all ways, behind the body. */
+void paged_emit_ways(struct paged_rewrite *r)
+{
+    for (unsigned i = 0; i < r->ways; i++)
+        emit_way(r, &r->way[i]);
 }
 
 /* Where a relative jump leads; false: beyond the segment, which faults. */

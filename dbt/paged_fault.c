@@ -22,7 +22,8 @@ static uint64_t host_of(const struct paged *p, uint32_t offset)
     return (uint64_t)(uintptr_t)p->cache.rx + offset;
 }
 
-static void leave_at(struct paged *p, struct host_frame *frame, uint32_t eip,
+/* `undone`: instructions that the block has taken off the budget and not done. */
+static void leave_at(struct paged *p, struct host_frame *frame, uint32_t eip, uint32_t undone,
                      enum paged_reason reason)
 {
     struct cpu *cpu = p->cpu;
@@ -30,10 +31,17 @@ static void leave_at(struct paged *p, struct host_frame *frame, uint32_t eip,
         cpu->gpr[reg] = (uint32_t)frame->gpr[reg];
     cpu->eip = eip;
     cpu->slot[PAGED_SLOT_FLAGS] = frame->rflags;
+    cpu->slot[PAGED_SLOT_COUNT] = (uint32_t)frame->gpr[EMIT_R12] + undone;
     frame->gpr[EMIT_RSP] = cpu->slot[PAGED_SLOT_HOST_RSP];
     frame->gpr[EMIT_R9] = reason;
     frame->rip = host_of(p, p->stubs.after_save);
     frame->rflags &= ~(uint64_t)LEAVING_FLAGS;
+}
+
+static uint32_t undone_at(const struct paged *p, const struct paged_block *block,
+                          const struct paged_side *side)
+{
+    return block->insns - (uint32_t)(side - &p->side[block->sides_at]);
 }
 
 static bool fill(struct paged *p, uint32_t linear, bool write)
@@ -60,7 +68,8 @@ static void on_fault(struct paged *p, struct host_frame *frame, const struct pag
         p->filled_for = frame->rip;
         frame->rip = host_of(p, block->host + side->host);
     } else {
-        leave_at(p, frame, block->eip + paged_side_guest(side), PAGED_TRAP);
+        leave_at(p, frame, block->eip + paged_side_guest(side), undone_at(p, block, side),
+                 PAGED_TRAP);
     }
 }
 
@@ -68,9 +77,9 @@ static void try_to_leave(struct paged *p, struct host_frame *frame, const struct
                          const struct paged_side *side, uint32_t host)
 {
     if (host == block->host)
-        leave_at(p, frame, (uint32_t)frame->gpr[EMIT_R9], PAGED_KICK);
+        leave_at(p, frame, (uint32_t)frame->gpr[EMIT_R9], 0, PAGED_KICK);
     else if (side && block->host + side->host == host && !(side->guest & PAGED_SIDE_SHADOW))
-        leave_at(p, frame, block->eip + side->guest, PAGED_KICK);
+        leave_at(p, frame, block->eip + side->guest, undone_at(p, block, side), PAGED_KICK);
     else
         frame->rflags |= HOST_RFLAGS_TF;
 }
@@ -94,11 +103,14 @@ bool paged_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
     uint32_t host = in_cache ? (uint32_t)(frame->rip - host_of(p, 0)) : 0;
     struct paged_block *block = in_cache ? paged_block_at(p, host) : NULL;
     const struct paged_side *side = block ? paged_side_at(p, block, host) : NULL;
+    bool out_of_budget = block && !side && host >= block->body && frame->trap == HOST_TRAP_PAGE;
     if (block && asked)
         try_to_leave(p, frame, block, side, host);
     else if (side)
         on_fault(p, frame, block, side);
+    else if (out_of_budget)
+        leave_at(p, frame, block->eip, 0, PAGED_BUDGET);
     else if (asked)
         on_asked_outside(p, frame, in_cache && host >= p->stubs.load_fpu && host < p->stubs.set_gs);
-    return side || asked;
+    return side || asked || out_of_budget;
 }

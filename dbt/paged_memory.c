@@ -5,7 +5,7 @@
  *   lea  r9d, [address]                     unless a register is the address
  *   pext r11d, r9d, r13d                    the offset in the page: does the access
  *   mov  r11d, [r14 + r11 + edge]           reach over its end? then this faults
- *   shrx r10d, r9d, r12d                    the page
+ *   shrx r10d, r9d, r15d                    the page
  *   mov  r10, [r14 + r10*8 + table]         what to add; 0 where it is not known,
  *   op   gs:[r9 + r10]                      and then this faults
  *
@@ -123,7 +123,7 @@ void paged_page_access(struct paged_rewrite *r, unsigned reg, unsigned addend, b
                        struct emit_mem *out)
 {
     struct emit_mem entry = emit_at_index(EMIT_R14, addend, 8, table_disp(write));
-    emit_shrx(&r->emit, addend, reg, EMIT_R12);
+    emit_shrx(&r->emit, addend, reg, EMIT_R15);
     emit_load64(&r->emit, addend, &entry);
     *out = emit_at_index(reg, addend, 1, 0);
     out->gs = true;

@@ -162,6 +162,7 @@ void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool e
     interp_prepare(p->cpu, &call->op);
     call->block = r->block;
     call->eip = paged_eip(r);
+    call->index = r->index;
     call->changes = paged_change_of(insn);
     emit_mov_imm32(&r->emit, EMIT_R9, number);
     emit_jmp(&r->emit, p->stubs.call);

@@ -28,6 +28,7 @@ struct paged_insn {
 /* A jump within the page; its stub is written after the body. */
 struct paged_way {
     uint32_t field, eip;
+    uint32_t done; /* the block's instructions that are done when it is taken */
 };
 
 struct paged_rewrite {
@@ -37,8 +38,9 @@ struct paged_rewrite {
     const struct paged_insn *insns;
     unsigned count, index;
     bool ended;
-    bool fpu_loaded; /* seen to earlier in the block */
-    bool shadow;     /* a kick may not stop before the next instruction */
+    bool fpu_loaded;           /* seen to earlier in the block */
+    bool shadow;               /* a kick may not stop before the next instruction */
+    uint32_t question, taking; /* counting: fields that get the block's length */
     unsigned ways;
     struct paged_way way[PAGED_MAX_EXITS];
 };

@@ -145,6 +145,16 @@ static bool may_go_on(struct paged *p, const struct paged_call *call, unsigned c
            !cpu->pc.align_mask;
 }
 
+/* What the block did before this instruction; then the instruction itself. */
+static void count_call(const struct paged *p, const struct paged_call *call)
+{
+    struct cpu *cpu = p->cpu;
+    uint32_t undone = call->block->insns - call->index;
+    if (p->options.count)
+        cpu->icount = p->count_end - cpu->slot[PAGED_SLOT_COUNT] - undone;
+    cpu->icount++;
+}
+
 uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
 {
     struct paged *p = cpu->engine_state;
@@ -152,7 +162,7 @@ uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
     unsigned cpl = cpu->cpl;
     take_flags(cpu);
     cpu->eip = call->eip;
-    cpu->icount++;
+    count_call(p, call);
     p->counters.interpreted++;
     enum cpu_status status = interp_run_op(cpu, &call->op);
     if (status == CPU_FAULT)
@@ -167,6 +177,21 @@ uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
 
 /* The loop */
 
+/* A piece of the budget for r12. */
+static void put_count(struct paged *p, uint64_t end)
+{
+    struct cpu *cpu = p->cpu;
+    uint64_t left = end - cpu->icount;
+    cpu->slot[PAGED_SLOT_COUNT] = left < PAGED_COUNT_MAX ? left : PAGED_COUNT_MAX;
+    p->count_end = cpu->icount + cpu->slot[PAGED_SLOT_COUNT];
+}
+
+static void take_count(const struct paged *p)
+{
+    if (p->options.count)
+        p->cpu->icount = p->count_end - p->cpu->slot[PAGED_SLOT_COUNT];
+}
+
 static uint32_t enter(struct paged *p, uint32_t host)
 {
     struct cpu *cpu = p->cpu;
@@ -176,8 +201,10 @@ static uint32_t enter(struct paged *p, uint32_t host)
     if (is_stopped(cpu))
         return PAGED_KICK;
     uint32_t reason = fn(cpu);
-    if (reason != PAGED_CALLED)
+    if (reason != PAGED_CALLED) {
         take_flags(cpu);
+        take_count(p);
+    }
     return reason;
 }
 
@@ -197,13 +224,16 @@ static void chain(struct paged *p, uint32_t exit, uint64_t evictions)
         emit_patch32(p->cache.rw, p->exit_at[exit].field, target->body);
 }
 
-static enum engine_exit step(struct paged *p)
+static enum engine_exit step(struct paged *p, uint64_t end)
 {
     struct cpu *cpu = p->cpu;
     struct paged_mode mode = paged_mode_now(cpu);
     const struct paged_block *block = cpu->pc.align_mask ? NULL : obtain(p, &mode);
     if (!block)
         return attend(p);
+    if (block->insns > end - cpu->icount)
+        return interp_pc_run(p->interp, cpu, end - cpu->icount);
+    put_count(p, end);
     uint64_t evictions = p->counters.evictions;
     switch (enter(p, block->body)) {
     case PAGED_CHAIN:
@@ -221,18 +251,18 @@ static enum engine_exit step(struct paged *p)
     }
 }
 
-static enum engine_exit loop(struct paged *p)
+static enum engine_exit loop(struct paged *p, uint64_t end)
 {
     struct cpu *cpu = p->cpu;
     enum engine_exit exit = ENGINE_EXITS;
-    while (exit == ENGINE_EXITS) {
+    while (exit == ENGINE_EXITS && cpu->icount < end) {
         if (is_stopped(cpu)) {
             __atomic_store_n(&cpu->stop_request, 0, __ATOMIC_RELAXED);
             return ENGINE_EXIT_STOP;
         }
-        exit = interp_pc_needs_attention(cpu) ? attend(p) : step(p);
+        exit = interp_pc_needs_attention(cpu) ? attend(p) : step(p, end);
     }
-    return exit;
+    return exit == ENGINE_EXITS ? ENGINE_EXIT_BUDGET : exit;
 }
 
 static void set_gs(struct paged *p)
@@ -249,7 +279,8 @@ enum engine_exit paged_run(struct paged *p, uint64_t budget)
 {
     struct cpu *cpu = p->cpu;
     p->counters.exits++;
-    if (budget != ENGINE_UNLIMITED || cpu->debug || cpu->write_log)
+    bool exact = budget != ENGINE_UNLIMITED;
+    if ((exact && !p->options.count) || cpu->debug || cpu->write_log)
         return interp_pc_run(p->interp, cpu, budget);
     if (host_signal_prepare())
         return ENGINE_EXIT_STOP; /* attach did it for its thread; another thread failed */
@@ -259,7 +290,7 @@ enum engine_exit paged_run(struct paged *p, uint64_t budget)
     cpu->slot[PAGED_SLOT_FPU] = 0;
     host_signal_enter(&p->scope);
     p->running = true;
-    enum engine_exit exit = loop(p);
+    enum engine_exit exit = loop(p, exact ? cpu->icount + budget : UINT64_MAX);
     p->running = false;
     host_signal_leave(&p->scope);
     return exit;

@@ -67,7 +67,7 @@ static void count_pages(struct paged_rewrite *r, unsigned out, unsigned reg, uns
     struct emit_mem last = emit_at_index(out, EMIT_RCX, bytes, -1);
     paged_emit_pext(&r->emit, out, reg, EMIT_R13);
     emit_lea64(&r->emit, out, &last);
-    paged_emit_shrx64(&r->emit, out, out, EMIT_R12);
+    paged_emit_shrx64(&r->emit, out, out, EMIT_R15);
 }
 
 /* Skips nothing at all; calls the interpreter unless all stays in the page. */

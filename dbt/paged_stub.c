@@ -43,6 +43,8 @@ static void emit_go(struct emit *e)
 {
     struct emit_mem flags = paged_slot_at(PAGED_SLOT_FLAGS);
     struct emit_mem target = paged_slot_at(PAGED_SLOT_TARGET);
+    struct emit_mem count = paged_slot_at(PAGED_SLOT_COUNT);
+    emit_load32(e, EMIT_R12, &count);
     emit_load32(e, EMIT_RAX, &flags);
     push(e, EMIT_RAX);
     emit_u8(e, 0x9d); /* popfq */
@@ -58,6 +60,8 @@ static void emit_save(struct emit *e)
 {
     struct emit_mem rsp = paged_slot_at(PAGED_SLOT_HOST_RSP);
     struct emit_mem flags = paged_slot_at(PAGED_SLOT_FLAGS);
+    struct emit_mem count = paged_slot_at(PAGED_SLOT_COUNT);
+    emit_store32(e, &count, EMIT_R12);
     for (unsigned reg = 0; reg < 8; reg++) {
         struct emit_mem at = gpr(reg);
         emit_store32(e, &at, reg);
@@ -110,15 +114,14 @@ static void emit_enter(struct emit *e)
 {
     struct emit_mem rsp = paged_slot_at(PAGED_SLOT_HOST_RSP);
     struct emit_mem tlb = paged_at(offsetof(struct cpu, pc.tlb));
-    struct emit_mem below = emit_at(EMIT_RSP, -8);
+    struct emit_mem below = emit_at(EMIT_RSP, -8), biased = emit_at(EMIT_RDI, PAGED_CPU_BIAS);
     for (unsigned i = 0; i < ARRAY_LEN(callee_saved); i++)
         push(e, callee_saved[i]);
     emit_lea64(e, EMIT_RSP, &below); /* calls find the stack aligned */
-    emit_mov64(e, EMIT_R15, EMIT_RDI);
+    emit_lea64(e, EMIT_R15, &biased);
     emit_store64(e, &rsp, EMIT_RSP);
     emit_load64(e, EMIT_R14, &tlb);
     emit_mov_imm32(e, EMIT_R13, PAGE_MASK);
-    emit_mov_imm32(e, EMIT_R12, PAGE_BITS);
     emit_go(e);
 }
 
@@ -126,9 +129,10 @@ static void emit_enter(struct emit *e)
 static void emit_call(struct emit *e)
 {
     uint64_t fn = (uint64_t)(uintptr_t)paged_do_call;
+    struct emit_mem cpu = paged_at(0);
     emit_save(e);
     emit_save_fpu(e);
-    emit_mov64(e, EMIT_RDI, EMIT_R15);
+    emit_lea64(e, EMIT_RDI, &cpu);
     emit_mov32(e, EMIT_RSI, EMIT_R9);
     emit_op_low(e, &op_mov_imm64, EMIT_RAX);
     emit_raw(e, (const uint8_t *)&fn, sizeof(fn));

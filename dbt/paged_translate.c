@@ -79,14 +79,41 @@ static void emit_check(struct paged_rewrite *r)
     r->block->body = e->at;
 }
 
+/* Counting: a question that faults unless the budget holds the block, and the block taken off it.
+ */
+static void emit_count(struct paged_rewrite *r)
+{
+    static const struct emit_op movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
+    struct emit_mem last = emit_at_index(EMIT_R14, EMIT_R12, 1, PAGED_COUNT_RAMP);
+    struct emit_mem rest = emit_at(EMIT_R12, -1);
+    if (!r->paged->options.count)
+        return;
+    emit_op_mem(&r->emit, &movzx_byte, EMIT_R11, &last);
+    r->question = r->emit.at - 4;
+    emit_lea32(&r->emit, EMIT_R12, &rest);
+    r->taking = r->emit.at - 1;
+}
+
+static void finish_count(struct paged_rewrite *r)
+{
+    int32_t question = PAGED_COUNT_RAMP - (int32_t)r->block->insns;
+    if (!r->paged->options.count || r->emit.full)
+        return;
+    memcpy(r->emit.base + r->question, &question, sizeof(question));
+    r->emit.base[r->taking] = (uint8_t)-r->block->insns;
+}
+
 static void rewrite_all(struct paged_rewrite *r)
 {
+    emit_count(r);
     for (r->index = 0; r->index < r->count && !r->ended; r->index++) {
         paged_rewrite_insn(r);
         r->block->guest_len += r->insns[r->index].insn.len;
     }
+    r->block->insns = r->index;
     if (!r->ended)
         paged_jump_to(r, r->block->eip + r->block->guest_len);
+    finish_count(r);
     paged_emit_ways(r);
     r->block->end = r->emit.at;
 }

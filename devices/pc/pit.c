@@ -4,8 +4,10 @@
  * when it was loaded and the count, and what it holds or puts out now follows from
  * the time. Only counter 0 has an event, at its next rising edge.
  *
- * Edges that passed while the host was busy are one: the interrupt controller
- * would have kept only one, too.
+ * Edges that passed while the host was busy are owed: they follow, faster than
+ * they should have come, since guests hold the ticks that they count against
+ * clocks that went on (Linux panics if it sees too few). Each is an event of its own,
+ * or the interrupt controller would make them one.
  */
 #include "devices/pc/pit.h"
 
@@ -34,8 +36,14 @@ struct pit {
     struct counter counter[3];
     struct irq_line irq0;
     struct clock_event *edge;
+    uint64_t seen;   /* edges of counter 0 since it began, in periodic modes */
+    uint32_t owed;   /* of these, not delivered yet */
     uint8_t speaker; /* bit 1 of port 61h */
 };
+
+#define MAX_OWED_NS UINT64_C(1000000000)
+#define CATCH_UP 8u                /* times faster than the counter's own period, */
+#define MIN_GAP_NS UINT64_C(50000) /* within reason */
 
 static struct pit *self(struct board_device *dev)
 {
@@ -45,6 +53,11 @@ static struct pit *self(struct board_device *dev)
 static bool waits_for_trigger(const struct counter *c)
 {
     return c->mode == 1 || c->mode == 5;
+}
+
+static bool is_periodic(const struct counter *c)
+{
+    return c->loaded && (c->mode == 2 || c->mode == 3);
 }
 
 /* Ticks since it was loaded (or triggered). */
@@ -118,13 +131,30 @@ static void arm(struct pit *pit)
     const struct counter *c = &pit->counter[0];
     uint64_t ticks = c->loaded && !c->pause_ns ? next_edge(c, elapsed(pit, c)) : UINT64_MAX;
     uint64_t when = ticks == UINT64_MAX ? CLOCK_NEVER : c->start_ns + board_ticks_ns(ticks, PIT_HZ);
-    board_arm(pit->board, pit->edge, when);
+    uint64_t gap = board_ticks_ns(c->count, PIT_HZ) / CATCH_UP;
+    uint64_t soon = board_now(pit->board) + (gap > MIN_GAP_NS ? gap : MIN_GAP_NS);
+    board_arm(pit->board, pit->edge, pit->owed && soon < when ? soon : when);
+}
+
+/* What passed since the last look is owed, within reason; one is delivered now. */
+static void count_edges(struct pit *pit)
+{
+    const struct counter *c = &pit->counter[0];
+    uint64_t passed = elapsed(pit, c) / c->count,
+             most = MAX_OWED_NS / board_ticks_ns(c->count, PIT_HZ);
+    uint64_t owed = pit->owed + (passed - pit->seen);
+    pit->owed = (uint32_t)(owed < most ? owed : most);
+    pit->seen = passed;
+    if (pit->owed)
+        pit->owed--;
 }
 
 static void on_edge(void *opaque, uint64_t now_ns)
 {
     struct pit *pit = opaque;
     (void)now_ns;
+    if (is_periodic(&pit->counter[0]))
+        count_edges(pit);
     irq_lower(&pit->irq0);
     irq_raise(&pit->irq0);
     arm(pit);
@@ -140,6 +170,8 @@ static void changed(struct pit *pit, unsigned which)
 
 static void start(struct pit *pit, struct counter *c)
 {
+    if (c == &pit->counter[0])
+        pit->seen = pit->owed = 0;
     c->start_ns = board_now(pit->board);
     c->pause_ns = !c->gate && !waits_for_trigger(c) ? c->start_ns : 0;
 }
@@ -312,6 +344,7 @@ static void pit_reset(struct board_device *dev)
     for (unsigned i = 0; i < 3; i++)
         pit->counter[i] = (struct counter){.mode = 3, .access = ACCESS_BOTH, .gate = i != 2};
     pit->speaker = 0;
+    pit->seen = pit->owed = 0;
     irq_lower(&pit->irq0);
     arm(pit);
 }
@@ -328,8 +361,9 @@ static void pit_loaded(struct board_device *dev)
 }
 
 static const struct state_field fields[] = {STATE_RAW(struct pit, counter),
+                                            STATE_U(struct pit, seen), STATE_U(struct pit, owed),
                                             STATE_U(struct pit, speaker)};
-static const struct state_list state = {"pit", 1, ARRAY_LEN(fields), fields};
+static const struct state_list state = {"pit", 2, ARRAY_LEN(fields), fields};
 static const struct board_device_ops ops = {.name = "pit",
                                             .reset = pit_reset,
                                             .destroy = pit_destroy,

@@ -77,6 +77,12 @@ MUST_CHECK static enum cpu_status find(struct cpu *cpu, uint32_t linear, uint32_
     return status;
 }
 
+/* Whoever was asked may have raised an interrupt or armed an event: a running block ends here. */
+static void bus_asked(struct cpu *cpu)
+{
+    cpu->code_written = 1;
+}
+
 /* The bus is asked in words as wide as what is left allows. */
 static unsigned bus_width(uint32_t left)
 {
@@ -89,6 +95,7 @@ static void read_place(struct cpu *cpu, const struct mmu_place *place, uint8_t *
         memcpy(out, place->host, len);
         return;
     }
+    bus_asked(cpu);
     for (uint32_t at = 0; at < len;) {
         unsigned width = bus_width(len - at);
         uint32_t value = bus_read(cpu->pc.bus, place->gpa + at, width);
@@ -105,6 +112,7 @@ static void write_place(struct cpu *cpu, const struct mmu_place *place, const ui
         memcpy(place->host, in, len);
         return;
     }
+    bus_asked(cpu);
     for (uint32_t at = 0; at < len;) {
         unsigned width = bus_width(len - at);
         uint32_t value = 0;

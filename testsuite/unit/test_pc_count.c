@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The translator counts a PC's instructions as the interpreter does: random programs (jumps, calls,
+ * faults, interrupts, ports, strings, IF on and off) run in slices of random budgets under both;
+ * after each slice the counts, registers and flags are the same, and the memory at the end.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbt/dbt.h"
+#include "emu/cpu/engine.h"
+#include "emu/cpu/sysregs.h"
+
+#define RAM_BYTES (4 * MIB)
+#define IDT 0x2000u
+#define GDT 0x1000u
+#define CODE 0x10000u
+#define DATA 0x20000u
+#define STACK 0x30000u
+#define HANDLERS 0x8000u
+#define INTERRUPT 0x81u
+#define SLICES 400u
+
+struct machine {
+    struct ram *ram;
+    struct bus *bus;
+    struct irq_pin pin;
+    struct engine *engine;
+    struct cpu *cpu;
+};
+
+static uint8_t ack(void *opaque)
+{
+    struct machine *m = opaque;
+    m->pin.intr = false;
+    return INTERRUPT;
+}
+
+static void poke(struct machine *m, uint32_t at, const void *bytes, size_t len)
+{
+    bus_write_bytes(m->bus, at, bytes, len);
+}
+
+static void gate(struct machine *m, unsigned vector, uint32_t handler)
+{
+    const uint16_t word[4] = {(uint16_t)handler, 8, 0x8e00, (uint16_t)(handler >> 16)};
+    poke(m, IDT + vector * 8, word, sizeof(word));
+}
+
+/* #UD and #PF step over the two bytes that faulted; the others only return. */
+static void make_handlers(struct machine *m)
+{
+    static const uint8_t skip[] = "\x83\x04\x24\x02\xcf",
+                         skip_error[] = "\x83\xc4\x04\x83\x04\x24\x02\xcf";
+    static const uint64_t code = 0x00cf9a000000ffff, data = 0x00cf92000000ffff;
+    poke(m, GDT + 8, &code, 8);
+    poke(m, GDT + 16, &data, 8);
+    poke(m, HANDLERS, skip, sizeof(skip) - 1);
+    poke(m, HANDLERS + 16, skip_error, sizeof(skip_error) - 1);
+    poke(m, HANDLERS + 32, "\xff\x05\x00\x0f\x02\x00\xcf", 7); /* inc dword [20f00h]; iret */
+    gate(m, CPU_UD, HANDLERS);
+    gate(m, CPU_GP, HANDLERS + 16);
+    gate(m, 0x80, HANDLERS + 32);
+    gate(m, INTERRUPT, HANDLERS + 32);
+}
+
+static void make(struct machine *m, bool translates)
+{
+    const struct engine_options options = {.count = true};
+    const struct cpu_config config = {.model = "pentium3", .pin = &m->pin};
+    struct cpu_config full = config;
+    memset(m, 0, sizeof(*m));
+    m->pin = (struct irq_pin){.ack = ack, .opaque = m};
+    ck_assert_int_eq(ram_create(RAM_BYTES, &m->ram), 0);
+    ck_assert_int_eq(bus_create(m->ram, &m->bus), 0);
+    full.bus = m->bus;
+    ck_assert_int_eq(cpu_init_pc(&full, &m->cpu), 0);
+    ck_assert_int_eq(translates ? dbt_create(&options, &m->engine) : interp_create(&m->engine), 0);
+    ck_assert_int_eq(m->engine->ops->attach(m->engine, m->cpu, 0), 0);
+    make_handlers(m);
+    m->cpu->sys.cr0 |= CR0_PE;
+    m->cpu->sys.gdt = (struct cpu_table){GDT, 0x17, 0};
+    m->cpu->sys.idt = (struct cpu_table){IDT, 0x7ff, 0};
+    for (unsigned i = 0; i < 6; i++)
+        m->cpu->seg[i] = i == ISA_CS ? (struct cpu_seg){8, 0xc09b, 0, UINT32_MAX}
+                                     : (struct cpu_seg){16, 0xc093, 0, UINT32_MAX};
+    m->cpu->eip = CODE;
+    m->cpu->gpr[ISA_ESP] = STACK;
+    cpu_refresh(m->cpu);
+}
+
+static void unmake(struct machine *m)
+{
+    m->engine->ops->detach(m->engine, m->cpu);
+    m->engine->ops->destroy(m->engine);
+    cpu_fini_pc(m->cpu);
+    bus_destroy(m->bus);
+    ram_destroy(m->ram);
+}
+
+static uint32_t next_random(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33);
+}
+
+#define PIECE(text)                                                                                \
+    {                                                                                              \
+        sizeof(text) - 1, text                                                                     \
+    }
+static const struct piece {
+    uint8_t len;
+    const char *bytes;
+} pieces[] = {
+    PIECE("\x01\xd8"),                             /* add eax, ebx */
+    PIECE("\x83\xd2\x07"),                         /* adc edx, 7 */
+    PIECE("\x29\xc3"),                             /* sub ebx, eax */
+    PIECE("\x40"),                                 /* inc eax */
+    PIECE("\x39\xd0"),                             /* cmp eax, edx */
+    PIECE("\x89\x05\x10\x00\x02\x00"),             /* mov [20010h], eax */
+    PIECE("\x03\x1d\x10\x00\x02\x00"),             /* add ebx, [20010h] */
+    PIECE("\x50\x5a"),                             /* push eax; pop edx */
+    PIECE("\x75\x01\x40"),                         /* jnz over inc eax */
+    PIECE("\x72\x03\x42\x42\x42"),                 /* jc over */
+    PIECE("\x76\x02\x01\xc2"),                     /* jbe over */
+    PIECE("\xe8\x02\x00\x00\x00\xeb\x02\x43\xc3"), /* call a function; over it */
+    PIECE("\xb9\x05\x00\x00\x00\x40\xe2\xfd"),     /* a loop */
+    PIECE("\xb9\x28\x00\x00\x00\x43\x49\x75\xfc"), /* another one */
+    PIECE("\xfa"),                                 /* cli */
+    PIECE("\xfb"),                                 /* sti */
+    PIECE("\x9c\x9d"),                             /* pushf; popf */
+    PIECE("\x0f\x0b"),                             /* ud2 */
+    PIECE("\xcd\x80"),                             /* int 80h */
+    PIECE("\xe4\x60"),                             /* in al, 60h */
+    PIECE("\xe6\x61"),                             /* out 61h, al */
+    PIECE("\xcd\x42"),                             /* a vector without a gate: #GP */
+    PIECE("\xbe\x00\x00\x02\x00\xbf\x00\x04\x02\x00\xb9\x10\x00\x00\x00\xf3\xa5"), /* rep movsd */
+    PIECE("\xbf\xf8\x0f\x02\x00\xb9\x08\x00\x00\x00\xf3\xab"), /* rep stosd over a page's end */
+    PIECE("\x8e\xd8"),                                         /* mov ds, ax: #GP, or null */
+    PIECE("\x16\x1f"),                                         /* push ss; pop ds */
+    PIECE("\xa1\xfe\x0f\x02\x00"),                             /* mov eax, over a page's end */
+    PIECE("\xff\x0d\x20\x0f\x02\x00"),                         /* dec dword [20f20h] */
+};
+
+static void write_program(struct machine *m, uint64_t seed)
+{
+    uint32_t at = CODE, end = CODE + 3 * PAGE_SIZE - 64;
+    while (at < end) {
+        const struct piece *piece = &pieces[next_random(&seed) % ARRAY_LEN(pieces)];
+        bool skips_ds = piece->bytes[0] == '\x8e'; /* DS must stay good */
+        if (skips_ds)
+            poke(m, at, "\x16\x1f", 2);
+        else
+            poke(m, at, piece->bytes, piece->len);
+        at += skips_ds ? 2 : piece->len;
+    }
+    const int32_t back = (int32_t)(CODE - (at + 5));
+    poke(m, at, "\xe9", 1);
+    poke(m, at + 1, &back, 4);
+}
+
+static void compare(const struct cpu *a, const struct cpu *b)
+{
+    ck_assert_uint_eq(a->icount, b->icount);
+    ck_assert_uint_eq(a->eip, b->eip);
+    ck_assert_uint_eq(a->eflags, b->eflags);
+    ck_assert_mem_eq(a->gpr, b->gpr, sizeof(a->gpr));
+}
+
+static void run_both(struct machine *both, uint32_t budget, bool interrupt)
+{
+    enum engine_exit exit[2];
+    for (unsigned i = 0; i < 2; i++) {
+        struct cpu *cpu = both[i].cpu;
+        uint64_t before = cpu->icount;
+        both[i].pin.intr |= interrupt;
+        exit[i] = engine_run(cpu, budget);
+        ck_assert_int_eq(exit[i], ENGINE_EXIT_BUDGET);
+        ck_assert_uint_eq(cpu->icount - before, budget);
+    }
+    ck_assert_int_eq(both[0].pin.intr, both[1].pin.intr);
+    compare(both[0].cpu, both[1].cpu);
+}
+
+START_TEST(counts_alike)
+{
+    struct machine both[2];
+    uint64_t seed = 77 + (uint64_t)_i;
+    make(&both[0], false);
+    make(&both[1], true);
+    write_program(&both[0], seed);
+    write_program(&both[1], seed);
+    for (unsigned slice = 0; slice < SLICES; slice++) {
+        uint32_t kind = next_random(&seed) % 4, size = next_random(&seed);
+        uint32_t budget = kind == 0 ? 1 + size % 5 : kind == 1 ? 1 + size % 100 : 1 + size % 20000;
+        run_both(both, budget, next_random(&seed) % 3 == 0);
+    }
+    ck_assert_mem_eq(ram_base(both[0].ram), ram_base(both[1].ram), 0x40000);
+    unmake(&both[0]);
+    unmake(&both[1]);
+}
+END_TEST
+
+/* More than r12 holds at a time. */
+START_TEST(counts_far)
+{
+    struct machine both[2];
+    make(&both[0], false);
+    make(&both[1], true);
+    for (unsigned i = 0; i < 2; i++)
+        poke(&both[i], CODE, "\x40\x01\xc3\x83\xd2\x01\x72\xf8\xeb\xf6", 10);
+    for (unsigned slice = 0; slice < 4; slice++)
+        run_both(both, 1500001, false);
+    struct engine_counters counters;
+    both[1].engine->ops->counters(both[1].engine, &counters);
+    ck_assert_uint_lt(counters.interpreted, 1000); /* it was translated */
+    unmake(&both[0]);
+    unmake(&both[1]);
+}
+END_TEST
+
+int main(void)
+{
+    struct engine *engine;
+    const struct engine_options options = {.count = true};
+    if (dbt_create(&options, &engine) || !__builtin_cpu_supports("bmi2")) {
+        puts("SKIP: no translator of PCs on this host");
+        return 77;
+    }
+    engine->ops->destroy(engine);
+    Suite *suite = suite_create("pc_count");
+    TCase *tcase = tcase_create("count");
+    tcase_set_timeout(tcase, 100);
+    tcase_add_loop_test(tcase, counts_alike, 0, 12);
+    tcase_add_test(tcase, counts_far);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}

@@ -37,6 +37,10 @@ struct net_publish {
  */
 MUST_CHECK int net_publish_parse(const char *text, struct net_publish *out, struct net_error *why);
 
+/* Reads one more into `list`, of NET_MAX_PUBLISH. */
+MUST_CHECK int net_publish_add(const char *text, struct net_publish *list, unsigned *count,
+                               struct net_error *why);
+
 /* No network: what is sent is gone, nothing comes. */
 MUST_CHECK int net_none_create(struct net_backend **out, struct net_error *why);
 

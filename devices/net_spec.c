@@ -107,6 +107,16 @@ int net_publish_parse(const char *text, struct net_publish *out, struct net_erro
                     text);
 }
 
+int net_publish_add(const char *text, struct net_publish *list, unsigned *count,
+                    struct net_error *why)
+{
+    if (*count == NET_MAX_PUBLISH)
+        return net_fail(why, -EINVAL, "more than %d published ports", NET_MAX_PUBLISH);
+    int err = net_publish_parse(text, &list[*count], why);
+    *count += !err;
+    return err;
+}
+
 /* Cuts the words of a bad wire (",loss=1,reorder=5,delay=10") off `spec`; whether there are any.
  * -EINVAL: one is wrong. */
 static int fault_cut(char *spec, struct wire_config *fault)

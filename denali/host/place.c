@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Who can write where a socket lies can put another in its place, so the folder is checked. */
+#include "emu/base/text.h"
 #include "denali/host/place.h"
 
 #include <errno.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,32 +15,22 @@
 
 #define BACKLOG 128
 
-static char *PRINTF_LIKE(1, 2) text(const char *fmt, ...)
-{
-    char *out;
-    va_list args;
-    va_start(args, fmt);
-    int n = vasprintf(&out, fmt, args);
-    va_end(args);
-    return n < 0 ? NULL : out;
-}
-
 char *place_default_socket(void)
 {
     const char *given = getenv("DENALI_HOST"), *run = getenv("XDG_RUNTIME_DIR");
     if (given && *given)
         return strdup(given);
     if (run && *run == '/')
-        return text("%s/denali/host.sock", run);
-    return text("/tmp/denali-%u/host.sock", (unsigned)getuid());
+        return text_format("%s/denali/host.sock", run);
+    return text_format("/tmp/denali-%u/host.sock", (unsigned)getuid());
 }
 
 char *place_default_state(void)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     if (state && *state == '/')
-        return text("%s/denali", state);
-    return text("%s/.local/state/denali", home && *home == '/' ? home : "/tmp");
+        return text_format("%s/denali", state);
+    return text_format("%s/.local/state/denali", home && *home == '/' ? home : "/tmp");
 }
 
 static int make_folders(char *path)

@@ -528,34 +528,32 @@ static int message_receive(struct file *file, struct socket *s, uint32_t msg, ui
     return err ? err : n;
 }
 
-int32_t sys_sendmsg(uint32_t fd, uint32_t msg, uint32_t flags)
+typedef int (*message_fn)(struct file *file, struct socket *s, uint32_t msg, uint32_t flags);
+
+static int32_t one_message(uint32_t fd, uint32_t msg, uint32_t flags, message_fn move)
 {
     struct file *file;
     int err;
     struct socket *s = socket_of_fd(fd, &file, &err);
     if (!s)
         return err;
-    int n = message_send(file, s, msg, flags);
+    int n = move(file, s, msg, flags);
     file_release(file);
     return n;
+}
+
+int32_t sys_sendmsg(uint32_t fd, uint32_t msg, uint32_t flags)
+{
+    return one_message(fd, msg, flags, message_send);
 }
 
 int32_t sys_recvmsg(uint32_t fd, uint32_t msg, uint32_t flags)
 {
-    struct file *file;
-    int err;
-    struct socket *s = socket_of_fd(fd, &file, &err);
-    if (!s)
-        return err;
-    int n = message_receive(file, s, msg, flags);
-    file_release(file);
-    return n;
+    return one_message(fd, msg, flags, message_receive);
 }
 
 /* struct mmsghdr: a msghdr and the bytes moved. */
 #define MMSGHDR_SIZE (sizeof(struct msghdr) + 4)
-
-typedef int (*message_fn)(struct file *file, struct socket *s, uint32_t msg, uint32_t flags);
 
 static int32_t many(uint32_t fd, uint32_t msgs, uint32_t count, uint32_t flags, uint64_t deadline,
                     message_fn one)

@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool host_word_is(const char *word, const char *name, char letter, const char **value)
+{
+    size_t len = strlen(name);
+    const char *end = word[1] == '-' ? word + 2 + len : word + 2;
+    bool is = word[1] == '-' ? !strncmp(word + 2, name, len) && (!*end || *end == '=')
+                             : letter && word[1] == letter;
+    if (is)
+        *value = !*end ? NULL : word[1] == '-' ? end + 1 : end;
+    return is;
+}
+
 /* The option of a word, and its value if that is joined to it. */
 static const struct host_option *find(const char *word, const struct host_option *options,
                                       unsigned count, const char **value)
@@ -14,16 +25,8 @@ static const struct host_option *find(const char *word, const struct host_option
     *value = NULL;
     for (unsigned i = 0; i < count; i++) {
         const struct host_option *o = &options[i];
-        size_t len = strlen(o->name);
-        if (word[1] == '-' && !strncmp(word + 2, o->name, len) &&
-            (!word[2 + len] || word[2 + len] == '=')) {
-            *value = word[2 + len] ? word + 3 + len : NULL;
+        if (host_word_is(word, o->name, o->letter, value))
             return o;
-        }
-        if (word[1] != '-' && o->letter && word[1] == o->letter) {
-            *value = word[2] ? word + 2 : NULL;
-            return o;
-        }
     }
     return NULL;
 }

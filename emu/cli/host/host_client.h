@@ -29,6 +29,9 @@ struct host_args {
     unsigned words;
 };
 
+/* Whether a word that begins with '-' is the option --NAME[=VALUE] or -LETTER[VALUE] (0: it has no
+ * letter); then *value is what is joined to it, or NULL. */
+bool host_word_is(const char *word, const char *name, char letter, const char **value);
 /* From the words after the verb; the options of all verbs (--socket, --json, --help) and `options`.
  * 0, or -EINVAL and `why`. */
 MUST_CHECK int host_args_parse(int argc, char **argv, const struct host_option *options,

@@ -154,16 +154,8 @@ static const struct create_option *find(const char *word, const char **value)
     *value = NULL;
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         const struct create_option *o = &options[i];
-        size_t len = strlen(o->name);
-        if (word[1] == '-' && !strncmp(word + 2, o->name, len) &&
-            (!word[2 + len] || word[2 + len] == '=')) {
-            *value = word[2 + len] ? word + 3 + len : NULL;
+        if (host_word_is(word, o->name, o->letter, value))
             return o;
-        }
-        if (word[1] != '-' && o->letter && word[1] == o->letter) {
-            *value = word[2] ? word + 2 : NULL;
-            return o;
-        }
     }
     return NULL;
 }

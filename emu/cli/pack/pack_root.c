@@ -5,6 +5,7 @@
  * anew under a temporary name and renamed. A lock file keeps two packers apart;
  * running VMs keep the image they opened.
  */
+#include "emu/base/text.h"
 #include "emu/cli/pack/pack_root.h"
 
 #include "emu/cli/pack/pack_image.h"
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,25 +39,14 @@ static void pack_fini(struct pack *pack)
 
 /* ---- the cache folder ---- */
 
-static char *PRINTF_LIKE(1, 2) text(const char *fmt, ...)
-{
-    char *out = NULL;
-    va_list args;
-    va_start(args, fmt);
-    if (vasprintf(&out, fmt, args) < 0)
-        out = NULL;
-    va_end(args);
-    return out;
-}
-
 static char *cache_folder(void)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     if (xdg && *xdg == '/')
-        return text("%s/denali", xdg);
+        return text_format("%s/denali", xdg);
     if (home && *home == '/')
-        return text("%s/.cache/denali", home);
-    return text("/tmp/denali-%u", (unsigned)getuid());
+        return text_format("%s/.cache/denali", home);
+    return text_format("/tmp/denali-%u", (unsigned)getuid());
 }
 
 static int make_folder(char *path)
@@ -97,10 +86,10 @@ static int prepare_folder(struct pack *pack)
                  folder, strerror(-err));
     } else {
         uint64_t name = rootfs_hash(ROOTFS_HASH_START, pack->source, strlen(pack->source));
-        pack->image = text("%s/root-%016llx.img", folder, (unsigned long long)name);
-        pack->lock = text("%s/root-%016llx.lock", folder, (unsigned long long)name);
+        pack->image = text_format("%s/root-%016llx.img", folder, (unsigned long long)name);
+        pack->lock = text_format("%s/root-%016llx.lock", folder, (unsigned long long)name);
         pack->temporary =
-            text("%s/root-%016llx.%d.tmp", folder, (unsigned long long)name, (int)getpid());
+            text_format("%s/root-%016llx.%d.tmp", folder, (unsigned long long)name, (int)getpid());
         if (!pack->image || !pack->lock || !pack->temporary)
             err = why_fail(pack->why, -ENOMEM, "no memory");
     }

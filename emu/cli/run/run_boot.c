@@ -5,6 +5,7 @@
  * in there (an absolute path, or a name found by the guest's PATH) is taken from
  * there; else it is a file of the host and becomes the disk "program".
  */
+#include "emu/base/text.h"
 #include "emu/cli/run/run_boot.h"
 
 #include "config.h"
@@ -14,7 +15,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,17 +24,6 @@
 #define LINUX_MEMORY (3 * GIB)
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-static char *PRINTF_LIKE(1, 2) text(const char *fmt, ...)
-{
-    char *out = NULL;
-    va_list args;
-    va_start(args, fmt);
-    if (vasprintf(&out, fmt, args) < 0)
-        out = NULL;
-    va_end(args);
-    return out;
-}
 
 /* Appends a string, which is taken over, to a NULL-ended list. */
 static int append(char ***list, char *string)
@@ -73,7 +62,7 @@ static int set_option(char ***env, const char *option)
     if (strchr(option, '='))
         return set_env(env, strdup(option));
     const char *value = getenv(option);
-    return value ? set_env(env, text("%s=%s", option, value)) : 0;
+    return value ? set_env(env, text_format("%s=%s", option, value)) : 0;
 }
 
 /* What a Linux program expects to find. */
@@ -86,7 +75,7 @@ static int default_env(struct boot *boot)
     if (!err)
         err = append(&boot->env, strdup("LANG=C.UTF-8"));
     if (!err && term && *term)
-        err = append(&boot->env, text("TERM=%s", term));
+        err = append(&boot->env, text_format("TERM=%s", term));
     return err;
 }
 
@@ -120,7 +109,7 @@ static char *search_path(const struct boot *boot, const char *name)
 {
     for (const char *at = guest_path(boot); *at;) {
         size_t len = strcspn(at, ":");
-        char *path = len ? text("%.*s/%s", (int)len, at, name) : NULL;
+        char *path = len ? text_format("%.*s/%s", (int)len, at, name) : NULL;
         if (path && pack_root_has_program(boot->root, path))
             return path;
         free(path);
@@ -142,8 +131,8 @@ static char *find_in_root(const struct boot *boot, const char *name)
 static int set_program(struct boot *boot, const char *path)
 {
     const char *base = strrchr(path, '/');
-    char *entry = boot->program ? text(ILWACO_PARAM_PROGRAM "/%s", base ? base + 1 : path)
-                                : text(ILWACO_PARAM_PROGRAM "%s", path);
+    char *entry = boot->program ? text_format(ILWACO_PARAM_PROGRAM "/%s", base ? base + 1 : path)
+                                : text_format(ILWACO_PARAM_PROGRAM "%s", path);
     return append(&boot->env, entry);
 }
 
@@ -161,7 +150,7 @@ static int open_ilwaco(struct image **out, struct why *why)
     char *slash = n > 0 ? (self[n] = 0, strrchr(self, '/')) : NULL;
     int err = -ENOENT;
     if (slash)
-        err = try_ilwaco(text("%.*s/guests/ilwaco", (int)(slash - self), self), out, why);
+        err = try_ilwaco(text_format("%.*s/guests/ilwaco", (int)(slash - self), self), out, why);
     if (err == -ENOENT)
         err = try_ilwaco(strdup(DENALI_LIBDIR "/ilwaco"), out, why);
     if (err == -ENOENT)
@@ -175,7 +164,7 @@ static int plan_linux(const struct run_options *o, struct boot *boot, struct why
 {
     boot->linux_program = true;
     boot->mem_bytes = LINUX_MEMORY;
-    if (o->cwd && append(&boot->env, text(ILWACO_PARAM_CWD "%s", o->cwd)))
+    if (o->cwd && append(&boot->env, text_format(ILWACO_PARAM_CWD "%s", o->cwd)))
         return why_fail(why, -ENOMEM, "no memory");
     return open_ilwaco(&boot->image, why);
 }

@@ -133,11 +133,8 @@ static int take_disk(struct run_options *o, const char *value, struct why *why)
 static int take_publish(struct run_options *o, const char *value, struct why *why)
 {
     struct net_error error;
-    if (o->publishes == NET_MAX_PUBLISH)
-        return why_fail(why, -EINVAL, "more than %d published ports", NET_MAX_PUBLISH);
-    if (net_publish_parse(value, &o->publish[o->publishes], &error))
+    if (net_publish_add(value, o->publish, &o->publishes, &error))
         return why_fail(why, -EINVAL, "%s", error.text);
-    o->publishes++;
     return 0;
 }
 

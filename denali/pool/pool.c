@@ -260,6 +260,7 @@ int pool_create(const struct pool_config *config, struct pool **out, struct why 
         config->sched->ops->destroy(config->sched);
         return why_fail(why, -ENOMEM, "no memory for a pool");
     }
+    pool_bind_heap();
     pool->config = *config;
     pool->waker = pool->reclaim_waker = -1;
     pool->idle.next = pool->idle.prev = &pool->idle;

@@ -48,10 +48,19 @@ void pool_bases_destroy(struct pool_bases *b)
 {
     if (!b)
         return;
-    for (uint32_t i = 0; i < b->count; i++)
-        free(b->base[i]);
+    pool_bases_clear(b);
     host_lock_fini(&b->lock);
     free(b);
+}
+
+void pool_bases_clear(struct pool_bases *b)
+{
+    host_lock_enter(&b->lock);
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        atomic_store(&b->first[i], 0);
+    while (b->count)
+        free(b->base[--b->count]);
+    host_lock_leave(&b->lock);
 }
 
 const uint8_t *pool_bases_get(const struct pool_bases *b, uint32_t number)

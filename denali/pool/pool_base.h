@@ -3,8 +3,8 @@
  * Contents that pages of an origin's VMs were seen with. Clones that have done the
  * same work have changed their pages in nearly the same manner: against what
  * another one had there, a page differs by a name and a few numbers, where against
- * the snapshot it is another page. A base is never changed and lives as long as its
- * origin.
+ * the snapshot it is another page. A base is never changed, and lives until the last
+ * VM of its origin is gone.
  *
  * From any thread.
  */
@@ -21,6 +21,8 @@ struct pool_bases;
 /* -ENOMEM. */
 MUST_CHECK int pool_bases_create(struct pool_bases **out);
 void pool_bases_destroy(struct pool_bases *bases); /* NULL is harmless */
+/* Forgets all; nobody else uses them, and nothing is kept that was packed with them. */
+void pool_bases_clear(struct pool_bases *bases);
 
 /*
  * What the page's bytes differ from in fewest words: a base, or the snapshot's bytes (*number is

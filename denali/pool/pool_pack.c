@@ -12,8 +12,7 @@
 #define MEM_LEVEL 8
 #define FIRST_ROOM 16384u
 #define TRIAL_BYTES 65536u
-/* A buffer that a large VM left is not kept for small ones. */
-#define KEEP_ROOM (1024 * KIB)
+#define KEEP_ROOM (128 * KIB) /* small VMs come one after the other */
 
 int pack_prepare(struct pack *p)
 {
@@ -51,11 +50,16 @@ void pack_begin(struct pack *p, bool squeezed)
     p->squeezed = squeezed;
     p->err = 0;
     p->out_len = p->stage_len = 0;
-    if (p->out_room > KEEP_ROOM) {
-        free(p->out);
-        p->out = NULL;
-        p->out_room = 0;
-    }
+}
+
+void pack_rest(struct pack *p)
+{
+    p->out_len = 0;
+    if (p->out_room <= KEEP_ROOM)
+        return;
+    free(p->out);
+    p->out = NULL;
+    p->out_room = 0;
 }
 
 static int make_room(struct pack *p, size_t need)

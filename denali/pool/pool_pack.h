@@ -35,6 +35,9 @@ void pack_put(struct pack *p, const void *data, size_t len);
 MUST_CHECK int pack_reserve(struct pack *p, size_t len);
 MUST_CHECK int pack_end(struct pack *p);
 
+/* What is in it is not needed any more: what a large VM took goes back to the host. */
+void pack_rest(struct pack *p);
+
 /* Unpacking; after the end come zeroes, and p->err is -EIO. */
 void pack_open(struct pack *p, const uint8_t *data, size_t len, bool squeezed);
 void pack_get(struct pack *p, void *data, size_t len);

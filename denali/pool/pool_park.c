@@ -231,7 +231,10 @@ int pool_squeeze(struct pool *pool, struct pool_kept raw, struct scratch *s, str
         err = pack_end(&s->pack);
     }
     free(bytes);
-    return err ? err : keep_packed(pool, &s->pack, out);
+    if (!err)
+        err = keep_packed(pool, &s->pack, out);
+    pack_rest(&s->pack);
+    return err;
 }
 
 /* What the VM was is in safety: a window that cannot be put in order is the pool's to drop. */
@@ -262,6 +265,7 @@ int slot_park(struct slot *slot, struct pool_vm *vm, struct scratch *s)
         err = put_all(slot, s, &differ, &own);
     if (!err)
         err = keep(vm, &s->pack);
+    pack_rest(&s->pack);
     if (err) {
         pool_forget_kept(vm);
         return err;
@@ -407,6 +411,7 @@ static int wake_parked(struct slot *slot, struct pool_vm *vm, struct scratch *s)
         err = fetch(vm, s);
     if (!err)
         err = unpack(slot, vm, s);
+    pack_rest(&s->pack);
     if (!err)
         pool_forget_kept(vm);
     return err;

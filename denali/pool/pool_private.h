@@ -239,6 +239,8 @@ void pool_origin_free(struct pool_origin *origin);
 /* pool_reclaim.c; all but the thread inside the lock. */
 void pool_measure(struct pool *pool);
 void pool_reclaim_loop(void *pool);
+/* What is freed goes back to the host: memory_bytes is for the process. */
+void pool_bind_heap(void);
 /* Where memory was used up: whether it is still, when reclaiming was tried once more; the lock is
  * left meanwhile. -ENOMEM; or what the swap file said last. */
 MUST_CHECK int pool_find_room(struct pool *pool);

@@ -20,6 +20,16 @@
 #define VERDICT_NS 1000000000u
 #define BATCH 64u /* VMs that are squeezed or swapped out at a time */
 
+/* glibc raises this threshold, and with it what each thread's heap keeps, to the largest block that
+ * was ever freed. Blocks of this size and above are mappings of their own, and go when freed. */
+#define HEAP_BLOCK_MAX (128 * 1024)
+
+void pool_bind_heap(void)
+{
+    mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_MAX);
+    mallopt(M_TRIM_THRESHOLD, HEAP_BLOCK_MAX);
+}
+
 /* Measuring. */
 
 /* Shared by all windows: the snapshots' pages. Inside the lock. */
@@ -154,6 +164,7 @@ static bool swap_out_oldest(struct pool *pool)
     int err = pool_load_kept(pool, vm->kept, &pool->reclaim_scratch);
     if (!err)
         err = swap_write(pool->swap, pool->reclaim_scratch.pack.out, vm->kept.len, &ref);
+    pack_rest(&pool->reclaim_scratch.pack);
     host_lock_enter(&pool->lock);
     if (err)
         swap_failed(pool, err);

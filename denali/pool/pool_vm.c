@@ -223,7 +223,8 @@ int pool_remove(struct pool_vm *vm)
         pool->all = vm->all_next;
     if (vm->all_next)
         vm->all_next->all_prev = vm->all_prev;
-    vm->origin->vms--;
+    if (!--vm->origin->vms)
+        pool_bases_clear(vm->origin->bases);
     pool->counters.vms--;
     pool->counters.ended--;
     host_lock_leave(&pool->lock);

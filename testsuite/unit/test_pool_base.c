@@ -71,12 +71,29 @@ START_TEST(there_is_an_end)
 }
 END_TEST
 
+/* Once nobody is packed with them, others learn from the beginning. */
+START_TEST(they_go_with_the_last_vm)
+{
+    const uint8_t *bytes;
+    start();
+    memset(page, 1, sizeof(page));
+    nearest(5, true, &bytes);
+    ck_assert_uint_ne(nearest(5, false, &bytes), 0);
+    pool_bases_clear(bases);
+    ck_assert_ptr_null(pool_bases_get(bases, 1));
+    ck_assert_uint_eq(nearest(5, true, &bytes), 0);
+    ck_assert_uint_eq(nearest(5, false, &bytes), 1);
+    pool_bases_destroy(bases);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bases of pages");
     TCase *tc = tcase_create("bases");
     tcase_add_test(tc, the_nearest_is_found);
     tcase_add_test(tc, there_is_an_end);
+    tcase_add_test(tc, they_go_with_the_last_vm);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

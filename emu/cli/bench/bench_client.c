@@ -27,6 +27,7 @@ struct call {
     struct bench_request request;
     uint64_t since_ns;
     bool sent;
+    int err; /* what reading said */
     size_t len;
     char text[BENCH_ANSWER_MAX + 1];
 };
@@ -38,6 +39,7 @@ struct bench_client {
     uint32_t ip;
     bool gateway_asked; /* an ARP request for it waits for its answer */
     struct call call[BENCH_AT_ONCE];
+    struct bench_outcome outcome; /* of the call that ends now */
 };
 
 /* The stack's own bugs. */
@@ -207,6 +209,7 @@ static bool start(struct bench_client *client, struct call *call, const struct b
     call->since_ns = host_monotonic_ns();
     call->sent = false;
     call->len = 0;
+    call->err = 0;
     int err = net_connect(call->sock, &to);
     return !err || err == -EINPROGRESS;
 }
@@ -247,17 +250,21 @@ static bool receive(struct call *call)
     } while (n > 0);
     call->text[call->len < BENCH_ANSWER_MAX ? call->len : BENCH_ANSWER_MAX] = 0;
     size_t whole = whole_length(call);
+    call->err = n < 0 && n != -EAGAIN ? -n : 0;
     return n != -EAGAIN || (whole && call->len >= whole);
+}
+
+static bool is_late(const struct call *call, uint64_t patience_ns)
+{
+    return host_monotonic_ns() - call->since_ns > patience_ns;
 }
 
 /* True: it is over, well or not. */
 static bool step(struct call *call, uint64_t patience_ns)
 {
     unsigned ready = net_ready(call->sock);
-    if (host_monotonic_ns() - call->since_ns > patience_ns) {
-        call->len = 0;
+    if (is_late(call, patience_ns))
         return true;
-    }
     if (!call->sent && (ready & NET_ERR))
         return true;
     if (!call->sent && (ready & NET_OUT) && !send_request(call))
@@ -292,6 +299,36 @@ static void wait_for_frames(struct bench_client *client, uint64_t end_ns)
         host_waker_clear(client->waker);
 }
 
+static void note_outcome(struct bench_client *client, const struct call *call, uint64_t patience_ns)
+{
+    struct net_tcp_info tcp = {0};
+    struct bench_outcome *o = &client->outcome;
+    *o = (struct bench_outcome){
+        .late = is_late(call, patience_ns), .asked = call->sent, .len = call->len};
+    if (call->err)
+        o->err = call->err;
+    else if (net_get(call->sock, NET_OPT_ERROR, &o->err))
+        o->err = 0;
+    if (!net_tcp_info(call->sock, &tcp)) {
+        o->tcp_state = tcp.state;
+        o->resent = tcp.total_retrans;
+    }
+}
+
+const struct bench_outcome *bench_client_outcome(const struct bench_client *client)
+{
+    return &client->outcome;
+}
+
+static void end_call(struct bench_client *client, struct call *call, const struct load *load)
+{
+    note_outcome(client, call, load->patience_ns);
+    load->answer(load->opaque, call->request.id, call->text, client->outcome.late ? 0 : call->len,
+                 host_monotonic_ns() - call->since_ns);
+    net_close(call->sock);
+    call->sock = NULL;
+}
+
 /* Ends what is over and begins what is next; how many are under way, or a negative errno. */
 static int turn(struct bench_client *client, struct load *load)
 {
@@ -299,12 +336,8 @@ static int turn(struct bench_client *client, struct load *load)
     for (unsigned i = 0; i < load->at_once; i++) {
         struct call *call = &client->call[i];
         struct bench_request request;
-        if (call->sock && step(call, load->patience_ns)) {
-            load->answer(load->opaque, call->request.id, call->text, call->len,
-                         host_monotonic_ns() - call->since_ns);
-            net_close(call->sock);
-            call->sock = NULL;
-        }
+        if (call->sock && step(call, load->patience_ns))
+            end_call(client, call, load);
         if (!call->sock && load->next(load->opaque, &request) && !start(client, call, &request))
             return -ENOMEM;
         under_way += call->sock != NULL;

@@ -27,6 +27,17 @@ struct bench_request {
  * `len` bytes. */
 typedef void (*bench_answer_fn)(void *opaque, uint32_t id, const char *text, size_t len,
                                 uint64_t took_ns);
+/* How the request ended of which `answer` is being told. */
+struct bench_outcome {
+    bool late;                  /* its patience was over */
+    bool asked;                 /* it was connected, and had sent its request */
+    int err;                    /* the connection's, an errno; 0: none */
+    size_t len;                 /* bytes of an answer */
+    unsigned tcp_state, resent; /* Linux's number; segments sent again */
+};
+/* In `answer` alone. */
+const struct bench_outcome *bench_client_outcome(const struct bench_client *client);
+
 /* What to ask next; false: nothing more. */
 typedef bool (*bench_next_fn)(void *opaque, struct bench_request *request);
 

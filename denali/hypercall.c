@@ -12,6 +12,7 @@
 
 /* A guest that gives every other page its own rights costs the host a mapping each. */
 #define MAX_PROTECT_EDGES 4096u
+#define DISCARD_PIECE (1u << 20)
 
 static uint32_t reg(const struct vm *vm, enum isa_reg r)
 {
@@ -120,11 +121,33 @@ static void do_protect(struct vm *vm)
     result(vm, err || !reg(vm, ISA_ECX) ? err : protect(vm, prot[rights]));
 }
 
+/* The instruction is not over, and runs again with what is left of its range. */
+static void put_off(struct vm *vm, uint32_t gpa, uint32_t len)
+{
+    struct cpu *cpu = vm->cpu;
+    cpu->gpr[ISA_EAX] = gpa;
+    cpu->gpr[ISA_ECX] = len;
+    cpu->eip -= cpu->exit.length;
+    cpu->exit.trap = 0;
+}
+
+/* In pieces, for the host takes milliseconds for a large range, and others may want the processor
+ * meanwhile. A counted VM does not know when somebody wanted it. */
 static void do_discard(struct vm *vm)
 {
+    uint32_t gpa = reg(vm, ISA_EAX), left = reg(vm, ISA_ECX);
     int32_t err = check_range(vm);
-    if (!err && ram_discard(vm->ram, reg(vm, ISA_EAX), reg(vm, ISA_ECX)))
-        err = DENALI_AGAIN;
+    while (!err && left) {
+        uint32_t piece = left < DISCARD_PIECE ? left : DISCARD_PIECE;
+        if (ram_discard(vm->ram, gpa, piece))
+            err = DENALI_AGAIN;
+        gpa += piece;
+        left -= piece;
+        if (left && vm->cpu->stop_request && !vm->counted) {
+            put_off(vm, gpa, left);
+            return;
+        }
+    }
     result(vm, err);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "denali/vm_private.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
 #include "testsuite/unit/vm_rig.h"
@@ -339,6 +340,37 @@ START_TEST(discard)
 }
 END_TEST
 
+/* Somebody wants the processor while a large range is at work: the guest sees how far it is. */
+START_TEST(discard_stops_in_the_middle)
+{
+    struct rig big = {.translated = false};
+    struct vm_config config = {.mem_bytes = 16 * MIB};
+    rig_start_config(&big, &config, devices, 3);
+    struct cpu *cpu = vm_cpu(big.vm);
+    memset(rig_mem(&big, MIB), 0xaa, 8 * MIB);
+    rig_at_call(&big, DENALI_FN_DISCARD);
+    uint32_t eip = cpu->eip, stops = 0, left = 8 * MIB;
+    cpu->gpr[ISA_EAX] = MIB;
+    cpu->gpr[ISA_ECX] = left;
+    cpu->exit = (struct cpu_exit){.hypercall = DENALI_FN_DISCARD, .length = 3, .trap = 1};
+    do {
+        ck_assert_uint_eq(cpu->gpr[ISA_EAX] + cpu->gpr[ISA_ECX], 9 * MIB);
+        ck_assert_uint_eq(cpu->eip, eip);
+        ck_assert_uint_le(cpu->gpr[ISA_ECX], left);
+        left = cpu->gpr[ISA_ECX] - 4096;
+        cpu->eip = eip + 3;
+        cpu->stop_request = 1;
+        vm_hypercall(big.vm);
+        stops++;
+    } while (cpu->eip == eip);
+    ck_assert_uint_gt(stops, 4);
+    ck_assert_uint_eq(cpu->gpr[ISA_EAX], 0);
+    for (uint32_t at = MIB; at < 9 * MIB; at += 4096)
+        ck_assert_uint_eq(*(uint8_t *)rig_mem(&big, at), 0);
+    rig_stop(&big);
+}
+END_TEST
+
 START_TEST(unknown_is_counted)
 {
     char *text = NULL;
@@ -624,6 +656,7 @@ int main(void)
     tcase_add_test(t, protect);
     tcase_add_test(t, protect_checkerboard);
     tcase_add_test(t, discard);
+    tcase_add_test(t, discard_stops_in_the_middle);
     tcase_add_test(t, unknown_is_counted);
     tcase_add_test(t, timer);
     tcase_add_test(t, console_output);

@@ -9,9 +9,9 @@
  * port that has to do with it, so an overload costs only who makes it. Whoever sends
  * to a port is heard there in turns, a frame each: one that floods it delays nobody
  * else. And where a receiver is pressed (it has used up its share of the
- * processors, and others wait), frames of one who sends more than LAN_HOT_PER_S, or
- * has LAN_PRESSED_QUEUE waiting there, are dropped, so that what is left of the share
- * is for the others.
+ * processors, and others wait), frames of one who sends more than LAN_HOT_PER_S (large
+ * ones count several times), or has LAN_PRESSED_QUEUE waiting there, are dropped, so
+ * that what is left of the share is for the others.
  *
  * Who is asked for by ARP hears it alone; who has no address here is asked for at
  * the uplinks and at ports without an address. Other broadcasts go to all, but a
@@ -35,6 +35,7 @@
 #define LAN_UPLINK_HELD_MAX (64 << 20)
 #define LAN_FLOOD_PER_S 1000u
 #define LAN_HOT_PER_S 20000u
+#define LAN_HOT_BYTES 256u /* a frame counts once, and once more for each so many */
 #define LAN_PRESSED_QUEUE 4u
 #define LAN_ANY_IP UINT32_MAX
 

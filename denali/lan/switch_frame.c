@@ -188,14 +188,14 @@ static void push_out(struct lan_port *to, const struct lan_account *account)
     free_frame(victim);
 }
 
-/* Of the sender's, whatever it is for. */
-static bool is_hot(struct lan_port *from)
+/* Of the sender's, whatever it is for: frames by what a receiver has to do with them. */
+static bool is_hot(struct lan_port *from, size_t len)
 {
     uint64_t now = host_monotonic_ns();
     struct lan_account *account = account_of(from);
     if (!account || bucket_free_at(&account->hot) > now)
         return true;
-    bucket_take(&account->hot, 1, now);
+    bucket_take(&account->hot, 1 + len / LAN_HOT_BYTES, now);
     return false;
 }
 
@@ -210,20 +210,21 @@ static bool has_many(const struct lan_port *from, const struct lan_port *to)
     return n == LAN_PRESSED_QUEUE;
 }
 
-static bool is_too_much(struct lan_port *from, const struct lan_port *to)
+static bool is_too_much(struct lan_port *from, const struct lan_port *to, size_t len)
 {
     if (!(to->flags & LAN_PRESSED) || (from->flags & LAN_UPLINK))
         return false;
     bool (*is_pressed)(const struct lan_port *port) =
         atomic_load_explicit(&from->lan->is_pressed, memory_order_relaxed);
-    return is_pressed && (is_hot(from) || has_many(from, to)) && is_pressed(to);
+    return is_pressed && (is_hot(from, len) || has_many(from, to)) && is_pressed(to);
 }
 
 /* Inside the stripe: whether a frame of `from` fits, perhaps instead of another's. */
-static bool make_place(struct lan_lane *lane, struct lan_port *from, struct lan_port *to)
+static bool make_place(struct lan_lane *lane, struct lan_port *from, struct lan_port *to,
+                       size_t len)
 {
     uint32_t most = to->flags & LAN_UPLINK ? SWITCH_UPLINK_QUEUE_MAX : SWITCH_QUEUE_MAX;
-    if (is_too_much(from, to))
+    if (is_too_much(from, to, len))
         return false;
     if (to->queued < most)
         return true;
@@ -241,7 +242,7 @@ static bool make_place(struct lan_lane *lane, struct lan_port *from, struct lan_
 void lan_enqueue(struct lan_lane *lane, struct lan_port *from, struct lan_port *to,
                  const void *bytes, size_t len)
 {
-    struct lan_frame *frame = make_place(lane, from, to) ? make_frame(from, bytes, len) : NULL;
+    struct lan_frame *frame = make_place(lane, from, to, len) ? make_frame(from, bytes, len) : NULL;
     if (frame) {
         append(to, frame);
         return;

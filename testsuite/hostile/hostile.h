@@ -21,7 +21,7 @@
 #define HOSTILE_PATIENCE_NS 20000000000u
 #define HOSTILE_PAUSE_NS 500000u /* between questions: the victim takes less than its share */
 
-enum hostile_flags { ENDS = 1, FORGES = 2 };
+enum hostile_flags { ENDS = 1, FORGES = 2, WRECKS = 4 };
 
 struct hostile_attack {
     const char *name;

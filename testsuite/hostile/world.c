@@ -248,7 +248,7 @@ void hostile_attack_pause(struct hostile_world *w, bool pause)
 /* Random code may also end its VM as a guest does; 1 is how an attack's check fails. */
 bool hostile_attack_may_end(const struct hostile_attack *attack, const struct hostile_vm *h)
 {
-    bool exits = h->reason == VM_END_EXIT && h->status != 1;
+    bool exits = h->reason == VM_END_EXIT && (h->status != 1 || (attack->flags & WRECKS));
     return (attack->flags & ENDS) && (h->reason == VM_END_FAULT || exits);
 }
 
@@ -299,9 +299,11 @@ static bool ask(struct hostile_world *w, uint32_t *took_us, uint32_t *raw_us)
 {
     const struct bench_request request = {bench_world_ip(VICTIM), VICTIM, "/index.html"};
     struct answer a = {w, HOSTILE_PATIENCE_NS, false};
-    uint64_t waited_ns = hostile_waits_ns(&w->waits);
+    uint64_t waited_ns = hostile_waits_ns(&w->waits), lost = bench_client_lost(w->client);
     int err = bench_client_ask(w->client, &request, 1, 1, HOSTILE_PATIENCE_NS, answered, &a);
     waited_ns = hostile_waits_ns(&w->waits) - waited_ns;
+    if (bench_client_lost(w->client) != lost)
+        waited_ns = 0; /* who waits for a frame to be sent again does not wait for the host */
     *raw_us = (uint32_t)(a.took_ns / 1000);
     *took_us = a.took_ns > waited_ns ? (uint32_t)((a.took_ns - waited_ns) / 1000) : 0;
     uint64_t rest = host_monotonic_ns() + HOSTILE_PAUSE_NS;

@@ -278,6 +278,43 @@ START_TEST(a_full_queue_is_shared)
 }
 END_TEST
 
+static bool always(const struct lan_port *port)
+{
+    (void)port;
+    return true;
+}
+
+/* A receiver that has used up its share hears no more of who floods it than a rate, and all of who
+ * does not; neither of one who leaves it what it has taken. */
+START_TEST(a_flood_does_not_use_up_a_share)
+{
+    struct lan_port busy;
+    uint8_t mac[6];
+    unsigned heard = 0;
+    ck_assert_int_eq(lan_port_add(lan, &busy, IP(9), LAN_PRESSED, bell), 0);
+    lan_port_mac(&busy, mac);
+    lan_set_pressed(lan, always);
+    uint64_t begin = host_monotonic_ns();
+    for (unsigned i = 0; i < 20000; i++) {
+        send_to(&a, mac, IP(1));
+        heard += drain(&busy);
+    }
+    uint64_t took_ns = host_monotonic_ns() - begin;
+    ck_assert_uint_ge(heard, 1);
+    ck_assert_uint_le(heard, LAN_HOT_PER_S / 100 + took_ns / (1000000000u / LAN_HOT_PER_S) + 1);
+    send_to(&b, mac, IP(2));
+    ck_assert_uint_eq(drain(&busy), 1);
+    for (unsigned i = 0; i < 2 * LAN_PRESSED_QUEUE; i++)
+        send_to(&b, mac, IP(2));
+    ck_assert_uint_le(drain(&busy), LAN_PRESSED_QUEUE);
+    lan_set_pressed(lan, NULL);
+    for (unsigned i = 0; i < 100; i++)
+        send_to(&a, mac, IP(1));
+    ck_assert_uint_eq(drain(&busy), 100);
+    lan_port_remove(&busy);
+}
+END_TEST
+
 START_TEST(floods_are_rationed)
 {
     static struct lan_port port[2000];
@@ -638,6 +675,7 @@ int main(void)
     tcase_add_test(tc, no_other_protocols);
     tcase_add_test(tc, what_one_sender_holds_is_bounded);
     tcase_add_test(tc, a_full_queue_is_shared);
+    tcase_add_test(tc, a_flood_does_not_use_up_a_share);
     tcase_add_test(tc, floods_are_rationed);
     tcase_add_test(tc, uplinks_do_not_lead_to_uplinks);
     tcase_add_test(tc, numbers_come_back);

@@ -159,6 +159,13 @@ int bench_client_create(struct lan *lan, uint32_t ip, struct bench_client **out)
     return 0;
 }
 
+uint64_t bench_client_lost(const struct bench_client *client)
+{
+    struct lan_port_counters c;
+    lan_port_count(&client->port, &c);
+    return (uint64_t)c.dropped + c.refused;
+}
+
 void bench_client_destroy(struct bench_client *client)
 {
     if (!client)

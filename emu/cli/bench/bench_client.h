@@ -51,6 +51,8 @@ int bench_client_send(struct net_sock *sock, uint32_t ip, uint16_t port, const v
                       size_t len);
 /* Bytes of one datagram and whose it is, or -EAGAIN. */
 int bench_client_receive(struct net_sock *sock, void *data, size_t room, uint32_t *ip);
+/* Frames to it and from it that a full queue, or one that was closed to them, has lost so far. */
+uint64_t bench_client_lost(const struct bench_client *client);
 /* Moves frames; waits for one until `end_ns` of the host's clock if there is nothing to move. */
 void bench_client_drive(struct bench_client *client, uint64_t end_ns);
 

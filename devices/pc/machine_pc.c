@@ -40,7 +40,7 @@ static void count_time(void *opaque)
     pc->counted = pc->cpu->icount;
 }
 
-static uint64_t read_tsc(void *opaque)
+static uint64_t counted_tsc(void *opaque)
 {
     struct pc *pc = opaque;
     count_time(pc);
@@ -50,7 +50,7 @@ static uint64_t read_tsc(void *opaque)
 static void count_instructions(struct pc *pc)
 {
     pc->cpu->virtual_tsc = 1;
-    pc->cpu->read_tsc = read_tsc;
+    pc->cpu->read_tsc = counted_tsc;
     pc->cpu->read_tsc_opaque = pc;
     bus_before_access(pc->bus, count_time, pc);
 }
@@ -121,6 +121,8 @@ int pc_create(const struct pc_config *config, struct pc **out, struct why *why)
         count_instructions(pc);
     else if (!err && pc_alarm_create(stop_cpu, pc, &pc->alarm))
         err = why_fail(why, -EAGAIN, "cannot start a thread");
+    else if (!err)
+        pc_time_follow_host(pc);
     if (!err && config->kernel)
         err = pc_boot_kernel(pc, why);
     if (err) {
@@ -197,7 +199,7 @@ static void sleep_until(struct pc *pc, uint64_t end_ns)
 {
     uint64_t now = clock_now_ns(pc->clock), wait = end_ns > now ? end_ns - now : 0;
     if (!pc->c.deterministic) {
-        poll_devices(pc, wait);
+        poll_devices(pc, wait - clock_repay(pc->clock, wait));
         return;
     }
     poll_devices(pc, 0);
@@ -208,8 +210,10 @@ static enum engine_exit run_cpu(struct pc *pc, uint64_t end_ns, uint64_t budget)
 {
     uint64_t now = clock_now_ns(pc->clock), wait = end_ns > now ? end_ns - now : 1;
     pc->running = true;
-    if (pc->alarm)
+    if (pc->alarm) {
+        pc_time_begin(pc);
         pc_alarm_set(pc->alarm, wait);
+    }
     if (!pc->alarm && wait < budget)
         budget = wait;
     enum engine_exit exit = engine_run(pc->cpu, budget);

@@ -36,9 +36,15 @@ struct pc {
     struct vga *vga;
     struct i8042 *i8042;
     struct debug_ports *debug_ports;
-    struct pc_alarm *alarm; /* NULL: deterministic */
-    uint64_t counted;       /* instructions that the clock has seen */
-    bool running;           /* inside the engine */
+    struct pc_alarm *alarm;       /* NULL: deterministic */
+    uint64_t counted;             /* instructions that the clock has seen */
+    bool running;                 /* inside the engine */
+    struct pc_tsc {               /* where time follows the host's clock */
+        uint64_t began_ns, began; /* a moment by the host's clock and by its TSC */
+        uint64_t lag_ns, lag;     /* what the clock lags behind, and that much of the TSC */
+        uint64_t told;            /* to the guest, at last: it never goes back */
+        uint64_t bound;           /* the host's TSC from which on the clock must be asked */
+    } tsc;
 };
 
 extern const uint8_t pc_pirq_irq[4];
@@ -47,6 +53,12 @@ extern const uint8_t pc_pirq_irq[4];
 int pc_make_devices(struct pc *pc, struct why *why);
 /* A line of ISA interrupt n: to the PIC and the I/O APIC. */
 struct irq_line pc_isa_line(struct pc *pc, unsigned n);
+
+/* machine_pc_time.c: time follows the host's, but waits for events that are overdue, and the TSC
+ * with it. */
+void pc_time_follow_host(struct pc *pc);
+/* The processor is about to run. */
+void pc_time_begin(struct pc *pc);
 
 /* machine_pc_boot.c: what firmware would do, and the kernel. */
 int pc_boot_kernel(struct pc *pc, struct why *why);

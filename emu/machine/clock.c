@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #define NOT_ARMED SIZE_MAX
+#define MAX_OWED_NS UINT64_C(5000000000)
 
 struct clock_event {
     struct clock *clock;
@@ -33,6 +34,11 @@ struct clock {
     bool deterministic;
     uint64_t start_ns; /* of the host's clock; unused when deterministic */
     uint64_t count_ns; /* deterministic time */
+    bool waits;        /* for events, with so much slack */
+    uint64_t slack_ns;
+    uint64_t owed_ns; /* of the lag, what is to be made up for */
+    uint64_t lag_ns;
+    uint64_t seen_ns; /* the latest time that anybody was told */
     uint64_t armings;
     struct clock_event **heap;
     size_t armed;
@@ -61,9 +67,54 @@ void clock_destroy(struct clock *clock)
     free(clock);
 }
 
+uint64_t clock_bound_ns(const struct clock *clock)
+{
+    return clock->waits && clock->armed ? clock->heap[0]->when_ns + clock->slack_ns : CLOCK_NEVER;
+}
+
+/* An event in the past was armed late: time does not go back for it. */
+static uint64_t hold(struct clock *clock, uint64_t now)
+{
+    uint64_t bound = clock_bound_ns(clock), to = bound > clock->seen_ns ? bound : clock->seen_ns;
+    if (now > to) {
+        uint64_t lag = now - to;
+        clock->start_ns += lag;
+        clock->lag_ns += lag;
+        clock->owed_ns = clock->owed_ns + lag < MAX_OWED_NS ? clock->owed_ns + lag : MAX_OWED_NS;
+        now = to;
+    }
+    clock->seen_ns = now;
+    return now;
+}
+
 uint64_t clock_now_ns(const struct clock *clock)
 {
-    return clock->deterministic ? clock->count_ns : host_monotonic_ns() - clock->start_ns;
+    if (clock->deterministic)
+        return clock->count_ns;
+    uint64_t now = host_monotonic_ns() - clock->start_ns;
+    /* Standing still is no change that anybody sees. */
+    return clock->waits ? hold((struct clock *)(uintptr_t)clock, now) : now;
+}
+
+void clock_wait_for_events(struct clock *clock, uint64_t slack_ns)
+{
+    clock->waits = !clock->deterministic;
+    clock->slack_ns = slack_ns;
+    clock->seen_ns = 0;
+}
+
+uint64_t clock_repay(struct clock *clock, uint64_t most_ns)
+{
+    uint64_t paid = clock->owed_ns < most_ns ? clock->owed_ns : most_ns;
+    clock->start_ns -= paid;
+    clock->lag_ns -= paid;
+    clock->owed_ns -= paid;
+    return paid;
+}
+
+uint64_t clock_lag_ns(const struct clock *clock)
+{
+    return clock->lag_ns;
 }
 
 void clock_advance_ns(struct clock *clock, uint64_t delta_ns)
@@ -76,6 +127,8 @@ void clock_set_ns(struct clock *clock, uint64_t now_ns)
 {
     clock->count_ns = now_ns;
     clock->start_ns = host_monotonic_ns() - now_ns; /* may wrap: so does the difference */
+    clock->seen_ns = now_ns;
+    clock->owed_ns = 0;
 }
 
 static bool runs_before(const struct clock_event *a, const struct clock_event *b)

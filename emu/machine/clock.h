@@ -22,6 +22,20 @@ uint64_t clock_now_ns(const struct clock *clock);
 /* Deterministic clocks only: moves time forward. */
 void clock_advance_ns(struct clock *clock, uint64_t delta_ns);
 
+/*
+ * Clocks of the host only. From now on time stands still when the next event is overdue by
+ * `slack_ns`, until clock_run_due has run it: who looks at the clock never sees that the host gave
+ * no time, or stopped the process. What time lags behind for that reason is owed, and clock_repay,
+ * called when nobody looks, lets up to `most_ns` of it pass at once; returns how much. More than a
+ * few seconds are not made up for.
+ */
+void clock_wait_for_events(struct clock *clock, uint64_t slack_ns);
+uint64_t clock_repay(struct clock *clock, uint64_t most_ns);
+/* How far time lags behind the host's in all, from clock_wait_for_events on. */
+uint64_t clock_lag_ns(const struct clock *clock);
+/* When it will stand still; CLOCK_NEVER: nothing is armed. */
+uint64_t clock_bound_ns(const struct clock *clock);
+
 /* From now on it is this time, whatever it was; armed events keep theirs. */
 void clock_set_ns(struct clock *clock, uint64_t now_ns);
 

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "emu/base/host_thread.h"
 #include "emu/machine/clock.h"
 
 #define EVENTS 200
@@ -131,6 +132,34 @@ START_TEST(host_time)
 }
 END_TEST
 
+/* Time does not pass an event that is overdue; what it lags behind is made up for on request. */
+START_TEST(time_waits_for_events)
+{
+    struct clock *clock;
+    struct clock_event *late;
+    ck_assert_int_eq(clock_create(false, &clock), 0);
+    ck_assert_int_eq(clock_event_create(clock, "late", 0, note, NULL, &late), 0);
+    clock_wait_for_events(clock, 1000);
+    uint64_t when = clock_now_ns(clock) + 100000;
+    clock_event_arm(late, when);
+    ck_assert_uint_eq(clock_bound_ns(clock), when + 1000);
+    host_poll(NULL, 0, 5000000);
+    ck_assert_uint_eq(clock_now_ns(clock), when + 1000);
+    ck_assert_uint_eq(clock_run_due(clock), CLOCK_NEVER);
+    uint64_t lag = clock_lag_ns(clock);
+    ck_assert_uint_ge(lag, 1000000);
+    ck_assert_uint_eq(clock_repay(clock, 400), 400);
+    ck_assert_uint_eq(clock_lag_ns(clock), lag - 400);
+    uint64_t paid = clock_repay(clock, CLOCK_NEVER); /* all, unless it was seconds */
+    ck_assert_uint_gt(paid, 0);
+    ck_assert_uint_eq(clock_lag_ns(clock), lag - 400 - paid);
+    ck_assert_uint_ge(clock_now_ns(clock), when + paid);
+    ck_assert_uint_eq(clock_repay(clock, CLOCK_NEVER), 0);
+    clock_event_destroy(late);
+    clock_destroy(clock);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("clock");
@@ -141,6 +170,7 @@ int main(void)
     tcase_add_test(t, rearm_now);
     tcase_add_test(t, random_schedule);
     tcase_add_test(t, host_time);
+    tcase_add_test(t, time_waits_for_events);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

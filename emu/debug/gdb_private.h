@@ -184,6 +184,11 @@ bool gdb_is_in_kernel(struct gdb *gdb, struct target *target);
 void gdb_leave_signal(struct gdb *gdb, struct target *target, bool pass);
 unsigned gdb_death_signal(const struct gdb *gdb, const struct target *target); /* 0: none */
 
+/* gdb_process.c */
+void gdb_handle_attach(struct gdb *gdb, const char *packet); /* vAttach; */
+void gdb_handle_kill(struct gdb *gdb, const char *packet);   /* vKill; */
+void gdb_handle_vrun(struct gdb *gdb, const char *packet);   /* vRun; */
+
 /* gdb_start.c: from the kernel's first instruction to the program's. */
 void gdb_run_to_program(struct gdb *gdb, struct target *target);
 

@@ -375,38 +375,6 @@ static void handle_transfer(struct gdb *gdb, const char *packet)
     }
 }
 
-/* Processes. */
-
-static struct target *take_process(struct gdb *gdb, const char *packet, const char *name)
-{
-    const char *at = packet + strlen(name);
-    uint64_t id;
-    bool good = gdb_take_hex(&at, &id) && id <= UINT32_MAX;
-    return good ? loop_find(gdb->loop, (unsigned)id) : NULL;
-}
-
-static void handle_attach(struct gdb *gdb, const char *packet)
-{
-    struct target *target = take_process(gdb, packet, "vAttach;");
-    if (target && !target->ended)
-        gdb_put_stop(gdb, target);
-    else
-        gdb_put_error(gdb, -ESRCH);
-}
-
-static void handle_kill(struct gdb *gdb, const char *packet)
-{
-    struct target *target = take_process(gdb, packet, "vKill;");
-    if (!target) {
-        gdb_put_error(gdb, -ESRCH);
-        return;
-    }
-    gdb_remove_points(gdb, target);
-    gdb_ignore_signals(gdb, target);
-    loop_kill(gdb->loop, target);
-    gdb_put(gdb, "OK");
-}
-
 void gdb_handle_query(struct gdb *gdb, const char *packet)
 {
     static const struct {
@@ -429,8 +397,9 @@ void gdb_handle_query(struct gdb *gdb, const char *packet)
         {"qSymbol:", false, handle_ok},
         {"qRcmd,", false, handle_command},
         {"qXfer:", false, handle_transfer},
-        {"vAttach;", false, handle_attach},
-        {"vKill;", false, handle_kill},
+        {"vAttach;", false, gdb_handle_attach},
+        {"vKill;", false, gdb_handle_kill},
+        {"vRun;", false, gdb_handle_vrun},
         {"vCtrlC", true, handle_ok},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -76,6 +76,11 @@ bool gdb_has_point(const struct gdb *gdb, const struct target *target, unsigned 
     return gdb_find_at(gdb, target, type, addr) != NULL;
 }
 
+static bool is_breakpoint(const struct gdb_point *p)
+{
+    return p->type < 2 || p->type >= GDB_POINT_ENTRY;
+}
+
 static void put_reason(struct gdb *gdb, struct target *target)
 {
     const struct target_stop *stop = &target->stop;
@@ -290,6 +295,54 @@ static void do_simple(struct gdb *gdb, const char *packet)
     }
 }
 
+/* gdb looks whether the value differs from what it was: so before the access, not after. */
+static int undo_access(struct target *target, struct target_stop *stop, struct why *why)
+{
+    struct target_stop before;
+    if (stop->kind != TARGET_STOP_WATCHPOINT)
+        return 0;
+    int err = target->history->step_back(target, &before, why);
+    if (!err) {
+        stop->eip = before.eip;
+        stop->icount = before.icount;
+    }
+    return err;
+}
+
+/* Whether the very last instruction touched what is watched, which continue_back does not look at:
+ * it is done once more. */
+static int do_last_again(struct target *target, struct target_stop *stop, struct why *why)
+{
+    struct target_wait wait;
+    struct target_stop before, after = {.kind = TARGET_STOP_NONE};
+    uint64_t now = target_cpu(target)->icount;
+    int err = target->history->step_back(target, &before, why);
+    if (err || target_cpu(target)->icount == now)
+        return err;
+    cpu_debug_pass(target_cpu(target));
+    target->ops->run_slice(target, 1, &wait, &after);
+    if (after.kind == TARGET_STOP_WATCHPOINT)
+        *stop = after;
+    else if (target_cpu(target)->icount != now)
+        err = target->history->seek(target, now, &before, why);
+    return err;
+}
+
+static int continue_back(struct gdb *gdb, struct target *target, struct target_stop *stop,
+                         struct why *why)
+{
+    bool watches = false;
+    int err = 0;
+    for (uint32_t i = 0; i < gdb->points; i++)
+        if (gdb->point[i].target == target && !is_breakpoint(&gdb->point[i]))
+            watches = true;
+    if (watches)
+        err = do_last_again(target, stop, why);
+    if (!err && stop->kind == TARGET_STOP_NONE)
+        err = target->history->continue_back(target, stop, why);
+    return err ? err : undo_access(target, stop, why);
+}
+
 static void do_back(struct gdb *gdb, bool step)
 {
     struct target *target = gdb_live(gdb, gdb->control.target);
@@ -300,7 +353,7 @@ static void do_back(struct gdb *gdb, bool step)
         return;
     }
     int err = step ? target->history->step_back(target, &stop, &why)
-                   : target->history->continue_back(target, &stop, &why);
+                   : continue_back(gdb, target, &stop, &why);
     if (err) {
         gdb_put_error(gdb, err);
         return;
@@ -326,11 +379,6 @@ void gdb_handle_run(struct gdb *gdb, const char *packet)
 
 static const uint8_t watch_access[] = {
     [2] = CPU_WATCH_WRITE, [3] = CPU_WATCH_READ, [4] = CPU_WATCH_ACCESS};
-
-static bool is_breakpoint(const struct gdb_point *p)
-{
-    return p->type < 2 || p->type >= GDB_POINT_ENTRY;
-}
 
 static int set_point(const struct gdb_point *p)
 {

@@ -53,13 +53,22 @@ static bool program_eip(struct target *target, uint32_t *out)
            !target->ops->read(target, TARGET_LINEAR, frame, out, 4);
 }
 
+/* The monitor's: gdb has none yet. */
+static bool has_breakpoints(const struct cpu *cpu)
+{
+    for (uint32_t i = 0; cpu->debug && i < cpu->debug->breaks_count; i++)
+        if (cpu->debug->breaks[i].count)
+            return true;
+    return false;
+}
+
 void gdb_run_to_program(struct gdb *gdb, struct target *target)
 {
     const struct cpu *cpu = target_cpu(target);
     void *opaque = gdb->config.command_opaque;
     uint32_t eip;
     if (target->stop.kind != TARGET_STOP_START || !gdb_is_linux(target) || !cpu->flat ||
-        (cpu->debug && cpu->debug->breaks_count) || !gdb->config.linux_word ||
+        has_breakpoints(cpu) || !gdb->config.linux_word ||
         !gdb->config.linux_word(opaque, target, GDB_PROGRAM_START, &eip))
         return;
     if (target->ops->pause)

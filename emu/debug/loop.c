@@ -280,6 +280,15 @@ void loop_kill(struct loop *loop, struct target *target)
     snprintf(target->stop.text, sizeof(target->stop.text), "killed");
 }
 
+void loop_revive(struct loop *loop, struct target *target)
+{
+    target->ended = false;
+    target->run = TARGET_HALTED;
+    loop->idle[target->id - 1] = false;
+    if (target->ops->pause)
+        target->ops->pause(target, true);
+}
+
 void loop_interrupt(struct loop *loop)
 {
     atomic_store(&loop->interrupt, true);

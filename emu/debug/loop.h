@@ -68,6 +68,8 @@ void loop_halt(struct loop *loop);
 void loop_interrupt(struct loop *loop);
 /* Ends it: it counts as ended from here on. */
 void loop_kill(struct loop *loop, struct target *target);
+/* One that has ended was put back to a place where it had not: it stands. */
+void loop_revive(struct loop *loop, struct target *target);
 bool loop_is_running(const struct loop *loop);
 
 /* Runs; 0, or a negative errno of the host. */

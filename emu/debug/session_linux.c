@@ -25,7 +25,7 @@ bool monitor_gdb_linux(void *opaque, struct target *target, enum gdb_linux_word 
     struct session *s = opaque;
     static const char *const names[] = {
         [GDB_SYSCALL_ENTRY] = "trap_entry", [GDB_KERNEL_START] = "boot_place",
-        [GDB_KERNEL_END] = "kernel_end",          [GDB_PROGRAM_START] = "trap_resume_frame",
+        [GDB_KERNEL_END] = "kernel_end",    [GDB_PROGRAM_START] = "trap_resume_frame",
         [GDB_SIGNAL_SEND] = "signal_send",  [GDB_SIGNAL_DEATH] = "process_die"};
     struct session_vm *vm = session_vm(s, target);
     struct symbols_symbol symbol;

@@ -27,9 +27,11 @@ serve_verb() {
     fail "no port for gdb: $(cat "$TMPDIR/guest.err")"
 }
 
+connect="target remote"
+
 # gdb's commands come by standard input; its output is in $TMPDIR/gdb.
 in_gdb() {
-    { printf 'set pagination off\nset confirm off\nset width 0\nset sysroot target:\ntarget remote 127.0.0.1:%s\n' "$port"
+    { printf 'set pagination off\nset confirm off\nset width 0\nset sysroot target:\n%s 127.0.0.1:%s\n' "$connect" "$port"
       cat; } >"$TMPDIR/script"
     timeout 60 gdb -batch -nx -x "$TMPDIR/script" >"$TMPDIR/gdb" 2>&1
     gdb_status=$?

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CLUSTER 4096u
+#define CLUSTER MEDIUM_PIECE
 #define HEAD 4096u
 #define VERSION 1u
 static const char magic[8] = "DENALICW";
@@ -152,6 +152,18 @@ int medium_flush(struct medium *medium)
     if (medium->readonly)
         return 0;
     return fdatasync(medium->overlay >= 0 ? medium->overlay : medium->base) ? -errno : 0;
+}
+
+uint64_t medium_next_written(const struct medium *medium, uint64_t at, size_t *len)
+{
+    uint64_t cluster = at / CLUSTER, end = (medium->bytes + CLUSTER - 1) / CLUSTER;
+    while (medium->overlay >= 0 && cluster < end && !is_here(medium, cluster))
+        at = ++cluster * CLUSTER;
+    if (medium->overlay < 0 || at >= medium->bytes)
+        return UINT64_MAX;
+    uint64_t left = medium->bytes - at;
+    *len = piece(at, left < CLUSTER ? (size_t)left : CLUSTER);
+    return at;
 }
 
 uint64_t medium_bytes(const struct medium *medium)

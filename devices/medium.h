@@ -25,6 +25,10 @@ bool medium_is_readonly(const struct medium *medium);
 /* Any range; what lies behind the end reads as zeroes, and cannot be written (-EIO). */
 MUST_CHECK int medium_read(struct medium *medium, uint64_t at, void *out, size_t len);
 MUST_CHECK int medium_write(struct medium *medium, uint64_t at, const void *data, size_t len);
+/* Of a medium with an overlay: the next bytes at or behind `at` that lie in it, MEDIUM_PIECE at
+ * most; their place, or UINT64_MAX: there are none (of other media always). */
+#define MEDIUM_PIECE 4096u
+uint64_t medium_next_written(const struct medium *medium, uint64_t at, size_t *len);
 /* What was written before survives the host's crash. */
 MUST_CHECK int medium_flush(struct medium *medium);
 

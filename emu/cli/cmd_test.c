@@ -41,6 +41,7 @@ const struct cli_verb cli_test = {
         "      --repeat N           runs each N times; one that differs is flaky, and fails\n"
         "      --seed N             of the guests' random numbers (default 1)\n"
         "      --real-time          time follows the host's clock\n"
+        "      --fresh              each PC boots by itself (the answers are the same)\n"
         "      --timeout SECONDS    for each test, instead of its own\n"
         "  -x, --fail-fast          begins no test after one has failed\n"
         "      --bless              golden files that differ are shown, then written anew\n"

@@ -29,6 +29,7 @@ static const struct option options[] = {
     {"--against", NULL, TEXT, AT(against), 0},
     {"--coverage", NULL, COVERAGE, 0, 0},
     {"--shard", NULL, SHARD, 0, 0},
+    {"--fresh", NULL, FLAG, AT(fresh), 0},
     {"--real-time", NULL, FLAG, AT(real_time), 0},
     {"--bless", NULL, FLAG, AT(bless), 0},
     {"--fail-fast", "-x", FLAG, AT(fail_fast), 0},

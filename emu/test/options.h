@@ -27,7 +27,7 @@ struct test_options {
     unsigned repeat;
     unsigned shard, shards;
     uint64_t seed, timeout_ns; /* 0: each test's own */
-    bool real_time, bless, fail_fast, quiet, list, no_record, help;
+    bool real_time, bless, fail_fast, quiet, list, fresh, no_record, help;
 };
 
 /* From the words after the verb. 0, or -EINVAL and `why`. The strings in `define` that were cut out

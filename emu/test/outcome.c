@@ -64,6 +64,7 @@ void outcome_pack(const struct outcome *o, struct buffer *out)
     const struct buffer *texts[] = TEXTS(o);
     buffer_put_number(out, o->verdict);
     buffer_put_number(out, o->end);
+    buffer_put_number(out, o->booted);
     buffer_put_number(out, o->only_goldens);
     for (unsigned i = 0; i < ARRAY_LEN(numbers); i++)
         buffer_put_number(out, *numbers[i]);
@@ -83,6 +84,7 @@ bool outcome_unpack(struct buffer_reader *in, struct outcome *o)
     struct buffer *texts[] = TEXTS(o), path = {0};
     o->verdict = (enum outcome_verdict)(buffer_get_number(in) % VERDICTS);
     o->end = (enum outcome_end)(buffer_get_number(in) % (END_HOST + 1));
+    o->booted = buffer_get_number(in);
     o->only_goldens = buffer_get_number(in);
     for (unsigned i = 0; i < ARRAY_LEN(numbers); i++)
         *numbers[i] = buffer_get_number(in);

@@ -57,6 +57,7 @@ struct outcome {
     struct buffer folder;  /* of artifacts; empty: none */
     struct outcome_golden golden[OUTCOME_GOLDENS]; /* that differ */
     unsigned goldens;
+    bool booted;       /* it went on from another test's boot, which saved time */
     bool only_goldens; /* failed, but by nothing else than these */
 };
 

@@ -53,6 +53,8 @@ static void result(struct reporter *r, const struct report_case *c)
             (unsigned long long)o->guest_ns, (unsigned long long)o->host_ns,
             (unsigned long long)o->sum, (unsigned long long)outcome_sum(o), c->runs,
             c->flaky ? "true" : "false");
+    if (o->booted)
+        fputs(",\"booted\":true", out);
     put_lines(out, "failures", buffer_string(&o->why));
     if (c->spec->xfail)
         put_string(out, "xfail", c->spec->xfail, strlen(c->spec->xfail));

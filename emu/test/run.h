@@ -22,6 +22,8 @@ struct run_wish {
     const char *image;  /* in the place of the specification's; NULL */
     const char *record; /* a new folder for a recording; NULL: none is made */
     bool real_time;
+    bool fresh; /* nothing of an earlier test's machine is used */
+    bool alone; /* no other test will run in this process that could use anything of this one's */
     bool check; /* what was expected is looked at; else the outcome is just what happened */
     uint64_t seed;
     bool cover; /* what code runs is collected by the runner */

@@ -199,6 +199,12 @@ static void check_places(struct run *run)
     }
 }
 
+static int read_disk(struct run *run, const struct spec_named_text *d, struct buffer *out)
+{
+    return run->pc ? run_pc_read_disk(run, d->name, d->at, d->len, out)
+                   : run_read_disk(run, d->name, d->at, d->len, out);
+}
+
 static void check_disks(struct run *run)
 {
     const struct spec_expect *e = &run->spec->expect;
@@ -207,8 +213,11 @@ static void check_disks(struct run *run)
         const struct spec_named_text *d = &e->disk[i];
         struct buffer bytes = {0};
         snprintf(name, sizeof(name), "disk %s", d->name);
-        if (run_read_disk(run, d->name, d->at, d->len, &bytes))
-            outcome_fail(run->out, "%s: there is no such disk that it could write", name);
+        if (read_disk(run, d, &bytes))
+            outcome_fail(run->out,
+                         run->pc ? "%s: there is no such disk"
+                                 : "%s: there is no such disk that it could write",
+                         name);
         else
             match_text(name, &d->text, bytes.data, bytes.len, run->out);
         buffer_free(&bytes);
@@ -260,6 +269,7 @@ void run_check_pc(struct run *run)
     match_text("serial", &e->serial, out->serial.data, out->serial.len, out);
     match_text("debugcon", &e->debugcon, out->out.data, out->out.len, out);
     match_text("screen", &e->screen, out->screen.data, out->screen.len, out);
+    check_disks(run);
     out->only_goldens = out->goldens && before == 0 && out->failed == out->goldens;
 }
 

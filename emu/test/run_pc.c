@@ -6,15 +6,14 @@
  */
 #include "emu/test/keys.h"
 #include "emu/test/match.h"
-#include "emu/test/run_private.h"
+#include "emu/test/run_pc_private.h"
 
 #include "dbt/dbt.h"
 #include "devices/pc/i8042.h"
-#include "devices/pc/machine_pc.h"
 #include "devices/pc/vga.h"
 #include "emu/base/host.h"
-#include "emu/cli/pc/pc_resources.h"
 #include "emu/cli/pc/pc_screen.h"
+#include "emu/cli/pc/pc_snapshot.h"
 #include "emu/cpu/mmu.h"
 #include "emu/machine/bus.h"
 
@@ -26,30 +25,8 @@
 
 #define TURN_NS 2000000u
 #define SCREEN_TURNS 16u /* the screen is read once in so many */
+#define LEFT_SHIFT 0x2au
 #define KEY_NS 30000000u /* from key to key, of the machine's time */
-
-struct line {
-    int fd; /* memory that the guest's output goes to */
-    size_t seen;
-    struct serial_backend *serial;
-    struct buffer *text;
-};
-
-struct run_pc {
-    struct pc_options options;
-    struct pc_resources resources;
-    char memory[32];
-    struct engine *engine;
-    struct pc *pc;
-    struct line com, debugcon;
-    int input[2]; /* of the serial line */
-    char *screen; /* as last told to the script */
-    unsigned turns;
-    size_t typed;
-    unsigned key, down;
-    uint64_t next_key_ns;
-    bool stopped;
-};
 
 /* ---- making ---- */
 
@@ -80,7 +57,7 @@ static void set_options(struct run *run)
                              .ram_bytes = run->spec->memory_bytes};
 }
 
-static int open_line(struct run *run, struct line *line, const char *name, int in,
+static int open_line(struct run *run, struct run_pc_line *line, const char *name, int in,
                      struct buffer *text, struct serial_backend **place)
 {
     line->text = text;
@@ -106,6 +83,7 @@ static int make_with(struct run *run, const char *engine)
 {
     struct run_pc *p = run->pc;
     int err = create_engine(engine, &p->engine);
+    p->engine_name = engine;
     if (err)
         return why_fail(&run->why, err, "the engine %s cannot be had on this host", engine);
     p->resources.config.engine = p->engine;
@@ -162,24 +140,35 @@ static void unmake(struct run_pc *p)
 
 /* ---- the script ---- */
 
-/* A key goes down and up again. False: the keyboard has no room yet, or it is too early. */
+/* A key goes down; release() lets it up. False: the keyboard has no room yet, or it is too early.
+ */
 static bool press(struct run_pc *p, unsigned key)
 {
     struct i8042 *keyboard = pc_i8042(p->pc);
-    bool shift = key & I8042_SHIFT;
     if (!keyboard || !key)
         return true;
-    if (pc_now_ns(p->pc) < p->next_key_ns)
+    if (p->held || pc_now_ns(p->pc) < p->next_key_ns)
         return false;
-    if (!p->down && shift)
-        i8042_key(keyboard, 0x2a, true);
-    if (!i8042_key(keyboard, key & ~I8042_SHIFT, !p->down))
+    if (key & I8042_SHIFT)
+        i8042_key(keyboard, LEFT_SHIFT, true);
+    if (!i8042_key(keyboard, key & ~I8042_SHIFT, true))
         return false;
-    if (p->down && shift)
-        i8042_key(keyboard, 0x2a, false);
+    p->held = key;
     p->next_key_ns = pc_now_ns(p->pc) + KEY_NS;
-    p->down = !p->down;
-    return !p->down;
+    return true;
+}
+
+/* A guest that ends while the last key is down has got all of them: no step waits for this. */
+static void release(struct run_pc *p)
+{
+    struct i8042 *keyboard = pc_i8042(p->pc);
+    if (!p->held || pc_now_ns(p->pc) < p->next_key_ns ||
+        !i8042_key(keyboard, p->held & ~I8042_SHIFT, false))
+        return;
+    if (p->held & I8042_SHIFT)
+        i8042_key(keyboard, LEFT_SHIFT, false);
+    p->held = 0;
+    p->next_key_ns = pc_now_ns(p->pc) + KEY_NS;
 }
 
 static bool type(struct run_pc *p, const struct spec_bytes *text)
@@ -205,7 +194,7 @@ static void press_chord(struct run_pc *p, const char *name)
 
 static bool press_keys(struct run_pc *p, const struct spec_list *keys)
 {
-    if (pc_now_ns(p->pc) < p->next_key_ns)
+    if (p->held || pc_now_ns(p->pc) < p->next_key_ns)
         return false;
     press_chord(p, keys->item[p->key].data);
     p->next_key_ns = pc_now_ns(p->pc) + KEY_NS;
@@ -228,6 +217,7 @@ static bool send(struct run_pc *p, const struct spec_bytes *text)
 static bool act(void *opaque, const struct spec_step *step)
 {
     struct run_pc *p = ((struct run *)opaque)->pc;
+    run_pc_keep(opaque);
     switch (step->act) {
     case ACT_TYPE:
         return type(p, &step->data);
@@ -248,7 +238,7 @@ static bool act(void *opaque, const struct spec_step *step)
 
 /* ---- what the guest says ---- */
 
-static void hear(struct run *run, struct line *line)
+static void hear(struct run *run, struct run_pc_line *line)
 {
     char part[4096];
     ssize_t n;
@@ -256,7 +246,7 @@ static void hear(struct run *run, struct line *line)
         line->seen += (size_t)n;
         if (line->text->len < run->spec->max_output)
             buffer_add(line->text, part, (size_t)n);
-        script_heard(&run->script, part, (size_t)n, pc_now_ns(run->pc->pc));
+        script_listen(&run->script, part, (size_t)n);
     }
 }
 
@@ -282,7 +272,7 @@ static void look_at_screen(struct run *run)
         return;
     free(p->screen);
     p->screen = strdup(now);
-    script_heard(&run->script, now, strlen(now), pc_now_ns(p->pc));
+    script_listen(&run->script, now, strlen(now));
 }
 
 /* ---- running ---- */
@@ -319,11 +309,11 @@ static bool over(struct run *run)
     return true;
 }
 
-static bool act_on(struct run *run, enum pc_state state)
+static bool act_on(struct run *run)
 {
     struct outcome *out = run->out;
     FILE *file;
-    switch (state) {
+    switch (run->pc->state) {
     case PC_OFF:
         run_tell_end(out, END_EXIT, "powered off");
         return true;
@@ -351,20 +341,22 @@ static bool act_on(struct run *run, enum pc_state state)
     }
 }
 
+/* A machine that goes on from a boot begins in the middle of this: behind what was heard. */
 static void loop(struct run *run)
 {
     struct run_pc *p = run->pc;
-    bool ended = false;
-    while (!ended) {
+    for (;;) {
+        release(p);
         script_run(&run->script, pc_now_ns(p->pc));
+        if (act_on(run))
+            return;
         uint64_t next = script_next_ns(&run->script), now = pc_now_ns(p->pc);
         uint64_t turn =
             next != SCRIPT_NEVER && next > now && next - now < TURN_NS ? next - now : TURN_NS;
-        enum pc_state state = pc_run_for(p->pc, turn);
+        p->state = pc_run_for(p->pc, turn);
         hear(run, &p->com);
         hear(run, &p->debugcon);
         look_at_screen(run);
-        ended = act_on(run, state);
     }
 }
 
@@ -394,7 +386,9 @@ static void finish(struct run *run)
     struct outcome *out = run->out;
     out->instructions = run->cpu->icount;
     out->guest_ns = pc_now_ns(run->pc->pc);
-    out->sum = tape_sum(run->cpu->gpr, sizeof(run->cpu->gpr)) + run->cpu->eip;
+    if (pc_state_hash(run->pc->pc, &out->sum, &run->why))
+        outcome_fail(out, "the state at the end: %s", run->why.text);
+    out->world = run_pc_sum_disks(run);
     read_screen(run);
     if (out->end != END_EXIT && out->end != END_STOPPED)
         report_cpu(run);
@@ -417,7 +411,11 @@ void run_pc(struct run *run)
         run->read = read_linear;
         add_kernel(run);
         run_find_places(run);
-        loop(run);
+        err = run_pc_resume(run);
+        if (err)
+            run_tell_end(run->out, END_HOST, "%s", run->why.text);
+        else
+            loop(run);
         finish(run);
     }
     unmake(&pc);

@@ -7,6 +7,7 @@
 #include "emu/cli/run/run_boot.h"
 #include "emu/cli/run/run_files.h"
 #include "emu/debug/symbols.h"
+#include "emu/test/booted.h"
 #include "emu/test/cover.h"
 #include "emu/test/net.h"
 #include "emu/test/run.h"
@@ -16,8 +17,9 @@
 #define RUN_DISKS (RUN_MAX_DISKS + 3)
 
 struct runner {
-    struct cover *cover;      /* NULL: nothing was covered yet */
-    struct engine *engine[3]; /* enum engine_kind; made when first asked for */
+    struct cover *cover;        /* NULL: nothing was covered yet */
+    struct engine *engine[3];   /* enum engine_kind; made when first asked for */
+    struct booted_shelf booted; /* PCs */
 };
 
 /* The engine of that name, with counted instructions. */
@@ -79,6 +81,9 @@ uint64_t run_sum_disks(struct run *run);
 
 /* run_pc.c: a PC, from power-on to what was expected of it. */
 void run_pc(struct run *run);
+/* Bytes of its disk ("hda", "fdb", "cdrom") as it is now. -ENOENT. */
+MUST_CHECK int run_pc_read_disk(const struct run *run, const char *name, uint64_t at, uint64_t len,
+                                struct buffer *out);
 
 struct vga;
 /* picture.c: the screen against a golden picture; it is kept if the test failed. */

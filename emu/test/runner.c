@@ -20,6 +20,7 @@ void runner_destroy(struct runner *runner)
 {
     if (!runner)
         return;
+    booted_fini(&runner->booted);
     cover_destroy(runner->cover);
     for (unsigned i = 0; i < ARRAY_LEN(runner->engine); i++) {
         if (runner->engine[i])

@@ -66,11 +66,15 @@ void script_run(struct script *s, uint64_t now_ns)
     }
 }
 
+void script_listen(struct script *s, const void *text, size_t len)
+{
+    if (current(s))
+        buffer_add(&s->seen, text, len);
+}
+
 void script_heard(struct script *s, const void *text, size_t len, uint64_t now_ns)
 {
-    if (!current(s))
-        return;
-    buffer_add(&s->seen, text, len);
+    script_listen(s, text, len);
     script_run(s, now_ns);
 }
 

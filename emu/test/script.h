@@ -26,7 +26,9 @@ struct script {
 void script_init(struct script *s, const struct spec *spec,
                  bool (*act)(void *opaque, const struct spec_step *step), void *opaque);
 void script_free(struct script *s);
-/* The guest said this, at that time. */
+/* The guest said this; script_run looks at it. */
+void script_listen(struct script *s, const void *text, size_t len);
+/* The guest said this, at that time: what is due is done. */
 void script_heard(struct script *s, const void *text, size_t len, uint64_t now_ns);
 /* Does what is due. */
 void script_run(struct script *s, uint64_t now_ns);

@@ -39,6 +39,8 @@ void tester_do_job(void *opaque, struct runner *runner, unsigned job, struct out
                                   .image = c->image,
                                   .real_time = t->options->real_time,
                                   .cover = t->parts && !c->image,
+                                  .fresh = t->options->fresh,
+                                  .alone = t->count * t->options->repeat == 1,
                                   .check = !c->image,
                                   .seed = c->spec->has_seed ? c->spec->seed : t->options->seed};
     if (skips(c->spec, out))

@@ -6,6 +6,8 @@
  */
 #include "emu/debug/gdb_private.h"
 
+#include "emu/base/host_thread.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -27,6 +29,7 @@ static struct gdb *of_front(struct loop_front *front)
 
 /* Coming and going. */
 
+/* What runs runs on; what stands (gdb's `disconnect`, or a gdb that died) waits for the next gdb. */
 static void disconnect(struct gdb *gdb)
 {
     if (gdb->fd < 0)
@@ -43,7 +46,6 @@ static void disconnect(struct gdb *gdb)
     gdb_close_files(gdb);
     gdb->waiting = false;
     gdb->syscalls = (struct gdb_syscalls){.on = false};
-    loop_resume_all(gdb->loop);
 }
 
 /* What was waiting to be sent goes now or when the socket can take it. */
@@ -107,6 +109,17 @@ int gdb_adopt(struct gdb *gdb, int fd)
     return 0;
 }
 
+/* Whether the one who is connected has gone already is told by reading to the end of what he sent. */
+static void read_to_end(struct gdb *gdb)
+{
+    for (unsigned n = 0; n < 64 && gdb->fd >= 0; n++) {
+        struct pollfd p = {.fd = gdb->fd, .events = POLLIN};
+        if (host_poll(&p, 1, 0) <= 0)
+            break;
+        on_ready(gdb, p.revents);
+    }
+}
+
 static void on_knock(void *opaque, short revents)
 {
     struct gdb *gdb = opaque;
@@ -115,6 +128,7 @@ static void on_knock(void *opaque, short revents)
     int fd = accept4(gdb->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
         return;
+    read_to_end(gdb);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (gdb_adopt(gdb, fd))
         close(fd);

@@ -2,8 +2,9 @@
 /*
  * gdb's remote protocol over a socket, for all targets of a loop at once (each
  * is a process of gdb's). While nobody is connected it costs nothing and the
- * targets run as they did; who connects finds them stopped; who leaves lets
- * them go on, without his breakpoints.
+ * targets run as they did; who connects finds them stopped; who detaches lets
+ * them go on, without his breakpoints. A connection that ends otherwise leaves
+ * them as they are.
  *
  * What arrives is untrusted: nothing that a client sends can do more than what
  * the debugger may do to its targets. Files are served only if they are among
@@ -48,7 +49,7 @@ struct gdb_config {
 
 MUST_CHECK int gdb_create(struct loop *loop, const struct gdb_config *config, struct gdb **out,
                           struct why *why);
-/* Targets go on as when a client leaves. NULL is harmless. */
+/* NULL is harmless. */
 void gdb_destroy(struct gdb *gdb);
 
 /* "127.0.0.1:1234", as `target remote` takes it. */

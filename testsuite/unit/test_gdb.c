@@ -367,11 +367,30 @@ START_TEST(leaves_nothing_behind)
     expect("Z0,10002,1", "OK");
     expect("Z2,80000,4", "OK");
     expect("D;1", "OK");
+    expect("D;2", "OK");
     close(client);
     ck_assert_int_eq(loop_serve(loop), 0);
     ck_assert(machine[0].target.ended && machine[1].target.ended);
     ck_assert(!gdb_is_attached(gdb));
     client = -1;
+}
+END_TEST
+
+/* Whose connection breaks has not let anything go. */
+START_TEST(waits_for_the_next)
+{
+    int pair[2];
+    hello();
+    expect("Z0,10002,1", "OK");
+    close(client);
+    loop_poll(loop, 0);
+    ck_assert(!gdb_is_attached(gdb));
+    ck_assert(!loop_is_running(loop));
+    ck_assert(!cpu_debug_has_break(machine[0].rig.cpu, 0x10002));
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    ck_assert_int_eq(gdb_adopt(gdb, pair[0]), 0);
+    client = pair[1];
+    hello();
 }
 END_TEST
 
@@ -585,6 +604,7 @@ static Suite *suite(void)
     tcase_add_test(tc, runs_and_stops);
     tcase_add_test(tc, is_interrupted);
     tcase_add_test(tc, leaves_nothing_behind);
+    tcase_add_test(tc, waits_for_the_next);
     tcase_add_test(tc, kills);
     tcase_add_test(tc, long_answers_fit);
     tcase_add_test(tc, serves_only_its_files);

@@ -231,46 +231,13 @@ bool rewrite_plain(struct rewrite *r, const struct isa_insn *insn)
     return true;
 }
 
-/* Where the way to instruction `at` ends for counting: the branch back of a loop, which is taken
- * more often than not, and what ends the block; `*with`: it is counted with what is before it. */
-static bool ends_way(const struct scan_insn *at, bool *with)
-{
-    uint32_t attr = at->insn.row->attr;
-    *with = true;
-    if (at->insn.row->sem == ISA_SEM_JCC)
-        return (int32_t)at->insn.imm < 0;
-    if (at->insn.row->sem == ISA_SEM_JMP)
-        return false;
-    *with = false;
-    return (attr & (ISA_T_BRANCH | ISA_T_END | ISA_T_IO | ISA_T_PRIV | ISA_T_VIRTUAL)) != 0;
-}
-
-/*
- * Counts the instructions from here to where the way through the block ends, as
- * if it were taken; an exit before that gives back what was not done. One step
- * of the counter for a whole block, and none between a comparison and its branch.
- */
-static void pay_ahead(struct rewrite *r)
-{
-    unsigned to = r->index;
-    bool ends = false, with = false;
-    if (!r->counting || r->counted > r->index)
-        return;
-    while (to < r->scan->count && !ends) {
-        ends = ends_way(&r->scan->at[to], &with);
-        to += !ends || with;
-    }
-    if (to > r->index)
-        rewrite_count(r, to);
-}
-
 void rewrite_insn(struct rewrite *r)
 {
     const struct isa_insn *insn = &r->scan->at[r->index].insn;
     rewrite_fn fn = slot[insn->row->sem];
     if (!fn && rewrite_is_plain(insn))
         fn = rewrite_plain;
-    pay_ahead(r);
+    rewrite_pay_ahead(r);
     rewrite_mark(r, rewrite_eip(r));
     bool can = fn && (!r->image->watches || rewrite_watch(r, insn));
     if (!can || !fn(r, insn))
@@ -335,29 +302,6 @@ void rewrite_mark(struct rewrite *r, uint32_t eip)
                       .uncounted = (int8_t)(r->counting ? (int)r->index - (int)r->counted : 0)};
 }
 
-/* Counting. */
-
-void rewrite_count(struct rewrite *r, unsigned done)
-{
-    struct emit_mem less = emit_at(EMIT_R12, (int32_t)r->counted - (int32_t)done);
-    if (!r->counting || done == r->counted)
-        return;
-    emit_lea32(&r->emit, EMIT_R12, &less);
-    r->counted = done;
-}
-
-/* A load that faults if the budget is smaller than the block (image.h); fault.c leaves then. */
-void rewrite_check_budget(struct rewrite *r)
-{
-    static const struct emit_op movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
-    struct emit_mem at =
-        emit_at_index(EMIT_R14, EMIT_R12, 1, -(int32_t)IMAGE_RAMP - (int32_t)r->scan->count);
-    if (!r->counting)
-        return;
-    rewrite_mark(r, rewrite_eip(r));
-    emit_op_mem(&r->emit, &movzx_byte, EMIT_R11, &at);
-}
-
 /* Ways out. */
 
 static void add_exit(struct rewrite *r, uint32_t field, struct rewrite_exit exit)
@@ -374,6 +318,7 @@ static struct rewrite_exit chain_exit(const struct rewrite *r, uint32_t eip)
 {
     return (struct rewrite_exit){.eip = eip,
                                  .count = (uint16_t)(r->index + 1),
+                                 .index = (uint8_t)r->index,
                                  .reason = r->exact ? STUB_EXACT : STUB_CHAIN};
 }
 
@@ -425,23 +370,6 @@ void rewrite_leave(struct rewrite *r, enum stub_reason reason, uint32_t eip, uin
     r->ended = true;
 }
 
-/* Behind the block: gives back what was counted and not done, and goes on to the exit. */
-static void emit_refunds(struct rewrite *r)
-{
-    struct emit *e = &r->emit;
-    for (unsigned i = 0; i < r->exits; i++) {
-        struct rewrite_exit *exit = &r->exit[i];
-        struct emit_mem more = emit_at(EMIT_R12, exit->refund);
-        uint32_t from = exit->field, here = e->at;
-        if (!exit->refund)
-            continue;
-        emit_lea32(e, EMIT_R12, &more);
-        exit->field = emit_jmp(e, e->at);
-        if (!e->full)
-            emit_patch32(e->base, from, here);
-    }
-}
-
 /* The stub's room is fixed: three immediate loads at most, one jump with its padding. */
 #define STUB_BYTES 32u
 
@@ -472,13 +400,14 @@ static void emit_exit(struct rewrite *r, struct emit *e, const struct rewrite_ex
 bool rewrite_exits(struct rewrite *r)
 {
     struct emit stubs;
-    emit_refunds(r);
+    rewrite_refunds(r);
     r->block->host_len = r->emit.at - r->block->host;
     if (!image_block_stubs(r->image, &r->emit, r->exits * STUB_BYTES, &stubs))
         return false;
     r->block->stubs = stubs.at;
     for (unsigned i = 0; i < r->exits; i++)
-        emit_exit(r, &stubs, &r->exit[i]);
+        if (!r->exit[i].inside)
+            emit_exit(r, &stubs, &r->exit[i]);
     BUG_ON(stubs.full, "stubs outgrew their room");
     r->block->stubs_len = stubs.at - r->block->stubs;
     return true;

@@ -38,6 +38,17 @@ struct scan {
     struct scan_insn at[BLOCK_MAX_INSNS];
 };
 
+/* The short ways on from forward branches of a counting block: rewrite_count.c. */
+#define SCAN_TAILS 3u
+struct scan_tail {
+    unsigned index; /* of the branch */
+    struct scan scan;
+};
+struct scan_tails {
+    unsigned count;
+    struct scan_tail at[SCAN_TAILS];
+};
+
 /* A jump out of the block; its stub is written after the body. */
 struct rewrite_exit {
     uint32_t field; /* rel32 that leads to the stub */
@@ -46,12 +57,15 @@ struct rewrite_exit {
     uint16_t count; /* guest instructions done */
     uint8_t reason; /* enum stub_reason */
     uint8_t refund; /* guest instructions counted and not done */
+    uint8_t index;  /* of the instruction that jumps */
+    bool inside;    /* leads to a tail: no stub */
 };
 
 struct rewrite {
     struct image *image;
     struct block *block;
     const struct scan *scan;
+    const struct scan_tails *tails;
     unsigned index; /* the instruction being rewritten */
     struct emit emit;
     int32_t delta; /* guest esp - rsp */
@@ -102,6 +116,10 @@ void rewrite_set_stack(struct rewrite *r, unsigned reg); /* esp = low half of a 
  * `done` instructions off r12. Before a condition that may leave, so that both ways agree. */
 void rewrite_check_budget(struct rewrite *r);
 void rewrite_count(struct rewrite *r, unsigned done);
+/* Before each instruction: counts it and what follows, unless that is done. */
+void rewrite_pay_ahead(struct rewrite *r);
+/* Behind the block: what exits give back, and the tails. */
+void rewrite_refunds(struct rewrite *r);
 
 /* Where the image counts hits: the basic block that begins at eip, or the way from `from` that a
  * branch at the block's end does not take. */

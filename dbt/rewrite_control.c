@@ -73,8 +73,10 @@ bool rewrite_call(struct rewrite *r, const struct isa_insn *insn)
     if (insn->opsize != 4)
         return false;
     if (insn->row->op[0].method == ISA_M_J) {
+        uint32_t target = relative_target(r, insn);
         push_return(r);
-        rewrite_jump_to(r, relative_target(r, insn));
+        if (!is_followed(r, target))
+            rewrite_jump_to(r, target);
         return true;
     }
     if (!load_target(r, insn))

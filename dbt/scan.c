@@ -12,6 +12,12 @@
 #include "emu/machine/ram.h"
 
 #define MAX_BRANCHES 6u
+/* A block that is still shorter than this goes on into code that has a translation already: the few
+ * instructions twice cost less than a jump, and than counting once more. */
+#define SHORT_BLOCK 8u
+/* Only such a block follows a call, and takes in so much of the function: others would be
+ * translated again for each place that calls them. */
+#define CALLED_INSNS 12u
 #define STATUS_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O)
 
 /* Up to 15 bytes from eip on, as far as they can be fetched. */
@@ -72,24 +78,50 @@ static bool seen_before(const struct scan *scan, uint32_t eip)
     return false;
 }
 
+/* Jumps and calls whose target is in the instruction. */
+static bool is_direct(const struct isa_insn *insn)
+{
+    bool leads = insn->row->sem == ISA_SEM_JMP || insn->row->sem == ISA_SEM_CALL;
+    return leads && insn->row->op[0].method == ISA_M_J && insn->opsize == 4;
+}
+
+struct bounds {
+    unsigned limit; /* instructions */
+    unsigned branches;
+    bool exact;
+};
+
+/* A direct jump or call: can its target be part of the block? */
+static bool follow(const struct scan *scan, struct bounds *bounds, bool call)
+{
+    if (bounds->exact)
+        return true;
+    if (seen_before(scan, scan->next) || (call && scan->count >= SHORT_BLOCK))
+        return false;
+    if (call && bounds->limit > scan->count + CALLED_INSNS)
+        bounds->limit = scan->count + CALLED_INSNS;
+    return true;
+}
+
 /* After the last instruction: does the block go on, and is that worth it? */
-static bool goes_on(struct scan *scan, const struct image *image, unsigned *branches, bool exact)
+static bool goes_on(struct scan *scan, const struct image *image, struct bounds *bounds)
 {
     const struct isa_insn *insn = &scan->at[scan->count - 1].insn;
     uint32_t attr = insn->row->attr;
-    bool direct =
-        insn->row->sem == ISA_SEM_JMP && insn->row->op[0].method == ISA_M_J && insn->opsize == 4;
+    bool direct = is_direct(insn);
     if (direct)
         scan->next += insn->imm;
     else if (attr & (ISA_T_JUMP | ISA_T_END | ISA_T_IO | ISA_T_UNDEF | ISA_T_PRIV))
         return false;
     if ((image->coverage || image->hits) && (direct || (attr & ISA_T_BRANCH)))
         return false;
-    if ((attr & ISA_T_BRANCH) && ++*branches >= MAX_BRANCHES)
+    if ((attr & ISA_T_BRANCH) && ++bounds->branches >= MAX_BRANCHES)
         return false;
     if (image->debug && cpu_debug_divides(image->debug, scan->next))
         return false;
-    return exact || (!image_entry(image, scan->next) && !(direct && seen_before(scan, scan->next)));
+    if (direct && !follow(scan, bounds, attr & ISA_T_CALL))
+        return false;
+    return bounds->exact || scan->count < SHORT_BLOCK || !image_entry(image, scan->next);
 }
 
 /* Could the flags of before this instruction be seen by other than itself: by a fault's handler, by
@@ -121,12 +153,12 @@ static void find_live_flags(struct scan *scan)
 void scan_run(struct scan *scan, const struct image *image, const struct ram *ram, uint32_t eip,
               unsigned limit, bool exact)
 {
-    unsigned branches = 0;
+    struct bounds bounds = {.limit = limit, .exact = exact};
     scan->count = 0;
     scan->pages = 0;
     scan->next = eip;
-    while (scan->count < limit && add_insn(scan, ram, scan->next))
-        if (!goes_on(scan, image, &branches, exact))
+    while (scan->count < bounds.limit && add_insn(scan, ram, scan->next))
+        if (!goes_on(scan, image, &bounds))
             break;
     find_live_flags(scan);
 }

@@ -14,6 +14,8 @@
  * block are tried too. After a difference the stretch is run again block by
  * block, to find the one that differs. The processor is left before it.
  *
+ * A PC's devices are asked once, too, and more can happen there: lockstep_pc.c.
+ *
  * Flags that the manual leaves undefined are not compared, and a stretch ends
  * before an instruction that reads one.
  */
@@ -82,9 +84,8 @@ static void unhook_tsc(struct lockstep_cpu *lc)
     cpu->virtual_tsc = lc->tsc.virtual_tsc;
 }
 
-/* Books one instruction that the interpreter has tried. False: the stretch ends here. */
-static bool note_step(struct lockstep_stretch *s, enum cpu_status status, enum engine_exit exit,
-                      const struct isa_flags *flags)
+bool lockstep_note_step(struct lockstep_stretch *s, enum cpu_status status, enum engine_exit exit,
+                        const struct isa_flags *flags)
 {
     if (status != CPU_FAULT) {
         s->undefined = (s->undefined & ~(uint32_t)flags->kills) | flags->undef;
@@ -109,7 +110,8 @@ static bool reference_block(struct cpu *cpu, struct lockstep_stretch *s, const s
         }
         s->trace[s->traced++ % LOCKSTEP_TRACE] = eip;
         enum cpu_status status = interp_run_op(cpu, op);
-        go_on = note_step(s, status, interp_after(cpu, &op->insn, eip, status, false), &op->flags);
+        go_on = lockstep_note_step(s, status, interp_after(cpu, &op->insn, eip, status, false),
+                                   &op->flags);
     }
     interp_block_leave(cpu);
     return go_on;
@@ -130,7 +132,7 @@ static bool reference_single(struct cpu *cpu, struct lockstep_stretch *s)
         s->trace[s->traced++ % LOCKSTEP_TRACE] = eip;
         status = interp_execute(cpu, &insn);
     }
-    return note_step(s, status, interp_after(cpu, &insn, eip, status, traps), &flags);
+    return lockstep_note_step(s, status, interp_after(cpu, &insn, eip, status, traps), &flags);
 }
 
 static bool reference_some(struct lockstep_cpu *lc, uint64_t limit)
@@ -152,6 +154,11 @@ static bool reference_some(struct lockstep_cpu *lc, uint64_t limit)
 static void run_reference(struct lockstep_cpu *lc, uint64_t limit, bool one_block)
 {
     struct lockstep_stretch *s = &lc->stretch;
+    if (lc->pc) {
+        lockstep_pc_reference(lc, limit);
+        s->reference = *lc->cpu;
+        return;
+    }
     lc->cpu->write_log = &lc->log.log;
     while (s->count < limit && reference_some(lc, limit - s->count) && !one_block)
         ;
@@ -219,6 +226,9 @@ static const char *find_difference(struct lockstep_cpu *lc)
     s->subject.eflags = eflags;
     if (field)
         return field->name;
+    field = lc->pc ? state_compare(&cpu_pc_state_list, &s->reference, &s->subject) : NULL;
+    if (field)
+        return field->name;
     if (s->reference_exit == ENGINE_EXIT_FAULT &&
         !same_fault(&s->reference.fault, &s->subject.fault))
         return "the fault";
@@ -253,6 +263,13 @@ static void restore_debug(struct lockstep_cpu *lc)
         lc->cpu->debug->now = lc->stretch.debug_before;
 }
 
+static void restore_state(struct lockstep_cpu *lc)
+{
+    state_copy(&cpu_state_list, lc->cpu, &lc->stretch.before);
+    if (lc->pc)
+        lockstep_pc_restore(lc);
+}
+
 /* Runs one stretch of at most `limit` instructions by both; false on a difference. */
 static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t limit,
                         bool one_block)
@@ -275,13 +292,17 @@ static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t l
     if (lc->log.lost) /* too much was written to be undone: nothing to compare */
         return true;
     lockstep_log_undo(&lc->log);
-    state_copy(&cpu_state_list, cpu, &s->before);
+    restore_state(lc);
     cpu->fault = s->before.fault;
     cpu->exit = s->before.exit;
     lc->tsc.next = first_tsc;
     restore_debug(lc);
+    if (lc->pc)
+        lockstep_pc_before_subject(lc);
     run_subject(ls, lc);
-    s->differs = find_difference(lc);
+    s->differs = lc->pc ? lockstep_pc_after_subject(lc) : NULL;
+    if (!s->differs)
+        s->differs = find_difference(lc);
     if (s->differs)
         note_memory(lc);
     return !s->differs;
@@ -291,7 +312,7 @@ static void back_to_start(struct lockstep_cpu *lc)
 {
     lockstep_log_restore(&lc->log);
     restore_debug(lc);
-    state_copy(&cpu_state_list, lc->cpu, &lc->stretch.before);
+    restore_state(lc);
 }
 
 /* A long stretch differed: again from its start, block by block. Keeps the long one if it agrees
@@ -301,11 +322,13 @@ static void narrow(struct lockstep *ls, struct lockstep_cpu *lc)
     struct lockstep_stretch *whole = malloc(sizeof(*whole));
     uint64_t left = lc->stretch.count + 1;
     back_to_start(lc);
-    if (!whole)
+    if (!whole || (lc->pc && !lockstep_pc_can_repeat(lc))) {
+        free(whole);
         return;
+    }
     *whole = lc->stretch;
     lc->tsc.next = 0;
-    while (left && run_stretch(ls, lc, left, true)) {
+    while (left && run_stretch(ls, lc, lc->pc ? 1 : left, true)) {
         if (lc->stretch.reference_exit != ENGINE_EXIT_BUDGET)
             break;
         left -= lc->stretch.count;
@@ -364,8 +387,6 @@ static void lockstep_cpu_free(struct lockstep_cpu *lc)
 static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
 {
     struct lockstep *ls = from_engine(engine);
-    if (!cpu->flat)
-        return -ENOTSUP; /* a PC's devices cannot be asked twice */
     struct lockstep_cpu *lc = calloc(1, sizeof(*lc));
     if (!lc)
         return -ENOMEM;
@@ -374,11 +395,15 @@ static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t imag
     int err = lockstep_log_init(&lc->log, cpu->ram);
     if (!err)
         err = interp_cache_create(&lc->cache);
+    if (!err && !cpu->flat)
+        err = lockstep_pc_attach(lc);
     hook_tsc(lc); /* the subject may decide now how it translates RDTSC */
     if (!err)
         err = ls->subject->ops->attach(ls->subject, cpu, image);
     unhook_tsc(lc);
     if (err) {
+        if (lc->pc)
+            lockstep_pc_detach(lc);
         lockstep_cpu_free(lc);
         return err;
     }
@@ -397,6 +422,8 @@ static void lockstep_detach(struct engine *engine, struct cpu *cpu)
     ls->subject->ops->detach(ls->subject, cpu);
     cpu->engine_state = NULL;
     cpu->engine = NULL;
+    if (lc->pc)
+        lockstep_pc_detach(lc);
     lockstep_cpu_free(lc);
 }
 
@@ -405,9 +432,12 @@ static void lockstep_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, u
 {
     struct lockstep *ls = from_engine(engine);
     struct lockstep_cpu *lc = cpu->engine_state;
+    void *own_state = cpu->engine_state == lc->subject_state ? lc->subject_state : lc;
+    if (lc->pc)
+        lockstep_pc_forget(lc);
     cpu->engine_state = lc->subject_state;
     ls->subject->ops->forget(ls->subject, cpu, gpa, len);
-    cpu->engine_state = lc;
+    cpu->engine_state = own_state;
 }
 
 static void lockstep_debug(struct engine *engine, struct cpu *cpu, uint32_t linear, uint32_t len)
@@ -419,11 +449,12 @@ static void lockstep_debug(struct engine *engine, struct cpu *cpu, uint32_t line
     cpu->engine_state = lc;
 }
 
-/* The subject's next run ends with STOP, which is seen within a stretch. */
+/* The subject's next run ends with STOP, which is seen within a stretch. It is not told itself:
+ * which of the two runs now, another thread cannot know. */
 static void lockstep_stop(struct engine *engine, struct cpu *cpu)
 {
-    struct lockstep *ls = from_engine(engine);
-    ls->subject->ops->stop(ls->subject, cpu);
+    (void)engine;
+    __atomic_store_n(&cpu->stop_request, 1, __ATOMIC_SEQ_CST);
 }
 
 static void lockstep_counters(const struct engine *engine, struct engine_counters *out)
@@ -465,6 +496,11 @@ static const struct engine_ops lockstep_ops = {
     .report = lockstep_engine_report,
     .destroy = lockstep_destroy,
 };
+
+struct engine *lockstep_subject(struct engine *lockstep)
+{
+    return from_engine(lockstep)->subject;
+}
 
 int lockstep_create_pair(struct engine *subject, struct engine **out)
 {

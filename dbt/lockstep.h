@@ -12,6 +12,9 @@
 /* Takes `subject` over: destroyed with the result, and on failure too. It must count exactly. */
 MUST_CHECK int lockstep_create_pair(struct engine *subject, struct engine **out);
 
+/* The engine that is tried. */
+struct engine *lockstep_subject(struct engine *lockstep);
+
 /* Pages written since lockstep_log_begin, with what they held. */
 struct lockstep_page {
     gpa_t page;
@@ -63,8 +66,11 @@ struct lockstep_tsc {
     uint8_t virtual_tsc;
 };
 
+struct lockstep_pc;
+
 struct lockstep_cpu {
     struct cpu *cpu;
+    struct lockstep_pc *pc; /* NULL: a flat machine */
     void *subject_state;
     struct interp_cache *cache; /* the interpreter's */
     struct lockstep_log log;
@@ -72,6 +78,26 @@ struct lockstep_cpu {
     struct lockstep_stretch stretch;
     bool stopped;
 };
+
+/* Books one instruction that the interpreter has tried. False: the stretch ends here. */
+bool lockstep_note_step(struct lockstep_stretch *s, enum cpu_status status, enum engine_exit exit,
+                        const struct isa_flags *flags);
+
+/* lockstep_pc.c: what is otherwise on a PC. Before the subject is attached, so that it finds what
+ * stands in for pin and hooks; after it was detached. */
+MUST_CHECK int lockstep_pc_attach(struct lockstep_cpu *lc);
+void lockstep_pc_detach(struct lockstep_cpu *lc);
+/* The interpreter's side of a stretch, and its end undone, with what the subject has to find. */
+void lockstep_pc_reference(struct lockstep_cpu *lc, uint64_t limit);
+void lockstep_pc_before_subject(struct lockstep_cpu *lc);
+/* What differs beside registers and memory, or NULL. */
+const char *lockstep_pc_after_subject(struct lockstep_cpu *lc);
+/* All as at the start of the stretch, memory apart. */
+void lockstep_pc_restore(struct lockstep_cpu *lc);
+/* To be asked before the same stretch is run once more: did it ask no device? */
+MUST_CHECK bool lockstep_pc_can_repeat(struct lockstep_cpu *lc);
+/* The map of the machine has changed. */
+void lockstep_pc_forget(struct lockstep_cpu *lc);
 
 void lockstep_report(const struct lockstep_stretch *stretch, struct cpu *cpu, void *out);
 

@@ -7,7 +7,7 @@ int lockstep_create(const struct engine_options *options, struct engine **out)
 {
     struct engine_options counting = *options;
     struct engine *subject;
-    counting.count = true;
+    counting.count = counting.exact = true;
     int err = dbt_create(&counting, &subject);
     return err ? err : lockstep_create_pair(subject, out);
 }

@@ -5,6 +5,7 @@
  */
 #include "dbt/lockstep.h"
 #include "dbt/text.h"
+#include "emu/cpu/mmu.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,24 +50,53 @@ static void print_field(FILE *out, const struct lockstep_stretch *s,
     fputc('\n', out);
 }
 
-static void print_states(FILE *out, const struct lockstep_stretch *s)
+static void print_fields(FILE *out, const struct lockstep_stretch *s, const struct state_list *list)
 {
-    fputs("state: before, interpreter, subject (what changed; * differs)\n", out);
-    for (unsigned f = 0; f < cpu_state_list.fields; f++) {
-        const struct state_field *field = &cpu_state_list.field[f];
+    for (unsigned f = 0; f < list->fields; f++) {
+        const struct state_field *field = &list->field[f];
         for (unsigned i = 0; i < field->count; i++)
             print_field(out, s, field, i);
     }
+}
+
+static void print_states(FILE *out, const struct lockstep_stretch *s)
+{
+    fputs("state: before, interpreter, subject (what changed; * differs)\n", out);
+    print_fields(out, s, &cpu_state_list);
+    if (!s->before.flat)
+        print_fields(out, s, &cpu_pc_state_list);
+}
+
+static size_t read_code(struct cpu *cpu, uint32_t eip, uint8_t bytes[ISA_MAX_LENGTH])
+{
+    size_t have = ISA_MAX_LENGTH;
+    while (have && ram_read(cpu->ram, eip, bytes, have))
+        have--;
+    return have;
+}
+
+/* What is memory of it; no device is asked. */
+static size_t read_paged_code(struct cpu *cpu, uint32_t linear, uint8_t bytes[ISA_MAX_LENGTH])
+{
+    size_t have = 0;
+    struct bus_page page;
+    gpa_t gpa;
+    for (; have < ISA_MAX_LENGTH && mmu_peek(cpu, linear + (uint32_t)have, &gpa); have++) {
+        bus_find_page(cpu->pc.bus, gpa, &page);
+        if (!page.host)
+            break;
+        bytes[have] = page.host[gpa & PAGE_MASK];
+    }
+    return have;
 }
 
 static void print_instruction(FILE *out, struct cpu *cpu, uint32_t eip)
 {
     uint8_t bytes[ISA_MAX_LENGTH];
     char text[192];
-    size_t have = sizeof(bytes);
-    while (have && ram_read(cpu->ram, eip, bytes, have))
-        have--;
-    size_t size = text_instruction(32, bytes, have, eip, text, sizeof(text));
+    size_t have = cpu->flat ? read_code(cpu, eip, bytes) : read_paged_code(cpu, eip, bytes);
+    size_t size =
+        text_instruction(cpu->code32 || cpu->flat ? 32 : 16, bytes, have, eip, text, sizeof(text));
     fprintf(out, "  %08x  ", eip);
     if (!size) {
         fputs("(no text)\n", out);

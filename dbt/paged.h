@@ -30,6 +30,9 @@ enum paged_mode_bit {
     PAGED_DOWN = 1u << 5, /* EFLAGS.DF; the host's is clear */
     PAGED_RING0 = 1u << 6,
 };
+/* A block of at most so many instructions, that leads nowhere: the end of a budget. 0: any. */
+#define PAGED_EXACT_SHIFT 16
+#define PAGED_EXACT(count) ((uint32_t)(count) << PAGED_EXACT_SHIFT)
 #define PAGED_CLASS_SHIFT(seg) (8 + 2 * (seg)) /* ES, CS, SS, DS: enum paged_class */
 
 struct paged_mode {
@@ -158,6 +161,10 @@ struct paged_mode paged_mode_now(struct cpu *cpu);
 bool paged_mode_kept(struct cpu *cpu, const struct paged_mode *mode, const struct isa_insn *insn,
                      enum paged_change change);
 enum paged_change paged_change_of(const struct isa_insn *insn);
+static inline uint32_t paged_exact(const struct paged_mode *mode)
+{
+    return mode->bits >> PAGED_EXACT_SHIFT;
+}
 static inline bool paged_mode_same(const struct paged_mode *a, const struct paged_mode *b)
 {
     return a->bits == b->bits && a->cs_base == b->cs_base && a->cs_limit == b->cs_limit;

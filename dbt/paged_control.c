@@ -15,10 +15,10 @@ static bool same_page(const struct paged_rewrite *r, uint32_t eip)
     return !r->block->second && (base + eip) >> PAGE_BITS == (base + r->block->eip) >> PAGE_BITS;
 }
 
-/* Code that runs downwards is rare and short: it has no table. */
+/* Code that runs downwards is rare and short: it has no table. After an exact block comes C. */
 static bool has_table(const struct paged_rewrite *r)
 {
-    return !(r->block->mode.bits & PAGED_DOWN);
+    return !(r->block->mode.bits & PAGED_DOWN) && !paged_exact(&r->block->mode);
 }
 
 static void jump_by_table(const struct paged_rewrite *r, struct emit *e, uint32_t eip)
@@ -86,11 +86,11 @@ static void emit_way(struct paged_rewrite *r, const struct paged_way *way)
     struct emit *e = &r->emit;
     struct paged *p = r->paged;
     uint32_t field = give_back(r, way);
-    bool to_itself = way->eip == r->block->eip;
+    bool exact = paged_exact(&r->block->mode), to_itself = way->eip == r->block->eip && !exact;
     lead(r, field, to_itself ? r->block->body : e->at);
     if (to_itself)
         return;
-    if (same_page(r, way->eip)) {
+    if (same_page(r, way->eip) && !exact) {
         p->exit_at[p->exits] = (struct paged_exit){field, way->eip};
         emit_mov_imm32(e, EMIT_R8, way->eip);
         emit_mov_imm32(e, EMIT_R10, p->exits++);

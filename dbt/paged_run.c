@@ -216,12 +216,24 @@ static enum engine_exit attend(struct paged *p)
     return status == CPU_EXIT ? (enum engine_exit)p->cpu->exit.reason : ENGINE_EXITS;
 }
 
-static void chain(struct paged *p, uint32_t exit, uint64_t evictions)
+/* Looking for the target's code sets accessed bits, so it must be what runs next. */
+static void chain(struct paged *p, uint32_t exit, uint64_t evictions, uint64_t end)
 {
+    if (p->cpu->icount >= end || interp_pc_needs_attention(p->cpu))
+        return;
     struct paged_mode mode = paged_mode_now(p->cpu);
     const struct paged_block *target = obtain(p, &mode);
     if (target && !target->second && evictions == p->counters.evictions)
         emit_patch32(p->cache.rw, p->exit_at[exit].field, target->body);
+}
+
+/* The end of a budget, translated: it has no place in the dispatch table. */
+static const struct paged_block *exact_block(struct paged *p, const struct paged_mode *mode,
+                                             uint64_t left)
+{
+    struct paged_mode exact = *mode;
+    exact.bits |= PAGED_EXACT(left);
+    return look_up(p, &exact);
 }
 
 static enum engine_exit step(struct paged *p, uint64_t end)
@@ -231,13 +243,17 @@ static enum engine_exit step(struct paged *p, uint64_t end)
     const struct paged_block *block = cpu->pc.align_mask ? NULL : obtain(p, &mode);
     if (!block)
         return attend(p);
-    if (block->insns > end - cpu->icount)
+    if (block->insns > end - cpu->icount && !p->options.exact)
         return interp_pc_run(p->interp, cpu, end - cpu->icount);
+    if (block->insns > end - cpu->icount)
+        block = exact_block(p, &mode, end - cpu->icount);
+    if (!block)
+        return attend(p);
     put_count(p, end);
     uint64_t evictions = p->counters.evictions;
     switch (enter(p, block->body)) {
     case PAGED_CHAIN:
-        chain(p, (uint32_t)cpu->slot[PAGED_SLOT_PAYLOAD], evictions);
+        chain(p, (uint32_t)cpu->slot[PAGED_SLOT_PAYLOAD], evictions, end);
         return ENGINE_EXITS;
     case PAGED_TRAP:
         return attend(p);

@@ -34,11 +34,12 @@ static bool goes_on(const struct isa_insn *insn, unsigned *branches)
     }
 }
 
-static void scan(struct paged_scan *s, const struct cpu *cpu, const uint8_t *code, uint32_t room)
+static void scan(struct paged_scan *s, const struct cpu *cpu, const uint8_t *code, uint32_t room,
+                 unsigned most)
 {
     unsigned branches = 0;
     s->count = s->bytes = 0;
-    while (s->count < PAGED_MAX_INSNS) {
+    while (s->count < most) {
         struct paged_insn *at = &s->at[s->count];
         if (isa_decode(code + s->bytes, room - s->bytes, cpu->code32, &at->insn) != ISA_OK ||
             !cpu_model_knows(cpu, &at->insn))
@@ -124,11 +125,12 @@ struct paged_block *paged_translate(struct paged *p, const uint8_t *code, uint32
 {
     struct paged_scan s;
     struct paged_rewrite r = {.paged = p, .insns = s.at};
+    unsigned exact = paged_exact(mode);
     *full = false;
     if (second)
         scan_over_end(&s, p->cpu, code, room, second);
     else
-        scan(&s, p->cpu, code, room);
+        scan(&s, p->cpu, code, room, exact ? exact : PAGED_MAX_INSNS);
     if (!s.count)
         return NULL;
     r.count = s.count;

@@ -88,9 +88,10 @@ struct engine_coverage {
 };
 
 struct engine_options {
-    uint64_t cache_bytes;             /* code cache; 0: default */
-    bool verify;                      /* every translation is verified before it may run */
-    bool count;                       /* icount is exact in the translator too */
+    uint64_t cache_bytes; /* code cache; 0: default */
+    bool verify;          /* every translation is verified before it may run */
+    bool count;           /* icount is exact in the translator too */
+    bool exact; /* the translator's only: of a PC, the ends of budgets are translated, too */
     struct engine_coverage *coverage; /* the translator's only; NULL */
     bool hits; /* the translator's only: translated code counts where it comes by (dbt_hits) */
 };

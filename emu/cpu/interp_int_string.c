@@ -206,6 +206,8 @@ enum cpu_status interp_repeat(struct cpu *cpu, const struct isa_insn *insn, unsi
             break;
         if (count && must_pause(cpu)) {
             cpu->eip -= insn->len;
+            if (!cpu->flat)
+                cpu->icount--; /* when it is done, it counts: so stops from outside do not */
             break;
         }
     }

@@ -42,6 +42,8 @@ struct bus {
     void *listener_opaque;
     void (*before)(void *opaque);
     void *before_opaque;
+    const struct bus_tap *tap;
+    void *tap_opaque;
     bool a20;
     uint8_t port_owner[PORTS];
 };
@@ -194,6 +196,23 @@ static struct bus_region *find(struct bus *bus, gpa_t gpa)
     return NULL;
 }
 
+/* From the processor, while there is a tap: what writes could be made to twice. */
+static bool is_hidden(const struct bus *bus, const struct bus_region *r)
+{
+    return bus->tap && (r->c.rights & HOST_W) && r->c.host != ram_base(bus->ram) + r->base;
+}
+
+static bool is_tapped(const struct bus *bus, struct bus_access *access)
+{
+    return bus->tap && bus->tap->asked(bus->tap_opaque, access);
+}
+
+static void tell_tap(const struct bus *bus, const struct bus_access *access)
+{
+    if (bus->tap)
+        bus->tap->answered(bus->tap_opaque, access);
+}
+
 static bool in_ram(const struct bus *bus, gpa_t gpa, uint64_t len)
 {
     uint64_t size = ram_size(bus->ram);
@@ -205,7 +224,7 @@ void bus_find_page(struct bus *bus, gpa_t gpa, struct bus_page *out)
     gpa &= ~(gpa_t)PAGE_MASK;
     const struct bus_region *r = find(bus, gpa);
     *out = (struct bus_page){0};
-    if (r && r->c.host) {
+    if (r && r->c.host && !is_hidden(bus, r)) {
         out->host = r->c.host + (gpa - r->base);
         out->rights = r->c.rights;
         out->is_ram = out->host == ram_base(bus->ram) + gpa;
@@ -277,16 +296,30 @@ static uint32_t load(const uint8_t *at, unsigned size)
     return value;
 }
 
+static uint32_t ask_region(struct bus *bus, const struct bus_region *r, uint32_t offset,
+                           unsigned size)
+{
+    before_access(bus);
+    return region_read(r, offset, size);
+}
+
 uint32_t bus_read(struct bus *bus, gpa_t gpa, unsigned size)
 {
     const struct bus_region *r = find(bus, gpa);
     if (!r)
         return in_ram(bus, gpa, size) ? load(ram_base(bus->ram) + gpa, size) : ones(size);
+    struct bus_access access = {BUS_READ, size, gpa, 0};
     uint64_t offset = gpa - r->base;
-    if (r->c.host && (r->c.rights & HOST_R))
-        return r->c.len - offset < size ? ones(size) : load(r->c.host + offset, size);
-    before_access(bus);
-    return region_read(r, (uint32_t)offset, size);
+    bool direct = r->c.host && (r->c.rights & HOST_R);
+    if ((!direct || is_hidden(bus, r)) && is_tapped(bus, &access))
+        return access.value;
+    if (direct)
+        access.value = r->c.len - offset < size ? ones(size) : load(r->c.host + offset, size);
+    else
+        access.value = ask_region(bus, r, (uint32_t)offset, size);
+    if (!direct || is_hidden(bus, r))
+        tell_tap(bus, &access);
+    return access.value;
 }
 
 static void write_ram(struct bus *bus, gpa_t gpa, unsigned size, uint32_t value)
@@ -297,24 +330,32 @@ static void write_ram(struct bus *bus, gpa_t gpa, unsigned size, uint32_t value)
     BUG_ON(err, "a PC's RAM can always be written");
 }
 
+static void write_host(const struct bus_region *r, uint64_t offset, unsigned size, uint32_t value)
+{
+    if (r->c.len - offset < size)
+        return;
+    for (unsigned i = 0; i < size; i++)
+        r->c.host[offset + i] = (uint8_t)(value >> (8 * i));
+}
+
 void bus_write(struct bus *bus, gpa_t gpa, unsigned size, uint32_t value)
 {
     const struct bus_region *r = find(bus, gpa);
-    if (!r) {
+    struct bus_access access = {BUS_WRITE, size, gpa, value};
+    bool direct = r && r->c.host && (r->c.rights & HOST_W);
+    if (!r || (direct && r->c.host == ram_base(bus->ram) + r->base)) {
         write_ram(bus, gpa, size, value);
         return;
     }
-    uint64_t offset = gpa - r->base;
-    if (r->c.host && (r->c.rights & HOST_W)) {
-        if (r->c.host == ram_base(bus->ram) + r->base)
-            write_ram(bus, gpa, size, value);
-        else if (r->c.len - offset >= size)
-            for (unsigned i = 0; i < size; i++)
-                r->c.host[offset + i] = (uint8_t)(value >> (8 * i));
+    if (is_tapped(bus, &access))
         return;
-    }
-    before_access(bus);
-    region_write(r, (uint32_t)offset, size, value);
+    if (!direct)
+        before_access(bus);
+    if (direct)
+        write_host(r, gpa - r->base, size, value);
+    else
+        region_write(r, (uint32_t)(gpa - r->base), size, value);
+    tell_tap(bus, &access);
 }
 
 /* Bytes from gpa on that lie in one page. */
@@ -403,14 +444,23 @@ static void port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t v
 
 uint32_t bus_in(struct bus *bus, uint16_t port, unsigned size)
 {
+    struct bus_access access = {BUS_IN, size, port, 0};
+    if (is_tapped(bus, &access))
+        return access.value;
     before_access(bus);
-    return port_read(bus, port, size);
+    access.value = port_read(bus, port, size);
+    tell_tap(bus, &access);
+    return access.value;
 }
 
 void bus_out(struct bus *bus, uint16_t port, unsigned size, uint32_t value)
 {
+    struct bus_access access = {BUS_OUT, size, port, value};
+    if (is_tapped(bus, &access))
+        return;
     before_access(bus);
     port_write(bus, port, size, value);
+    tell_tap(bus, &access);
 }
 
 void bus_set_a20(struct bus *bus, bool open)
@@ -437,6 +487,12 @@ void bus_before_access(struct bus *bus, void (*fn)(void *opaque), void *opaque)
 {
     bus->before = fn;
     bus->before_opaque = opaque;
+}
+
+void bus_set_tap(struct bus *bus, const struct bus_tap *tap, void *opaque)
+{
+    bus->tap = tap;
+    bus->tap_opaque = opaque;
 }
 
 static int by_base(const void *a, const void *b)

@@ -116,6 +116,26 @@ void bus_listen(struct bus *bus, const struct bus_listener *listener, void *opaq
 /* Told before a device is called, so that counted time can be brought up to date. */
 void bus_before_access(struct bus *bus, void (*fn)(void *opaque), void *opaque);
 
+/*
+ * Who runs the processor's code twice (lockstep) and must call devices once: he is asked first
+ * about each access that would reach a device, or memory that is a device's to write, and may
+ * answer it himself (true; `value` of a read is filled in). What a device answered he is told.
+ * Accesses that devices make meanwhile come, too. While there is a tap, bus_find_page shows no such
+ * memory.
+ */
+enum bus_access_kind { BUS_READ, BUS_WRITE, BUS_IN, BUS_OUT, BUS_ACCESS_KINDS };
+struct bus_access {
+    enum bus_access_kind kind;
+    unsigned size;
+    gpa_t address;
+    uint32_t value;
+};
+struct bus_tap {
+    bool (*asked)(void *opaque, struct bus_access *access);
+    void (*answered)(void *opaque, const struct bus_access *access);
+};
+void bus_set_tap(struct bus *bus, const struct bus_tap *tap, void *opaque);
+
 /* One line for each mapped region, low address first, to a FILE *. */
 void bus_print(const struct bus *bus, void *out);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The translator counts a PC's instructions as the interpreter does: random programs (jumps, calls,
- * faults, interrupts, ports, strings, IF on and off) run in slices of random budgets under both;
- * after each slice the counts, registers and flags are the same, and the memory at the end.
+ * The translator and lockstep count a PC's instructions as the interpreter does: random programs
+ * (jumps, calls, faults, interrupts, ports, strings, IF on and off) run in slices of random budgets
+ * under both; after each slice the counts, registers and flags are the same, and the memory at the
+ * end.
  */
 #include <check.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "dbt/dbt.h"
+#include "dbt/lockstep.h"
 #include "emu/cpu/engine.h"
 #include "emu/cpu/sysregs.h"
 
@@ -29,7 +31,99 @@ struct machine {
     struct irq_pin pin;
     struct engine *engine;
     struct cpu *cpu;
+    uint32_t asked; /* port 60h, that tells how often */
 };
+
+enum kind { INTERP, DBT, LOCKSTEP, BROKEN };
+
+/* A translator that is wrong once: at an instruction count, in a register or in memory. */
+struct broken {
+    struct engine engine;
+    struct engine *inner;
+    uint64_t at;
+    uint32_t memory; /* 0: a register */
+};
+
+static struct broken *broken_of(struct engine *engine)
+{
+    return CONTAINER_OF(engine, struct broken, engine);
+}
+
+static int broken_attach(struct engine *engine, struct cpu *cpu, uint64_t image)
+{
+    return broken_of(engine)->inner->ops->attach(broken_of(engine)->inner, cpu, image);
+}
+
+static void broken_detach(struct engine *engine, struct cpu *cpu)
+{
+    broken_of(engine)->inner->ops->detach(broken_of(engine)->inner, cpu);
+}
+
+static enum engine_exit broken_run(struct engine *engine, struct cpu *cpu, uint64_t budget)
+{
+    struct broken *b = broken_of(engine);
+    uint64_t before = cpu->icount;
+    enum engine_exit exit = b->inner->ops->run(b->inner, cpu, budget);
+    if (before <= b->at && cpu->icount > b->at && b->memory)
+        ram_base(cpu->ram)[b->memory] ^= 1;
+    else if (before <= b->at && cpu->icount > b->at)
+        cpu->gpr[ISA_EBP] ^= 4;
+    return exit;
+}
+
+static void broken_forget(struct engine *engine, struct cpu *cpu, gpa_t gpa, uint64_t len)
+{
+    broken_of(engine)->inner->ops->forget(broken_of(engine)->inner, cpu, gpa, len);
+}
+
+static void broken_report(struct engine *engine, struct cpu *cpu, void *out)
+{
+    broken_of(engine)->inner->ops->report(broken_of(engine)->inner, cpu, out);
+}
+
+static void broken_destroy(struct engine *engine)
+{
+    broken_of(engine)->inner->ops->destroy(broken_of(engine)->inner);
+    free(broken_of(engine));
+}
+
+static const struct engine_ops broken_ops = {.name = "broken",
+                                             .attach = broken_attach,
+                                             .detach = broken_detach,
+                                             .run = broken_run,
+                                             .forget = broken_forget,
+                                             .report = broken_report,
+                                             .destroy = broken_destroy};
+
+static int create_broken(struct engine **out)
+{
+    const struct engine_options options = {.count = true, .exact = true};
+    struct broken *b = calloc(1, sizeof(*b));
+    ck_assert_ptr_nonnull(b);
+    b->engine.ops = &broken_ops;
+    b->at = UINT64_MAX;
+    ck_assert_int_eq(dbt_create(&options, &b->inner), 0);
+    return lockstep_create_pair(&b->engine, out);
+}
+
+static int create_engine(enum kind kind, struct engine **out)
+{
+    const struct engine_options options = {.count = true};
+    if (kind == INTERP)
+        return interp_create(out);
+    if (kind == BROKEN)
+        return create_broken(out);
+    return kind == DBT ? dbt_create(&options, out) : lockstep_create(&options, out);
+}
+
+static uint32_t port_read(void *opaque, uint32_t offset, unsigned size)
+{
+    struct machine *m = opaque;
+    (void)offset, (void)size;
+    return m->asked++;
+}
+
+static const struct bus_ops port_ops = {port_read, NULL, 1};
 
 static uint8_t ack(void *opaque)
 {
@@ -66,9 +160,8 @@ static void make_handlers(struct machine *m)
     gate(m, INTERRUPT, HANDLERS + 32);
 }
 
-static void make(struct machine *m, bool translates)
+static void make(struct machine *m, enum kind kind)
 {
-    const struct engine_options options = {.count = true};
     const struct cpu_config config = {.model = "pentium3", .pin = &m->pin};
     struct cpu_config full = config;
     memset(m, 0, sizeof(*m));
@@ -77,7 +170,8 @@ static void make(struct machine *m, bool translates)
     ck_assert_int_eq(bus_create(m->ram, &m->bus), 0);
     full.bus = m->bus;
     ck_assert_int_eq(cpu_init_pc(&full, &m->cpu), 0);
-    ck_assert_int_eq(translates ? dbt_create(&options, &m->engine) : interp_create(&m->engine), 0);
+    ck_assert_int_eq(bus_add_ports(m->bus, "counter", 0x60, 1, &port_ops, m), 0);
+    ck_assert_int_eq(create_engine(kind, &m->engine), 0);
     ck_assert_int_eq(m->engine->ops->attach(m->engine, m->cpu, 0), 0);
     make_handlers(m);
     m->cpu->sys.cr0 |= CR0_PE;
@@ -169,55 +263,91 @@ static void compare(const struct cpu *a, const struct cpu *b)
     ck_assert_mem_eq(a->gpr, b->gpr, sizeof(a->gpr));
 }
 
-static void run_both(struct machine *both, uint32_t budget, bool interrupt)
+#define MACHINES 3
+
+static void run_all(struct machine *m, uint32_t budget, bool interrupt)
 {
-    enum engine_exit exit[2];
-    for (unsigned i = 0; i < 2; i++) {
-        struct cpu *cpu = both[i].cpu;
+    for (unsigned i = 0; i < MACHINES; i++) {
+        struct cpu *cpu = m[i].cpu;
         uint64_t before = cpu->icount;
-        both[i].pin.intr |= interrupt;
-        exit[i] = engine_run(cpu, budget);
-        ck_assert_int_eq(exit[i], ENGINE_EXIT_BUDGET);
+        m[i].pin.intr |= interrupt;
+        enum engine_exit exit = engine_run(cpu, budget);
+        if (exit == ENGINE_EXIT_DIVERGED)
+            m[i].engine->ops->report(m[i].engine, cpu, stdout);
+        ck_assert_int_eq(exit, ENGINE_EXIT_BUDGET);
         ck_assert_uint_eq(cpu->icount - before, budget);
+        ck_assert_int_eq(m[0].pin.intr, m[i].pin.intr);
+        ck_assert_uint_eq(m[0].asked, m[i].asked);
+        compare(m[0].cpu, cpu);
     }
-    ck_assert_int_eq(both[0].pin.intr, both[1].pin.intr);
-    compare(both[0].cpu, both[1].cpu);
 }
 
 START_TEST(counts_alike)
 {
-    struct machine both[2];
+    struct machine m[MACHINES];
     uint64_t seed = 77 + (uint64_t)_i;
-    make(&both[0], false);
-    make(&both[1], true);
-    write_program(&both[0], seed);
-    write_program(&both[1], seed);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        make(&m[i], (enum kind)i);
+        write_program(&m[i], seed);
+    }
     for (unsigned slice = 0; slice < SLICES; slice++) {
         uint32_t kind = next_random(&seed) % 4, size = next_random(&seed);
-        uint32_t budget = kind == 0 ? 1 + size % 5 : kind == 1 ? 1 + size % 100 : 1 + size % 20000;
-        run_both(both, budget, next_random(&seed) % 3 == 0);
+        uint32_t budget = kind == 0 ? 1 + size % 5 : kind == 1 ? 1 + size % 100 : 1 + size % 5000;
+        run_all(m, budget, next_random(&seed) % 3 == 0);
     }
-    ck_assert_mem_eq(ram_base(both[0].ram), ram_base(both[1].ram), 0x40000);
-    unmake(&both[0]);
-    unmake(&both[1]);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        ck_assert_mem_eq(ram_base(m[0].ram), ram_base(m[i].ram), 0x40000);
+        if (i)
+            unmake(&m[i]);
+    }
+    unmake(&m[0]);
+}
+END_TEST
+
+/* Lockstep sees what is wrong, near the place, and not before. */
+START_TEST(sees_what_is_wrong)
+{
+    struct machine m;
+    make(&m, BROKEN);
+    write_program(&m, 77);
+    struct lockstep_cpu *lc = m.cpu->engine_state;
+    ck_assert_int_eq(engine_run(m.cpu, 20000), ENGINE_EXIT_BUDGET);
+    struct broken *b = CONTAINER_OF(lockstep_subject(m.engine), struct broken, engine);
+    b->at = 30000;
+    b->memory = _i ? DATA + 0x10 : 0;
+    enum engine_exit exit = engine_run(m.cpu, 100000);
+    if (exit != ENGINE_EXIT_DIVERGED && _i) { /* nobody had written to that page just then */
+        unmake(&m);
+        return;
+    }
+    ck_assert_int_eq(exit, ENGINE_EXIT_DIVERGED);
+    ck_assert_uint_le(m.cpu->icount, 30000 + 4000);
+    ck_assert_uint_gt(m.cpu->icount, 25000);
+    ck_assert_str_eq(lc->stretch.differs, _i ? "memory" : "gpr");
+    char text[65536] = "";
+    FILE *out = fmemopen(text, sizeof(text), "w");
+    m.engine->ops->report(m.engine, m.cpu, out);
+    fclose(out);
+    ck_assert_ptr_nonnull(strstr(text, _i ? "memory at" : "* gpr"));
+    unmake(&m);
 }
 END_TEST
 
 /* More than r12 holds at a time. */
 START_TEST(counts_far)
 {
-    struct machine both[2];
-    make(&both[0], false);
-    make(&both[1], true);
-    for (unsigned i = 0; i < 2; i++)
-        poke(&both[i], CODE, "\x40\x01\xc3\x83\xd2\x01\x72\xf8\xeb\xf6", 10);
+    struct machine m[MACHINES];
+    for (unsigned i = 0; i < MACHINES; i++) {
+        make(&m[i], (enum kind)i);
+        poke(&m[i], CODE, "\x40\x01\xc3\x83\xd2\x01\x72\xf8\xeb\xf6", 10);
+    }
     for (unsigned slice = 0; slice < 4; slice++)
-        run_both(both, 1500001, false);
+        run_all(m, 1500001, false);
     struct engine_counters counters;
-    both[1].engine->ops->counters(both[1].engine, &counters);
+    m[DBT].engine->ops->counters(m[DBT].engine, &counters);
     ck_assert_uint_lt(counters.interpreted, 1000); /* it was translated */
-    unmake(&both[0]);
-    unmake(&both[1]);
+    for (unsigned i = 0; i < MACHINES; i++)
+        unmake(&m[i]);
 }
 END_TEST
 
@@ -235,6 +365,7 @@ int main(void)
     tcase_set_timeout(tcase, 100);
     tcase_add_loop_test(tcase, counts_alike, 0, 12);
     tcase_add_test(tcase, counts_far);
+    tcase_add_loop_test(tcase, sees_what_is_wrong, 0, 2);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

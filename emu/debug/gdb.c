@@ -29,7 +29,8 @@ static struct gdb *of_front(struct loop_front *front)
 
 /* Coming and going. */
 
-/* What runs runs on; what stands (gdb's `disconnect`, or a gdb that died) waits for the next gdb. */
+/* What runs runs on; what stands (gdb's `disconnect`, or a gdb that died) waits for the next gdb.
+ */
 static void disconnect(struct gdb *gdb)
 {
     if (gdb->fd < 0)
@@ -109,7 +110,8 @@ int gdb_adopt(struct gdb *gdb, int fd)
     return 0;
 }
 
-/* Whether the one who is connected has gone already is told by reading to the end of what he sent. */
+/* Whether the one who is connected has gone already is told by reading to the end of what he sent.
+ */
 static void read_to_end(struct gdb *gdb)
 {
     for (unsigned n = 0; n < 64 && gdb->fd >= 0; n++) {

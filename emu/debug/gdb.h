@@ -44,6 +44,8 @@ struct gdb_config {
     /* A Linux program's threads, `room` at most: how many. NULL: they are not known. */
     unsigned (*threads)(void *opaque, struct target *target, struct target_thread *out,
                         unsigned room);
+    /* /proc/PID/`name` of a Linux program into `out`; false: there is none. May be NULL. */
+    bool (*proc)(void *opaque, struct target *target, const char *name, FILE *out);
     void *command_opaque; /* of all */
 };
 

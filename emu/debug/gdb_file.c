@@ -67,7 +67,9 @@ static void handle_open(struct gdb *gdb, const char *at)
         return;
     }
     int fd = is_known(gdb, path) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-                                 : open_in_root(gdb->general.target, path);
+                                 : gdb_open_proc(gdb, path);
+    if (fd < 0)
+        fd = open_in_root(gdb->general.target, path);
     if (fd >= 0)
         gdb->file[slot] = fd;
     put_result(gdb, fd >= 0 ? (int64_t)slot : -1, ENOENT);
@@ -145,6 +147,18 @@ static void handle_setfs(struct gdb *gdb, const char *at)
     put_result(gdb, 0, 0);
 }
 
+static void handle_readlink(struct gdb *gdb, const char *at)
+{
+    char path[PATH_MAX], to[PATH_MAX];
+    if (!gdb_take_text(&at, path, sizeof(path)) || !gdb_read_link(gdb, path, to, sizeof(to))) {
+        put_result(gdb, -1, ENOENT);
+        return;
+    }
+    put_result(gdb, (int64_t)strlen(to), 0);
+    gdb_put(gdb, ";");
+    gdb_put_binary(gdb, to, strlen(to));
+}
+
 void gdb_handle_file(struct gdb *gdb, const char *packet)
 {
     static const struct {
@@ -153,7 +167,7 @@ void gdb_handle_file(struct gdb *gdb, const char *packet)
     } calls[] = {
         {"vFile:open:", handle_open},   {"vFile:pread:", handle_pread},
         {"vFile:fstat:", handle_fstat}, {"vFile:close:", handle_close},
-        {"vFile:setfs:", handle_setfs},
+        {"vFile:setfs:", handle_setfs}, {"vFile:readlink:", handle_readlink},
     };
     for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
         size_t len = strlen(calls[i].name);

@@ -213,6 +213,10 @@ void gdb_handle_memory(struct gdb *gdb, const char *packet); /* m M X */
 /* gdb_query.c: q, Q, v packets that are none of the others. */
 void gdb_handle_query(struct gdb *gdb, const char *packet);
 
+/* gdb_proc.c: /proc/PID/NAME of a target. A descriptor, or -1; the text of what is a link. */
+int gdb_open_proc(struct gdb *gdb, const char *path);
+bool gdb_read_link(struct gdb *gdb, const char *path, char *out, size_t room);
+
 /* gdb_file.c */
 void gdb_handle_file(struct gdb *gdb, const char *packet); /* vFile:... */
 void gdb_close_files(struct gdb *gdb);

@@ -37,6 +37,7 @@ bool monitor_gdb_linux(void *opaque, struct target *target, enum gdb_linux_word 
                        uint32_t *out);
 unsigned monitor_gdb_threads(void *opaque, struct target *target, struct target_thread *out,
                              unsigned room);
+bool monitor_gdb_proc(void *opaque, struct target *target, const char *name, FILE *out);
 int monitor_gdb_command(void *opaque, struct target *target, const char *line, FILE *out,
                         struct why *why);
 

@@ -175,16 +175,36 @@ static bool is_variable(Dwarf_Die *die)
     return tag == DW_TAG_variable || tag == DW_TAG_formal_parameter;
 }
 
-/* The variable of that name among a scope's own. */
-static bool find_in(Dwarf_Die *scope, const char *name, Dwarf_Die *out)
+static bool find_enumerator(Dwarf_Die *type, const char *name, Dwarf_Die *out)
 {
-    if (dwarf_child(scope, out))
+    if (dwarf_tag(type) != DW_TAG_enumeration_type || dwarf_child(type, out))
         return false;
     do {
-        const char *own = is_variable(out) ? dwarf_diename(out) : NULL;
-        if (own && !strcmp(own, name) && !dwarf_hasattr(out, DW_AT_declaration))
+        const char *own = dwarf_diename(out);
+        if (own && !strcmp(own, name))
             return true;
     } while (dwarf_siblingof(out, out) == 0);
+    return false;
+}
+
+/* The variable, or enumeration constant, of that name among a scope's own. */
+static bool find_in(struct location_context *c, Dwarf_Die *scope, const char *name,
+                    struct value *out)
+{
+    Dwarf_Die die, constant;
+    if (dwarf_child(scope, &die))
+        return false;
+    do {
+        const char *own = is_variable(&die) ? dwarf_diename(&die) : NULL;
+        if (own && !strcmp(own, name) && !dwarf_hasattr(&die, DW_AT_declaration)) {
+            take_variable(c, &die, out);
+            return true;
+        }
+        if (find_enumerator(&die, name, &constant)) {
+            *out = (struct value){.type = type_from_die(c->module, &die), .place = VALUE_LOST};
+            return take_constant(&constant, out);
+        }
+    } while (dwarf_siblingof(&die, &die) == 0);
     return false;
 }
 
@@ -195,15 +215,12 @@ static bool find_anywhere(const struct frame_source *s, const struct frame *f, c
         struct symbols_module *m = s->symbols->module[i];
         struct location_context c = {.source = s, .frame = f, .module = m, .depth = 4};
         Dwarf_CU *at = NULL;
-        Dwarf_Die unit, die;
+        Dwarf_Die unit;
         if (!symbols_dwarf(m))
             continue;
-        while (symbols_next_unit(m, &at, &unit)) {
-            if (find_in(&unit, name, &die)) {
-                take_variable(&c, &die, out);
+        while (symbols_next_unit(m, &at, &unit))
+            if (find_in(&c, &unit, name, out))
                 return true;
-            }
-        }
     }
     return false;
 }
@@ -213,15 +230,11 @@ bool frame_find_variable(const struct frame_source *s, const struct frame *f, co
 {
     struct symbols_module *m = symbols_module_at(s->symbols, f->where);
     struct scopes scopes;
-    Dwarf_Die die;
     bool found = false;
     if (find_scopes(m, f, &scopes)) {
         struct location_context c = {s, f, m, scopes.function, 4};
-        for (int i = scopes.first; i < scopes.count && !found; i++) {
-            found = find_in(&scopes.die[i], name, &die);
-            if (found)
-                take_variable(&c, &die, out);
-        }
+        for (int i = scopes.first; i < scopes.count && !found; i++)
+            found = find_in(&c, &scopes.die[i], name, out);
         free(scopes.die);
     }
     return found || find_anywhere(s, f, name, out);

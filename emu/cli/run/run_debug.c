@@ -132,6 +132,7 @@ static int make_gdb(struct debug *d)
                                       .command = monitor_gdb_command,
                                       .linux_word = monitor_gdb_linux,
                                       .threads = monitor_gdb_threads,
+                                      .proc = monitor_gdb_proc,
                                       .command_opaque = d->session};
     if (!d->options->gdb)
         return 0;

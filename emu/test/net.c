@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define STACK_PAGES 4096u
 #define FRAMES_KEPT 10000u
@@ -28,6 +30,16 @@ static struct net_frame *new_frame(const void *data, size_t len)
     return f;
 }
 
+/* Sets the event, or takes it back. */
+static void tell_waiting(const struct test_net *net, bool waiting)
+{
+    eventfd_t ignored;
+    if (net->waiting >= 0 && waiting)
+        (void)eventfd_write(net->waiting, 1);
+    else if (net->waiting >= 0)
+        (void)eventfd_read(net->waiting, &ignored);
+}
+
 static void to_guest(struct test_net *net, const void *data, size_t len)
 {
     struct net_frame *f = new_frame(data, len);
@@ -35,6 +47,7 @@ static void to_guest(struct test_net *net, const void *data, size_t len)
         return; /* a wire loses frames */
     *net->end = f;
     net->end = &f->next;
+    tell_waiting(net, true);
     net->config.arrived(net->config.opaque);
 }
 
@@ -75,16 +88,17 @@ static int backend_receive(struct net_backend *base, void *frame, size_t room)
     size_t len = f->len < room ? f->len : room;
     memcpy(frame, f->data, len);
     net->first = f->next;
-    if (!net->first)
+    if (!net->first) {
         net->end = &net->first;
+        tell_waiting(net, false);
+    }
     free(f);
     return (int)len;
 }
 
 static int backend_fd(const struct net_backend *base)
 {
-    (void)base;
-    return -1;
+    return self(base)->waiting;
 }
 
 static void backend_destroy(struct net_backend *base)
@@ -163,6 +177,14 @@ static struct net_host *host_of(struct test_net *net, uint32_t ip)
 
 /* ---- all of it ---- */
 
+bool test_net_is_wanted(const struct spec *spec)
+{
+    bool frames = false;
+    for (unsigned i = 0; i < spec->steps; i++)
+        frames = frames || spec->step[i].act == ACT_FRAME;
+    return frames || spec->peers || spec->expect.frames || spec->pc.nic;
+}
+
 int test_net_create(const struct test_net_config *config, struct test_net **out)
 {
     struct test_net *net = calloc(1, sizeof(*net));
@@ -172,6 +194,12 @@ int test_net_create(const struct test_net_config *config, struct test_net **out)
     net->config = *config;
     net->end = &net->first;
     net->sent_end = &net->sent;
+    net->waiting = config->pollable ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
+    if (config->pollable && net->waiting < 0) {
+        int err = -errno;
+        free(net);
+        return err;
+    }
     for (unsigned i = 0; i < config->spec->peers && i < NET_PEERS; i++) {
         struct net_peer *peer = &net->peer[i];
         peer->spec = &config->spec->peer[i];
@@ -204,6 +232,8 @@ void test_net_destroy(struct test_net *net)
         netstack_fini(net->host[i].stack);
         free(net->host[i].stack);
     }
+    if (net->waiting >= 0)
+        close(net->waiting);
     free_frames(net->first);
     free_frames(net->sent);
     free(net);

@@ -21,9 +21,12 @@ struct test_net_config {
     uint64_t seed;
     uint64_t (*now_ns)(void *opaque); /* the guest's time */
     void (*arrived)(void *opaque);    /* frames wait for the guest */
+    bool pollable;                    /* its descriptor tells that, too */
     void *opaque;
 };
 
+/* Whether the test has to do with a network. */
+bool test_net_is_wanted(const struct spec *spec);
 MUST_CHECK int test_net_create(const struct test_net_config *config, struct test_net **out);
 void test_net_destroy(struct test_net *net); /* NULL is harmless */
 

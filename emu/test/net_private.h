@@ -40,6 +40,7 @@ struct net_frame {
 struct test_net {
     struct net_backend base;
     struct test_net_config config;
+    int waiting; /* an event that is set while frames wait for the guest; -1: none */
     struct net_host host[NET_PEERS];
     unsigned hosts;
     struct net_peer peer[NET_PEERS];

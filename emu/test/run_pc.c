@@ -57,6 +57,37 @@ static void set_options(struct run *run)
                              .ram_bytes = run->spec->memory_bytes};
 }
 
+/* ---- the network ---- */
+
+static uint64_t net_now_ns(void *opaque)
+{
+    const struct run *run = opaque;
+    return run->pc->pc ? pc_now_ns(run->pc->pc) : 0;
+}
+
+/* The card finds it by the descriptor. */
+static void frames_arrived(void *opaque)
+{
+    (void)opaque;
+}
+
+static int open_net(struct run *run)
+{
+    const struct test_net_config config = {.spec = run->spec,
+                                           .seed = run->wish->seed,
+                                           .now_ns = net_now_ns,
+                                           .arrived = frames_arrived,
+                                           .pollable = true,
+                                           .opaque = run};
+    if (!test_net_is_wanted(run->spec))
+        return 0;
+    int err = test_net_create(&config, &run->net);
+    if (err)
+        return why_fail(&run->why, err, "no network: %s", strerror(-err));
+    run->pc->resources.config.net = test_net_backend(run->net);
+    return 0;
+}
+
 static int open_line(struct run *run, struct run_pc_line *line, const char *name, int in,
                      struct buffer *text, struct serial_backend **place)
 {
@@ -111,7 +142,11 @@ static int build(struct run *run)
     set_options(run);
     if (pipe2(p->input, O_CLOEXEC | O_NONBLOCK))
         return why_fail(&run->why, -errno, "no pipe: %s", strerror(errno));
-    int err = pc_resources_open(&p->options, &p->resources, &run->why);
+    int err = pc_options_check(&p->options, &run->why);
+    if (!err)
+        err = pc_resources_open(&p->options, &p->resources, &run->why);
+    if (!err)
+        err = open_net(run);
     if (!err)
         err = open_line(run, &p->com, "serial line", p->input[0], &run->out->serial,
                         &p->resources.config.serial[0]);
@@ -121,12 +156,16 @@ static int build(struct run *run)
     return err ? err : make_pc(run);
 }
 
-static void unmake(struct run_pc *p)
+static void unmake(struct run *run)
 {
+    struct run_pc *p = run->pc;
     pc_destroy(p->pc);
+    p->pc = NULL; /* the network asks it for the time until it is gone itself */
     if (p->engine)
         p->engine->ops->destroy(p->engine);
     pc_resources_close(&p->resources);
+    test_net_destroy(run->net);
+    run->net = NULL;
     for (unsigned i = 0; i < 2; i++) {
         if (p->input[i] >= 0)
             close(p->input[i]);
@@ -225,6 +264,9 @@ static bool act(void *opaque, const struct spec_step *step)
         return press_keys(p, &step->keys);
     case ACT_SERIAL:
         return send(p, &step->data);
+    case ACT_FRAME:
+        test_net_inject(((struct run *)opaque)->net, step->data.data, step->data.len);
+        return true;
     case ACT_POWER:
         pc_press_power(p->pc);
         return true;
@@ -247,6 +289,8 @@ static void hear(struct run *run, struct run_pc_line *line)
         if (line->text->len < run->spec->max_output)
             buffer_add(line->text, part, (size_t)n);
         script_listen(&run->script, part, (size_t)n);
+        if (run->net)
+            test_net_heard(run->net, part, (size_t)n);
     }
 }
 
@@ -289,11 +333,18 @@ static void report_cpu(struct run *run)
                  cpu->sys.cr3, cpu->sys.cr4);
 }
 
+/* All that was to be done to the guest is done. */
+static bool is_done(const struct run *run)
+{
+    return (run->spec->steps || run->spec->peers) && script_is_done(&run->script) &&
+           (!run->net || test_net_is_done(run->net));
+}
+
 static bool over(struct run *run)
 {
     struct run_pc *p = run->pc;
     const struct spec *spec = run->spec;
-    if (p->stopped || (spec->stops && spec->steps && script_is_done(&run->script)))
+    if (p->stopped || (spec->stops && is_done(run)))
         run_tell_end(run->out, END_STOPPED, "stopped by the script");
     else if (pc_is_dead(p->pc))
         run_tell_end(run->out, END_HANG, "it has halted for ever, with interrupts off");
@@ -341,6 +392,14 @@ static bool act_on(struct run *run)
     }
 }
 
+/* When something is to happen next; SCRIPT_NEVER: not before the guest does something. */
+static uint64_t next_ns(const struct run *run)
+{
+    uint64_t next = script_next_ns(&run->script);
+    uint64_t net = run->net ? test_net_next_ns(run->net) : SCRIPT_NEVER;
+    return net < next ? net : next;
+}
+
 /* A machine that goes on from a boot begins in the middle of this: behind what was heard. */
 static void loop(struct run *run)
 {
@@ -348,9 +407,11 @@ static void loop(struct run *run)
     for (;;) {
         release(p);
         script_run(&run->script, pc_now_ns(p->pc));
+        if (run->net)
+            test_net_run(run->net);
         if (act_on(run))
             return;
-        uint64_t next = script_next_ns(&run->script), now = pc_now_ns(p->pc);
+        uint64_t next = next_ns(run), now = pc_now_ns(p->pc);
         uint64_t turn =
             next != SCRIPT_NEVER && next > now && next - now < TURN_NS ? next - now : TURN_NS;
         p->state = pc_run_for(p->pc, turn);
@@ -388,7 +449,7 @@ static void finish(struct run *run)
     out->guest_ns = pc_now_ns(run->pc->pc);
     if (pc_state_hash(run->pc->pc, &out->sum, &run->why))
         outcome_fail(out, "the state at the end: %s", run->why.text);
-    out->world = run_pc_sum_disks(run);
+    out->world = run_pc_sum_disks(run) + (run->net ? test_net_sum(run->net) : 0);
     read_screen(run);
     if (out->end != END_EXIT && out->end != END_STOPPED)
         report_cpu(run);
@@ -418,6 +479,6 @@ void run_pc(struct run *run)
             loop(run);
         finish(run);
     }
-    unmake(&pc);
+    unmake(run);
     run->pc = NULL;
 }

@@ -62,7 +62,7 @@ static bool stays(const char *spec)
 static bool is_fit(const struct run *run)
 {
     const struct pc_options *o = &run->pc->options;
-    bool fit = o->deterministic && !run->wish->fresh && !run->places &&
+    bool fit = o->deterministic && !run->wish->fresh && !run->places && !run->net &&
                run->pc->boot_step < run->spec->steps && strcmp(run->pc->engine_name, "lockstep");
     for (unsigned i = 0; i < PC_DRIVES; i++)
         fit = fit && !stays(o->hd[i]);

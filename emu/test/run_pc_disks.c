@@ -93,6 +93,8 @@ int run_pc_read_disk(const struct run *run, const char *name, uint64_t at, uint6
     int err = medium ? 0 : -ENOENT;
     if (len && len < left)
         left = len;
+    if (left > RUN_LOOK_MOST)
+        return -EFBIG;
     while (!err && left && !out->failed) {
         size_t n = left < sizeof(part) ? (size_t)left : sizeof(part);
         err = medium_read(medium, at, part, n);

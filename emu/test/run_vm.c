@@ -35,15 +35,6 @@ void run_tell_end(struct outcome *out, enum outcome_end end, const char *fmt, ..
 
 /* ---- from the specification to the options of a run ---- */
 
-static bool wants_net(const struct spec *spec)
-{
-    for (unsigned i = 0; i < spec->steps; i++) {
-        if (spec->step[i].act == ACT_FRAME)
-            return true;
-    }
-    return spec->peers || spec->expect.frames;
-}
-
 static int set_env(struct run *run)
 {
     const struct spec *spec = run->spec;
@@ -51,7 +42,7 @@ static int set_env(struct run *run)
     o->env = calloc(spec->env.count + 2, sizeof(*o->env));
     if (!o->env)
         return -ENOMEM;
-    if (spec->kind == SPEC_LINUX && wants_net(spec))
+    if (spec->kind == SPEC_LINUX && test_net_is_wanted(spec))
         o->env[o->envs++] = ILWACO_PARAM_NET TEST_NET_PARAM;
     if (spec->kind == SPEC_LINUX)
         o->env[o->envs++] = spec->terminal ? "TERM=vt100" : "TERM=dumb";
@@ -222,10 +213,10 @@ static int open_net(struct run *run)
                                            .now_ns = net_now_ns,
                                            .arrived = frames_arrived,
                                            .opaque = run};
-    if (wants_net(run->spec) && !wish)
+    if (test_net_is_wanted(run->spec) && !wish)
         return why_fail(&run->why, -EINVAL,
                         "the image has no NIC: peers and frames are not for it");
-    if (!wish || (wish->optional && !wants_net(run->spec)))
+    if (!wish || (wish->optional && !test_net_is_wanted(run->spec)))
         return 0;
     if (test_net_create(&config, &run->net))
         return why_fail(&run->why, -ENOMEM, "no memory");

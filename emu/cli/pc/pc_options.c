@@ -216,7 +216,7 @@ static int check_word(const char *name, const char *value, const char *words, st
     return value ? why_fail(why, -EINVAL, "--%s %s: there are: %s", name, value, words) : 0;
 }
 
-static int check(struct pc_options *o, struct why *why)
+int pc_options_check(struct pc_options *o, struct why *why)
 {
     int err = find_memory(o, why);
     if (!err)
@@ -260,5 +260,5 @@ int pc_options_parse(int argc, char **argv, struct pc_options *out, struct why *
                             argv[i]);
         err = take_option(argv, &i, out, why);
     }
-    return err || out->help ? err : check(out, why);
+    return err || out->help ? err : pc_options_check(out, why);
 }

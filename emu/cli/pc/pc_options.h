@@ -41,5 +41,8 @@ static inline bool pc_options_debug(const struct pc_options *o)
 
 /* From the words after the verb. 0, or -EINVAL and `why`. */
 MUST_CHECK int pc_options_parse(int argc, char **argv, struct pc_options *out, struct why *why);
+/* The same for options that did not come from a command line: what is wrong with them, and the
+ * numbers worked out. */
+MUST_CHECK int pc_options_check(struct pc_options *options, struct why *why);
 
 #endif

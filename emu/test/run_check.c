@@ -8,19 +8,9 @@
 #include "emu/test/run_private.h"
 #include "guests/ilwaco/boot_params.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const signals[] = {
-    [1] = "SIGHUP",   [2] = "SIGINT",   [3] = "SIGQUIT",  [4] = "SIGILL",   [5] = "SIGTRAP",
-    [6] = "SIGABRT",  [7] = "SIGBUS",   [8] = "SIGFPE",   [9] = "SIGKILL",  [10] = "SIGUSR1",
-    [11] = "SIGSEGV", [12] = "SIGUSR2", [13] = "SIGPIPE", [14] = "SIGALRM", [15] = "SIGTERM",
-};
-
-static const char *signal_name(uint64_t number)
-{
-    return number < ARRAY_LEN(signals) && signals[number] ? signals[number] : "a signal";
-}
 
 /* ---- what Ilwaco says about a program that a status cannot hold ---- */
 
@@ -59,7 +49,7 @@ static void read_large_status(struct outcome *out)
         out->signal = number;
         out->status = 128 + number;
         used = (int)strlen(line);
-        run_tell_end(out, END_SIGNAL, "%s", signal_name(number));
+        run_tell_end(out, END_SIGNAL, "%s", spec_signal_name(number));
     }
     if (!used || used >= (int)sizeof(copy))
         return;
@@ -103,7 +93,7 @@ static void check_signal(struct run *run)
 {
     const char *want = run->spec->expect.signal;
     const char *bare = strncmp(want, "SIG", 3) ? want : want + 3;
-    if (run->out->end != END_SIGNAL || strcmp(signal_name(run->out->signal) + 3, bare))
+    if (run->out->end != END_SIGNAL || strcmp(spec_signal_name(run->out->signal) + 3, bare))
         unexpected_end(run, want);
 }
 
@@ -212,8 +202,12 @@ static void check_disks(struct run *run)
     for (unsigned i = 0; i < e->disks; i++) {
         const struct spec_named_text *d = &e->disk[i];
         struct buffer bytes = {0};
+        int err;
         snprintf(name, sizeof(name), "disk %s", d->name);
-        if (read_disk(run, d, &bytes))
+        err = read_disk(run, d, &bytes);
+        if (err == -EFBIG)
+            outcome_fail(run->out, "%s: too much to look at; say where: at, length", name);
+        else if (err)
             outcome_fail(run->out,
                          run->pc ? "%s: there is no such disk"
                                  : "%s: there is no such disk that it could write",
@@ -263,6 +257,8 @@ void run_check_pc(struct run *run)
     uint64_t before;
     check_end(run);
     check_script(run);
+    if (run->net)
+        test_net_check(run->net, out);
     check_limits(run);
     check_places(run);
     before = out->failed;

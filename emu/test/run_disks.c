@@ -138,7 +138,10 @@ int run_read_disk(struct run *run, const char *name, uint64_t at, uint64_t len, 
     struct stat st;
     if (fd < 0 || fstat(fd, &st))
         return -ENOENT;
-    uint64_t end = len ? at + len : (uint64_t)st.st_size;
+    uint64_t size = (uint64_t)st.st_size, left = at < size ? size - at : 0;
+    uint64_t end = at + (len && len < left ? len : left);
+    if (end - at > RUN_LOOK_MOST)
+        return -EFBIG;
     while (at < end) {
         ssize_t n = pread(fd, part, end - at < sizeof(part) ? end - at : sizeof(part), (off_t)at);
         if (n <= 0)
@@ -149,15 +152,31 @@ int run_read_disk(struct run *run, const char *name, uint64_t at, uint64_t len, 
     return 0;
 }
 
+/* Of the blocks that are not all zero; where nothing was ever written, nothing is read. */
+static uint64_t sum_memory(int fd)
+{
+    static const char zeroes[DISK_BLOCK];
+    char block[DISK_BLOCK];
+    uint64_t sum = 0;
+    off_t at = 0, end;
+    while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && (end = lseek(fd, at, SEEK_HOLE)) > at) {
+        for (; at < end; at += DISK_BLOCK) {
+            if (pread(fd, block, sizeof(block), at) != sizeof(block))
+                return sum;
+            if (memcmp(block, zeroes, sizeof(block)))
+                sum = sum * 31 + (uint64_t)at + tape_sum(block, sizeof(block));
+        }
+    }
+    return sum;
+}
+
 uint64_t run_sum_disks(struct run *run)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < run->spec->disks; i++) {
-        struct buffer all = {0};
-        if (!run->spec->disk[i].readonly &&
-            !run_read_disk(run, run->spec->disk[i].name, 0, 0, &all))
-            sum = sum * 31 + tape_sum(all.data, all.len);
-        buffer_free(&all);
+        int fd = fd_of(run, run->spec->disk[i].name);
+        if (!run->spec->disk[i].readonly && fd >= 0)
+            sum = sum * 31 + sum_memory(fd);
     }
     return sum;
 }

@@ -61,7 +61,8 @@ static int make_file(struct run *run, const struct spec_file *f)
     if (!err)
         err = write_file(path, f);
     free(path);
-    return err ? why_fail(&run->why, err, "the file %s cannot be made: %s", f->path, strerror(-err))
+    return err ? why_fail(&run->why, err, "the file %s%s%s cannot be made: %s", f->path,
+                          f->copy ? ", a copy of " : "", f->copy ? f->copy : "", strerror(-err))
                : 0;
 }
 

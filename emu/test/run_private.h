@@ -73,7 +73,8 @@ struct run {
 /* run_disks.c */
 MUST_CHECK int run_open_disks(struct run *run);
 void run_close_disks(struct run *run);
-/* Bytes of a disk as it is now. -ENOENT. */
+/* Bytes of a disk as it is now. -ENOENT; -EFBIG: more than RUN_LOOK_MOST. */
+#define RUN_LOOK_MOST (256 * MIB)
 MUST_CHECK int run_read_disk(struct run *run, const char *name, uint64_t at, uint64_t len,
                              struct buffer *out);
 /* A sum over all disks that the guest could write. */

@@ -190,4 +190,7 @@ MUST_CHECK int spec_read_file(const char *path, const char *label, const struct 
                               spec_take_fn take, void *opaque, struct why *why);
 void spec_free(struct spec *spec);
 
+/* "SIGSEGV"; of others "a signal". */
+const char *spec_signal_name(uint64_t number);
+
 #endif

@@ -12,6 +12,33 @@
 #define MAX_OUTPUT (4 * MIB)
 #define LINUX_MEMORY (256 * MIB)
 #define PC_MEMORY (64 * MIB)
+#define STATUS_MAX 255u
+#define PC_STATUS_MAX 511u /* 2 * value + 1 */
+
+static const struct toml *place(const struct toml *test, const char *key)
+{
+    const struct toml *at = toml_get(test, key);
+    return at ? at : test;
+}
+
+/* A limit of nothing is no limit that anybody can mean. */
+static int check_limits(struct spec_reader *r, const struct toml *test)
+{
+    const struct spec *spec = r->spec;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } limits[] = {{"timeout", spec->timeout_ns},
+                  {"max-instructions", spec->max_instructions},
+                  {"max-output", spec->max_output},
+                  {"memory", spec->memory_bytes}};
+    for (unsigned i = 0; i < ARRAY_LEN(limits); i++) {
+        if (!limits[i].value && toml_get(test, limits[i].key))
+            return spec_fail(r, place(test, limits[i].key), "%s is 0: nothing could run",
+                             limits[i].key);
+    }
+    return 0;
+}
 
 static void set_defaults(struct spec *spec)
 {
@@ -23,12 +50,6 @@ static void set_defaults(struct spec *spec)
         spec->memory_bytes = spec->kind == SPEC_LINUX ? LINUX_MEMORY : PC_MEMORY;
     if (!spec->max_output)
         spec->max_output = MAX_OUTPUT;
-}
-
-static const struct toml *place(const struct toml *test, const char *key)
-{
-    const struct toml *at = toml_get(test, key);
-    return at ? at : test;
 }
 
 /* A program with a slash that is a file beside the specification, unless the root has it. */
@@ -57,6 +78,8 @@ static int check_kind(struct spec_reader *r, const struct toml *test)
             return spec_fail(r, place(test, linux_only[i]), "%s is for %s", linux_only[i],
                              i >= 3 ? "images and programs" : "programs");
     }
+    if (pc && spec->terminal)
+        return spec_fail(r, place(test, "terminal"), "terminal is for images and programs");
     if (toml_get(test, "stdin") && toml_get(test, "stdin-hex"))
         return spec_fail(r, place(test, "stdin-hex"), "either stdin or stdin-hex");
     if (spec->root && spec->guest_files)
@@ -117,6 +140,8 @@ static int check_expect(struct spec_reader *r, const struct toml *test)
         return spec_fail(r, at, "a PC has serial and screen; no stdout, stderr, console");
     if ((e->signal || e->known_calls) && spec->kind != SPEC_LINUX)
         return spec_fail(r, at, "signal and known-syscalls are for programs");
+    if (e->status > (pc ? PC_STATUS_MAX : STATUS_MAX))
+        return spec_fail(r, at, "an exit status is at most %u", pc ? PC_STATUS_MAX : STATUS_MAX);
     if ((e->any_fault && e->hang) || (e->signal && (e->any_fault || e->hang)))
         return spec_fail(r, at, "a guest ends in one way: status, signal, fault or hang");
     if (e->but.count && !e->known_calls)
@@ -127,8 +152,10 @@ static int check_expect(struct spec_reader *r, const struct toml *test)
 int spec_check_test(struct spec_reader *r, const struct toml *test)
 {
     struct spec *spec = r->spec;
+    int err = check_limits(r, test);
     set_defaults(spec);
-    int err = check_kind(r, test);
+    if (!err)
+        err = check_kind(r, test);
     if (!err)
         err = find_program(r, test);
     if (!err)
@@ -137,6 +164,9 @@ int spec_check_test(struct spec_reader *r, const struct toml *test)
         err = check_steps(r, test);
     if (!err)
         err = check_expect(r, test);
+    if (!err && spec->stops && !spec->steps && !spec->peers)
+        err = spec_fail(r, place(test, "stop-when-done"),
+                        "stop-when-done without input and peers: nothing would be done");
     if (!err && spec->memory_bytes && spec->memory_bytes < VM_MIN_MEMORY)
         err = spec_fail(r, place(test, "memory"), "a machine has at least %llu KiB",
                         (unsigned long long)(VM_MIN_MEMORY / KIB));

@@ -42,6 +42,29 @@ int spec_key_match(struct spec_reader *r, const struct toml *v, void *to)
 
 /* ---- how it ends ---- */
 
+static const char *const signals[] = {
+    [1] = "SIGHUP",   [2] = "SIGINT",   [3] = "SIGQUIT",  [4] = "SIGILL",   [5] = "SIGTRAP",
+    [6] = "SIGABRT",  [7] = "SIGBUS",   [8] = "SIGFPE",   [9] = "SIGKILL",  [10] = "SIGUSR1",
+    [11] = "SIGSEGV", [12] = "SIGUSR2", [13] = "SIGPIPE", [14] = "SIGALRM", [15] = "SIGTERM",
+};
+
+const char *spec_signal_name(uint64_t number)
+{
+    return number < ARRAY_LEN(signals) && signals[number] ? signals[number] : "a signal";
+}
+
+/* With or without SIG. */
+static int key_signal(struct spec_reader *r, const struct toml *v, void *to)
+{
+    const char **name = to;
+    int err = spec_key_text(r, v, to);
+    for (unsigned i = 0; !err && i < ARRAY_LEN(signals); i++) {
+        if (signals[i] && (!strcmp(signals[i], *name) || !strcmp(signals[i] + 3, *name)))
+            return 0;
+    }
+    return err ? err : spec_fail(r, v, "there is no signal \"%s\"", *name);
+}
+
 static int key_status(struct spec_reader *r, const struct toml *v, void *to)
 {
     struct spec_expect *e = to;
@@ -207,7 +230,7 @@ static int key_frames(struct spec_reader *r, const struct toml *v, void *to)
 #define AT(member) offsetof(struct spec_expect, member)
 static const struct spec_key expect_rows[] = {
     {"status", key_status, 0},
-    {"signal", spec_key_text, AT(signal)},
+    {"signal", key_signal, AT(signal)},
     {"fault", key_fault, 0},
     {"hang", spec_key_yes, AT(hang)},
     {"stdout", spec_key_match, AT(out)},

@@ -120,6 +120,8 @@ static const struct spec_key disk_rows[] = {
 };
 static const struct spec_keys disk_keys = KEYS("a disk", disk_rows);
 
+#define DISK_MOST (1024 * GIB) /* it lies in memory, where something was written */
+
 static int key_disks(struct spec_reader *r, const struct toml *v, void *to)
 {
     struct spec *spec = r->spec;
@@ -134,6 +136,12 @@ static int key_disks(struct spec_reader *r, const struct toml *v, void *to)
             err = spec_fail(r, v, "the disk \"%s\" needs a file, a size, or a text", d->name);
         else if (d->file && (d->content.data || d->bytes))
             err = spec_fail(r, v, "the disk \"%s\" has a file, and so no size or text", d->name);
+        else if (d->bytes > DISK_MOST)
+            err = spec_fail(r, v, "the disk \"%s\" is too large; it may have 1024G", d->name);
+        for (unsigned k = 0; !err && k < i; k++) {
+            if (!strcmp(spec->disk[k].name, d->name))
+                err = spec_fail(r, v, "the disk \"%s\" is there twice", d->name);
+        }
     }
     return err;
 }

@@ -12,8 +12,8 @@ int spec_want(struct spec_reader *r, const struct toml *v, enum toml_kind kind)
 {
     if (v->kind == kind)
         return 0;
-    return spec_fail(r, v, "%s%s%s must be, not %s", v->key ? v->key : "this", v->key ? ": " : ": ",
-                     toml_kind_name(kind), toml_kind_name(v->kind));
+    return spec_fail(r, v, "%s must be %s, not %s", v->key ? v->key : "this", toml_kind_name(kind),
+                     toml_kind_name(v->kind));
 }
 
 /* ---- text ---- */

@@ -231,10 +231,12 @@ static void enter_directory(void)
 {
     struct walk walk;
     const char *cwd = boot_param(ILWACO_PARAM_CWD);
-    if (!cwd || walk_path(vfs_root(), cwd, 0, &walk))
+    if (!cwd)
         return;
-    if (inode_type(walk.dentry->inode) == S_IFDIR)
-        vfs_set_cwd(walk.dentry);
+    int err = walk_path(vfs_root(), cwd, 0, &walk);
+    if (err || inode_type(walk.dentry->inode) != S_IFDIR)
+        give_up("%s: no folder of the root, so no program can begin in it", cwd);
+    vfs_set_cwd(walk.dentry);
     walk_done(&walk);
 }
 

@@ -44,6 +44,44 @@ rm -rf kept
 
 # What is wrong before any guest runs.
 mkdir wrong empty skipped
+# refused TEXT: the specification on stdin; what is said of it has TEXT.
+refused() {
+    cat >wrong/a.toml
+    status_of 2 wrong
+    grep -q -e "$1" out || fail "'$1' is not in: $(cat out err)"
+    grep -q 'a.toml:[0-9]*:[0-9]*: ' out || fail "no place: $(cat out err)"
+}
+refused 'nothing would be done' <<'END'
+program = "x"
+stop-when-done = true
+END
+refused 'is at most 255' <<'END'
+program = "x"
+expect.status = 256
+END
+refused 'no signal "SIGFOO"' <<'END'
+program = "x"
+expect.signal = "SIGFOO"
+END
+refused 'timeout is 0' <<'END'
+program = "x"
+timeout = 0
+END
+refused 'is there twice' <<'END'
+program = "x"
+disks = [{ name = "d", size = "1M" }, { name = "d", size = "2M" }]
+END
+refused 'too large' <<'END'
+program = "x"
+disks = [{ name = "d", size = "99999G" }]
+END
+refused 'must be a string, not a number' <<'END'
+program = 5
+END
+refused 'terminal is for' <<'END'
+pc = {}
+terminal = true
+END
 printf 'program = "x"\nexpcet.status = 1\n' >wrong/a.toml
 status_of 2 wrong
 grep -q 'a.toml:2:1: a test has no key "expcet"; is "expect" meant?' out || fail "no suggestion: $(cat out err)"

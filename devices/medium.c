@@ -12,6 +12,8 @@
  */
 #include "devices/medium.h"
 
+#include "devices/gate.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,6 +29,8 @@ static const char magic[8] = "DENALICW";
 struct medium {
     int base, overlay; /* overlay -1: none */
     bool readonly;
+    struct gate *gate;    /* NULL: nobody records */
+    uint8_t number;       /* there */
     uint64_t bytes, data; /* `data`: where clusters begin in the overlay */
     uint8_t *here;        /* the overlay's bitmap */
 };
@@ -92,7 +96,7 @@ static int read_overlaid(struct medium *medium, uint64_t at, uint8_t *out, size_
     return err;
 }
 
-int medium_read(struct medium *medium, uint64_t at, void *out, size_t len)
+static int read_host(struct medium *medium, uint64_t at, void *out, size_t len)
 {
     uint8_t *to = out;
     uint64_t left = at < medium->bytes ? medium->bytes - at : 0;
@@ -108,7 +112,7 @@ static int copy_up(struct medium *medium, uint64_t cluster)
 {
     uint8_t data[CLUSTER];
     uint64_t at = cluster * CLUSTER;
-    int err = medium_read(medium, at, data, CLUSTER);
+    int err = read_host(medium, at, data, CLUSTER);
     if (!err)
         err = write_all(medium->overlay, medium->data + at, data, CLUSTER);
     if (err)
@@ -136,7 +140,7 @@ static int write_overlaid(struct medium *medium, uint64_t at, const uint8_t *dat
     return err;
 }
 
-int medium_write(struct medium *medium, uint64_t at, const void *data, size_t len)
+static int write_host(struct medium *medium, uint64_t at, const void *data, size_t len)
 {
     if (medium->readonly)
         return -EROFS;
@@ -147,11 +151,59 @@ int medium_write(struct medium *medium, uint64_t at, const void *data, size_t le
     return write_all(medium->base, at, data, len);
 }
 
-int medium_flush(struct medium *medium)
+static int flush_host(struct medium *medium)
 {
     if (medium->readonly)
         return 0;
     return fdatasync(medium->overlay >= 0 ? medium->overlay : medium->base) ? -errno : 0;
+}
+
+void medium_set_gate(struct medium *medium, struct gate *gate, uint8_t number)
+{
+    medium->gate = gate;
+    medium->number = number;
+}
+
+/* One exchange; `result` is the host's, and unused in a replay. */
+static int exchange(struct medium *medium, int result, void *out, size_t len)
+{
+    struct gate_event e = {.kind = GATE_DISK,
+                           .device = medium->number,
+                           .a = result,
+                           .data = out,
+                           .len = (uint32_t)len};
+    if (!gate_exchange(medium->gate, &e))
+        return -EIO;
+    if (medium->gate->replays && len) {
+        size_t n = e.len < len ? e.len : len;
+        memset((uint8_t *)out + n, 0, len - n);
+        if (n)
+            memcpy(out, e.data, n);
+    }
+    return e.a < 0 && e.a > -4096 ? (int)e.a : 0;
+}
+
+static bool is_replayed(const struct medium *medium)
+{
+    return medium->gate && medium->gate->replays;
+}
+
+int medium_read(struct medium *medium, uint64_t at, void *out, size_t len)
+{
+    int err = is_replayed(medium) ? 0 : read_host(medium, at, out, len);
+    return medium->gate ? exchange(medium, err, out, len) : err;
+}
+
+int medium_write(struct medium *medium, uint64_t at, const void *data, size_t len)
+{
+    int err = is_replayed(medium) ? 0 : write_host(medium, at, data, len);
+    return medium->gate ? exchange(medium, err, NULL, 0) : err;
+}
+
+int medium_flush(struct medium *medium)
+{
+    int err = is_replayed(medium) ? 0 : flush_host(medium);
+    return medium->gate ? exchange(medium, err, NULL, 0) : err;
 }
 
 uint64_t medium_next_written(const struct medium *medium, uint64_t at, size_t *len)

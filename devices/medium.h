@@ -22,6 +22,10 @@ void medium_close(struct medium *medium);
 uint64_t medium_bytes(const struct medium *medium);
 bool medium_is_readonly(const struct medium *medium);
 
+/* What is read, and how writes end, is recorded there or comes from there. */
+struct gate;
+void medium_set_gate(struct medium *medium, struct gate *gate, uint8_t number);
+
 /* Any range; what lies behind the end reads as zeroes, and cannot be written (-EIO). */
 MUST_CHECK int medium_read(struct medium *medium, uint64_t at, void *out, size_t len);
 MUST_CHECK int medium_write(struct medium *medium, uint64_t at, const void *data, size_t len);

@@ -141,4 +141,10 @@ enum net_control { NET_CONTROL_ON = 1, NET_CONTROL_UDP = 2 };
 /* Fills `why` (printf-like) and returns `err`: for constructors' failure paths. */
 int net_fail(struct net_error *why, int err, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* What comes in is recorded at a gate, around `inner`, which is taken over; or, with NULL, comes
+ * from its recording. -ENOMEM: `inner` stays the caller's. */
+struct gate;
+MUST_CHECK int net_gate_create(struct net_backend *inner, struct gate *gate,
+                               struct net_backend **out);
+
 #endif

@@ -9,6 +9,8 @@
  */
 #include "devices/serial.h"
 
+#include "devices/gate.h"
+
 #include "devices/tty_guard.h"
 
 #include <errno.h>
@@ -31,6 +33,8 @@
 struct serial_backend {
     int in, out, listener; /* -1: none */
     int slave;             /* of a pty: the other side, held open; else -1 */
+    struct gate *gate;     /* NULL: nobody records */
+    uint8_t number;        /* there */
     bool owns, ended, escaped, wants_end, is_tty, suspended, deaf;
     char *path; /* of a socket that we made */
     struct termios found;
@@ -137,7 +141,13 @@ static size_t unescape(struct serial_backend *s, uint8_t *data, size_t len)
     return kept;
 }
 
-size_t serial_read(struct serial_backend *s, void *data, size_t room)
+void serial_set_gate(struct serial_backend *s, struct gate *gate, uint8_t number)
+{
+    s->gate = gate;
+    s->number = number;
+}
+
+static size_t read_host(struct serial_backend *s, void *data, size_t room)
 {
     accept_peer(s);
     struct pollfd p = {.fd = s->in, .events = POLLIN};
@@ -153,6 +163,20 @@ size_t serial_read(struct serial_backend *s, void *data, size_t room)
             s->in = -1; /* end of the input; output goes on */
     }
     return 0;
+}
+
+size_t serial_read(struct serial_backend *s, void *data, size_t room)
+{
+    struct gate_event e = {.kind = GATE_READ, .device = s->number, .data = data};
+    if (!s->gate)
+        return read_host(s, data, room);
+    e.len = s->gate->replays ? 0 : (uint32_t)read_host(s, data, room);
+    if (!gate_exchange(s->gate, &e))
+        return 0;
+    size_t n = e.len < room ? e.len : room;
+    if (s->gate->replays && n)
+        memcpy(data, e.data, n);
+    return n;
 }
 
 int serial_poll_fd(const struct serial_backend *s, bool wants_input, short *events)

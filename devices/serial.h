@@ -27,6 +27,9 @@ void serial_close(struct serial_backend *serial);
 void serial_write(struct serial_backend *serial, const void *data, size_t len);
 /* Bytes, 0: none now. */
 size_t serial_read(struct serial_backend *serial, void *data, size_t room);
+/* What is read is recorded there, or comes from there. */
+struct gate;
+void serial_set_gate(struct serial_backend *serial, struct gate *gate, uint8_t number);
 /* What to poll now: a descriptor and its events, or -1. */
 int serial_poll_fd(const struct serial_backend *serial, bool wants_input, short *events);
 /* The descriptor is ready: writes what is kept. */

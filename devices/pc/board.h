@@ -52,6 +52,7 @@ struct board {
     /* Stops the processor soon: something is to be looked at. */
     void (*kick)(void *opaque);
     void *kick_opaque;
+    struct gate *gate;     /* NULL: nobody records what a person does */
     uint64_t wall_base_ns; /* the wall clock when board->clock was 0 */
 };
 

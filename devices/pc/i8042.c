@@ -8,6 +8,8 @@
  */
 #include "devices/pc/i8042.h"
 
+#include "devices/gate.h"
+
 #include "devices/pc/ps2.h"
 
 #include <errno.h>
@@ -239,6 +241,9 @@ static void port92_write(void *opaque, uint32_t offset, unsigned size, uint32_t 
 
 bool i8042_key(struct i8042 *k, unsigned key, bool down)
 {
+    struct gate_event e = {.kind = GATE_KEY, .a = (int64_t)key * 2 + down};
+    if (!gate_arrives(k->board->gate, &e))
+        return true;
     bool taken = ps2_keyboard_key(&k->keyboard, key, down);
     update(k);
     return taken;
@@ -246,6 +251,10 @@ bool i8042_key(struct i8042 *k, unsigned key, bool down)
 
 void i8042_move(struct i8042 *k, int right, int down, int wheel, unsigned buttons)
 {
+    const int32_t moved[4] = {right, down, wheel, (int32_t)buttons};
+    struct gate_event e = {.kind = GATE_MOUSE, .data = moved, .len = sizeof(moved)};
+    if (!gate_arrives(k->board->gate, &e))
+        return;
     ps2_mouse_move(&k->mouse, right, down, wheel, buttons);
     update(k);
 }

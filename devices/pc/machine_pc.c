@@ -117,6 +117,8 @@ int pc_create(const struct pc_config *config, struct pc **out, struct why *why)
         err = make_cpu(pc, why);
     if (!err)
         err = pc_make_devices(pc, why);
+    if (!err && config->gate)
+        pc_gate_open(pc);
     if (!err && config->deterministic)
         count_instructions(pc);
     else if (!err && pc_alarm_create(stop_cpu, pc, &pc->alarm))
@@ -171,15 +173,29 @@ static void collect(struct pc *pc, struct fd_list *list)
     }
 }
 
+/* A machine that is recorded sleeps as long as its guest. */
+static void advance_slept(struct pc *pc, uint64_t wait_ns, uint64_t slept_ns)
+{
+    clock_advance_ns(pc->clock, slept_ns < wait_ns ? slept_ns : wait_ns);
+}
+
 static void poll_devices(struct pc *pc, uint64_t wait_ns)
 {
     struct fd_list list;
+    if (pc_gate_replays(pc)) {
+        pc_gate_play_devices(pc);
+        return;
+    }
     collect(pc, &list);
-    if (host_poll(list.fd, list.count, wait_ns) <= 0)
+    uint64_t began = host_monotonic_ns();
+    int ready = host_poll(list.fd, list.count, wait_ns);
+    if (pc->c.gate)
+        advance_slept(pc, wait_ns, host_monotonic_ns() - began);
+    if (ready <= 0)
         return;
     for (unsigned i = 0; i < list.count; i++) {
         if (list.fd[i].revents)
-            list.dev[i]->ops->ready(list.dev[i]);
+            pc_gate_ready(pc, list.dev[i]);
     }
 }
 
@@ -202,6 +218,17 @@ static void sleep_until(struct pc *pc, uint64_t end_ns)
         poll_devices(pc, wait - clock_repay(pc->clock, wait));
         return;
     }
+    if (pc->c.gate && !pc_gate_replays(pc)) {
+        poll_devices(pc, wait);
+        return;
+    }
+    if (pc->c.gate) {
+        uint64_t wake_ns = pc_gate_wake_ns(pc, now + wait);
+        wait = wake_ns > now ? wake_ns - now : 0;
+        clock_advance_ns(pc->clock, wait);
+        poll_devices(pc, 0);
+        return;
+    }
     poll_devices(pc, 0);
     clock_advance_ns(pc->clock, wait);
 }
@@ -216,6 +243,8 @@ static enum engine_exit run_cpu(struct pc *pc, uint64_t end_ns, uint64_t budget)
     }
     if (!pc->alarm && wait < budget)
         budget = wait;
+    if (pc_gate_replays(pc))
+        budget = pc_gate_budget(pc, budget);
     enum engine_exit exit = engine_run(pc->cpu, budget);
     pc->running = false;
     if (pc->c.deterministic)
@@ -286,8 +315,10 @@ static enum pc_state after_shutdown(struct pc *pc)
 
 static enum pc_state step(struct pc *pc, uint64_t end_ns, uint64_t budget)
 {
+    enum pc_state state = pc_gate_replays(pc) ? pc_gate_play_person(pc) : PC_RUNNING;
+    if (state != PC_RUNNING)
+        return state;
     uint64_t next = clock_run_due(pc->clock);
-    enum pc_state state = PC_RUNNING;
     if (next < end_ns)
         end_ns = next;
     if (can_run(pc)) {

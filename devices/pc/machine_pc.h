@@ -29,6 +29,8 @@ struct pc_config {
     bool isa;           /* the smallest machine: a PIC, a PIT and a 16550 */
     bool deterministic; /* time counts instructions */
     bool exit_port;
+    struct gate *gate; /* NULL, or of a deterministic machine: what comes from outside passes it;
+                          the host ends were given it, too */
     /* Files' contents; used while the machine is made. */
     const uint8_t *bios, *vga_rom;
     uint32_t bios_len, vga_rom_len;
@@ -63,6 +65,7 @@ enum pc_state {
     PC_REJECTED, /* the verifier refused a translation */
     PC_BREAKPOINT,
     PC_WATCHPOINT,
+    PC_REPLAYED, /* the recording has ended, or the guest does otherwise (gate->lost) */
 };
 
 /* Runs for at most `max_ns` (of the host's time, or of a deterministic machine's), asleep while the
@@ -101,6 +104,8 @@ struct bus *pc_bus(const struct pc *pc);
 struct vga *pc_vga(const struct pc *pc);     /* NULL: none */
 struct i8042 *pc_i8042(const struct pc *pc); /* NULL: none */
 void pc_cmos(const struct pc *pc, uint8_t out[256]);
+/* Recording: an arrival that is no device's, a check or the end. */
+void pc_gate_note(struct pc *pc, unsigned kind, uint64_t sum);
 /* The power button. */
 void pc_press_power(struct pc *pc);
 void pc_reset(struct pc *pc);

@@ -60,6 +60,19 @@ void pc_time_follow_host(struct pc *pc);
 /* The processor is about to run. */
 void pc_time_begin(struct pc *pc);
 
+/*
+ * machine_pc_gate.c: recording and replaying. What a person did and checks are played between
+ * steps, a device's readiness where the machine would have looked.
+ */
+void pc_gate_open(struct pc *pc);
+void pc_gate_ready(struct pc *pc, struct board_device *dev);
+enum pc_state pc_gate_play_person(struct pc *pc);
+void pc_gate_play_devices(struct pc *pc);
+bool pc_gate_replays(const struct pc *pc);
+/* So many instructions, or until that time while the guest sleeps, until the next arrival. */
+uint64_t pc_gate_budget(struct pc *pc, uint64_t budget);
+uint64_t pc_gate_wake_ns(struct pc *pc, uint64_t end_ns);
+
 /* machine_pc_boot.c: what firmware would do, and the kernel. */
 int pc_boot_kernel(struct pc *pc, struct why *why);
 int pc_add_firmware_files(struct pc *pc);

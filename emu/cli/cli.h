@@ -27,6 +27,10 @@ struct cli_verb {
 extern const struct cli_verb cli_run, cli_pc, cli_debug, cli_replay, cli_test, cli_fuzz, cli_disk,
     cli_bench, cli_help, cli_version;
 
+/* denali replay, of a PC's recording: its folder is one of the words. False: there is none. */
+bool cli_pc_replays(int argc, char **argv);
+int cli_pc_replay(int argc, char **argv);
+
 /* NULL-ended. */
 extern const struct cli_verb *const cli_verbs[];
 const struct cli_verb *cli_find_verb(const char *name);

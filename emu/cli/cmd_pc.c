@@ -13,6 +13,7 @@
 #include "emu/cli/cli.h"
 #include "emu/cli/debug_input.h"
 #include "emu/cli/pc/pc_debug.h"
+#include "emu/cli/pc/pc_record.h"
 #include "emu/cli/pc/pc_resources.h"
 #include "emu/cli/pc/pc_screen.h"
 #include "emu/cli/pc/pc_snapshot.h"
@@ -21,10 +22,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TURN_NS 10000000u
+#define REPLAY_DIFFERS 1
 #define KEY_NS 30000000u /* from key to key, of the machine's time */
 
 struct pc_session {
@@ -32,7 +35,8 @@ struct pc_session {
     struct pc_resources resources;
     struct engine *engine;
     struct pc *pc;
-    struct display *display; /* NULL: none */
+    struct pc_record *record; /* NULL: neither recorded nor replayed */
+    struct display *display;  /* NULL: none */
     struct why why;
     uint64_t end_ns; /* of the host's clock; HOST_FOREVER: none */
     int signals, signal;
@@ -104,8 +108,12 @@ static int build(struct pc_session *s)
     int err = take_input(s);
     if (!err)
         err = pc_resources_open(&s->options, &s->resources, &s->why);
+    if (!err && s->record)
+        err = pc_resources_set_gate(&s->resources, pc_record_gate(s->record), &s->why);
     if (!err)
         err = make_pc(s);
+    if (!err && s->record)
+        pc_record_set_pc(s->record, s->pc);
     if (!err && s->options.restore)
         err = pc_snapshot_load(s->pc, s->options.restore, &s->why);
     if (!err && s->options.display && strcmp(s->options.display, "none") && pc_vga(s->pc))
@@ -120,6 +128,7 @@ static void unmake(struct pc_session *s)
     pc_destroy(s->pc);
     drop_engine(s);
     pc_resources_close(&s->resources);
+    pc_record_close(s->record);
     if (s->input)
         fclose(s->input);
 }
@@ -232,9 +241,16 @@ static int time_is_up(const struct pc_session *s)
                         post);
 }
 
+static bool is_recorded(const struct pc_session *s)
+{
+    return s->record && !pc_record_gate(s->record)->replays;
+}
+
 static int between_turns(struct pc_session *s)
 {
     int status = look_at_signals(s);
+    if (is_recorded(s) && pc_record_turn(s->record, &s->why))
+        return cli_complain(CLI_FAILED, "%s", s->why.text);
     if (status == GO_ON)
         status = look_at_screen(s);
     if (status == GO_ON && wants_end(s))
@@ -290,6 +306,7 @@ static int status_of(const struct pc_session *s, enum pc_state state)
     case PC_RESET:
         return s->options.no_reboot ? CLI_OK : GO_ON;
     case PC_OFF:
+    case PC_REPLAYED:
         return CLI_OK;
     case PC_EXIT:
         return exit_status(s);
@@ -347,6 +364,31 @@ static int print_hash(struct pc_session *s)
     return err;
 }
 
+/* A replay's status is not the guest's: it tells whether it went as recorded. */
+static int end_replay(struct pc_session *s)
+{
+    unsigned sums;
+    if (pc_run_for(s->pc, 0) != PC_REPLAYED)
+        pc_record_gate(s->record)->lost = true; /* the guest has ended, its recording has not */
+    bool same = pc_record_was_same(s->record, &sums, &s->why);
+    unsigned long long count = pc_processor(s->pc)->icount;
+    if (!same)
+        return cli_complain(REPLAY_DIFFERS, "after %llu instructions: %s", count, s->why.text);
+    return cli_complain(CLI_OK, "replayed %llu instructions: all was as recorded (%u sums)", count,
+                        sums);
+}
+
+static int end_record(struct pc_session *s, int status)
+{
+    if (!s->record)
+        return status;
+    if (!is_recorded(s))
+        return end_replay(s);
+    if (pc_record_finish(s->record, &s->why))
+        return cli_complain(CLI_FAILED, "%s", s->why.text);
+    return status;
+}
+
 static int run_session(struct pc_session *s)
 {
     if (pc_options_debug(&s->options))
@@ -357,6 +399,7 @@ static int run_session(struct pc_session *s)
     if (s->options.timeout_ns)
         s->end_ns = host_monotonic_ns() + s->options.timeout_ns;
     int status = pc_options_debug(&s->options) ? debug(s) : loop(s);
+    status = end_record(s, status);
     if (wants_shot(s) && take_shot(s))
         status = cli_complain(CLI_FAILED, "%s", s->why.text);
     if (pc_resources_save_cmos(&s->options, s->pc, &s->why))
@@ -368,6 +411,15 @@ static int run_session(struct pc_session *s)
     if (signal)
         host_signal_die(signal);
     return status;
+}
+
+static int run_built(struct pc_session *s)
+{
+    int err = build(s);
+    if (!err)
+        return run_session(s);
+    unmake(s);
+    return cli_complain(err == -ENOEXEC ? CLI_CANNOT_RUN : CLI_FAILED, "%s", s->why.text);
 }
 
 static int run_pc(int argc, char **argv)
@@ -382,13 +434,80 @@ static int run_pc(int argc, char **argv)
     if (!err && s.options.stands && !pc_options_debug(&s.options))
         err = why_fail(&s.why, -EINVAL,
                        "-S: nobody would ever let the machine run; add --gdb PORT or --monitor");
+    if (!err && s.options.record)
+        err = pc_record_create(s.options.record, argc - 1, argv + 1, &s.record, &s.why);
     if (err)
         return cli_complain(CLI_FAILED, "%s", s.why.text);
-    err = build(&s);
+    return run_built(&s);
+}
+
+static const char *recording_among(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] != '-' && pc_record_is(argv[i]))
+            return argv[i];
+    return NULL;
+}
+
+bool cli_pc_replays(int argc, char **argv)
+{
+    return recording_among(argc, argv) != NULL;
+}
+
+/* What only the first run was to do. */
+static void leave_out(struct pc_options *o)
+{
+    o->record = o->display = o->snapshot_save = NULL;
+    o->timeout_ns = o->at_ns = o->steps = 0;
+    if (o->net || o->publishes || o->pcap)
+        o->net = "none";
+    o->publishes = 0;
+    o->pcap = NULL;
+}
+
+/* All but --record DIR; its time stays. */
+static int copy_options(char **to, char **from, int words)
+{
+    static char counted[] = "--deterministic";
+    int n = 0;
+    for (int i = 0; i < words; i++) {
+        if (!strcmp(from[i], "--record"))
+            i++;
+        else if (strncmp(from[i], "--record=", 9))
+            to[n++] = from[i];
+    }
+    to[n++] = counted;
+    return n;
+}
+
+/* The recorded options, then those of the replay. */
+int cli_pc_replay(int argc, char **argv)
+{
+    struct pc_session s;
+    const char *folder = recording_among(argc, argv);
+    int words = 0;
+    memset(&s, 0, sizeof(s));
+    int err = pc_record_open(folder, &s.record, &s.why);
+    char **recorded = err ? NULL : pc_record_argv(s.record, &words);
+    char **all = err ? NULL : calloc((size_t)(words + argc) + 2, sizeof(*all));
+    words = all ? copy_options(all, recorded, words) : 0;
+    for (int i = 1; all && i < argc; i++)
+        if (argv[i] != folder)
+            all[words++] = argv[i];
+    if (!err && !all)
+        err = why_fail(&s.why, -ENOMEM, "no memory for the options");
     if (!err)
-        return run_session(&s);
-    unmake(&s);
-    return cli_complain(err == -ENOEXEC ? CLI_CANNOT_RUN : CLI_FAILED, "%s", s.why.text);
+        err = pc_options_parse(words, all, &s.options, &s.why);
+    int status = CLI_FAILED;
+    if (err) {
+        (void)cli_complain(CLI_FAILED, "%s", s.why.text);
+        pc_record_close(s.record);
+    } else {
+        leave_out(&s.options);
+        status = run_built(&s);
+    }
+    free(all);
+    return status;
 }
 
 const struct cli_verb cli_pc = {
@@ -435,6 +554,8 @@ const struct cli_verb cli_pc = {
         "      --verify             checks every translation before it may run\n"
         "      --timeout SECONDS    ends the machine after that time\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
+        "      --record DIR         by counted time, and keeps what comes from outside for\n"
+        "                           denali replay DIR\n"
         "      --no-reboot          a reset is the end\n"
         "      --gdb [ADDR:]PORT    lets gdb attach (target remote 127.0.0.1:PORT)\n"
         "      --monitor [unix:PATH]    the debugger's prompt when the machine is stopped "

@@ -242,6 +242,8 @@ static int run_session(struct session *s)
 static int run_replay(int argc, char **argv)
 {
     struct session s;
+    if (cli_pc_replays(argc, argv))
+        return cli_pc_replay(argc, argv);
     memset(&s, 0, sizeof(s));
     int err = run_options_parse(argc - 1, argv + 1, &s.options, &s.why);
     if (!err && s.options.help) {

@@ -120,6 +120,7 @@ static const struct option options[] = {
     FLAG_OPTION("batch", batch),
     TEXT_OPTION("snapshot-save", snapshot_save),
     TEXT_OPTION("restore", restore),
+    TEXT_OPTION("record", record),
     FLAG_OPTION("state-hash", state_hash),
     OPTION("stop", 'S', FLAG, stands),
     OPTION("help", 'h', FLAG, help),
@@ -241,6 +242,11 @@ int pc_options_check(struct pc_options *o, struct why *why)
                        "--at %s: nothing is to be done then; add --screenshot, --screen-text or "
                        "--snapshot-save",
                        o->at);
+    if (!err && o->record && (pc_options_debug(o) || o->restore || o->cmos))
+        err = why_fail(why, -EINVAL,
+                       "--record is not for debugged or restored machines, nor with --cmos; debug "
+                       "the replay");
+    o->deterministic |= o->record != NULL;
     if (!err && !o->kernel && (o->initrd || o->append))
         err = why_fail(why, -EINVAL, "--initrd and --append want --kernel");
     if (!err && o->machine && !strcmp(o->machine, "isa") && !o->kernel)

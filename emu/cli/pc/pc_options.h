@@ -26,7 +26,7 @@ struct pc_options {
     unsigned steps;
     const char *gdb;                       /* [ADDR:]PORT */
     const char *commands, *monitor_socket; /* NULL: not said */
-    const char *snapshot_save, *restore;
+    const char *snapshot_save, *restore, *record;
     bool monitor, batch, state_hash;
     bool boot_menu, exit_port, screen_text, deterministic, no_reboot, verify, stands, help;
     /* Worked out from the above. */

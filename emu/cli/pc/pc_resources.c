@@ -2,6 +2,8 @@
 /* Opens what the options of `denali pc` name. */
 #include "emu/cli/pc/pc_resources.h"
 
+#include "devices/gate.h"
+
 #include "config.h"
 #include "emu/cli/cli.h"
 
@@ -331,6 +333,38 @@ int pc_resources_open(const struct pc_options *o, struct pc_resources *r, struct
     if (!err)
         err = open_net(o, r, why);
     return err;
+}
+
+static int gate_net(struct pc_config *c, struct gate *gate)
+{
+    struct net_backend *outer;
+    if (!c->net)
+        return 0;
+    int err = net_gate_create(gate->replays ? NULL : c->net, gate, &outer);
+    if (err)
+        return err;
+    if (gate->replays)
+        c->net->ops->destroy(c->net);
+    c->net = outer;
+    return 0;
+}
+
+int pc_resources_set_gate(struct pc_resources *r, struct gate *gate, struct why *why)
+{
+    struct pc_config *c = &r->config;
+    struct medium *const media[] = {c->drive[0],  c->drive[1],  c->drive[2],   c->drive[3],
+                                    c->floppy[0], c->floppy[1], c->virtio_disk};
+    for (unsigned i = 0; i < ARRAY_LEN(media); i++)
+        if (media[i])
+            medium_set_gate(media[i], gate, (uint8_t)i);
+    for (unsigned i = 0; i < PC_SERIALS; i++)
+        if (c->serial[i])
+            serial_set_gate(c->serial[i], gate, (uint8_t)i);
+    if (c->virtio_console)
+        serial_set_gate(c->virtio_console, gate, PC_SERIALS);
+    c->gate = gate;
+    int err = gate_net(c, gate);
+    return err ? why_fail(why, err, "no memory for the network's gate") : 0;
 }
 
 void pc_resources_close(struct pc_resources *r)

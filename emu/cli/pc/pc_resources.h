@@ -22,6 +22,10 @@ struct pc_resources {
 /* 0 or a negative errno and `why`; what was opened is closed by pc_resources_close in any case. */
 MUST_CHECK int pc_resources_open(const struct pc_options *options, struct pc_resources *out,
                                  struct why *why);
+/* What comes from outside passes the gate from now on; in a replay there is no network behind it.
+ */
+MUST_CHECK int pc_resources_set_gate(struct pc_resources *resources, struct gate *gate,
+                                     struct why *why);
 void pc_resources_close(struct pc_resources *resources);
 /* CMOS memory goes back to its file. */
 MUST_CHECK int pc_resources_save_cmos(const struct pc_options *options, const struct pc *pc,

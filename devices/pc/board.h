@@ -26,7 +26,10 @@ struct board_device_ops {
     const char *name;
     void (*reset)(struct board_device *dev); /* as the reset line does; may be NULL */
     void (*destroy)(struct board_device *dev);
-    const struct state_list *state;           /* of the whole private struct; NULL: none survives */
+    const struct state_list *state; /* of the whole private struct; NULL: none survives */
+    /* Whether `state`, which may come from a stranger's file, is one that the device can be in, as
+     * far as indices, counts and divisors go. It has no effects. May be NULL: any is. */
+    bool (*valid)(const struct board_device *dev);
     void (*loaded)(struct board_device *dev); /* `state` has just been loaded; may be NULL */
     /* Memory beside `state` that survives: where, and *len. May be NULL. */
     uint8_t *(*memory)(struct board_device *dev, uint32_t *len);

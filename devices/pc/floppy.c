@@ -555,6 +555,18 @@ static void floppy_destroy(struct board_device *dev)
     free(self(dev));
 }
 
+/* A command and an answer lie in their arrays; a sector is under way only where there is a disk. */
+static bool floppy_valid(const struct board_device *dev)
+{
+    const struct floppy *f = CONTAINER_OF(dev, const struct floppy, dev);
+    bool moves = f->phase == EXECUTE_IN || f->phase == EXECUTE_OUT;
+    if (f->in_count && (f->in_need > sizeof(f->in) || f->in_count >= f->in_need))
+        return false;
+    if (f->phase == RESULT && (f->out_count > sizeof(f->out) || f->out_at >= f->out_count))
+        return false;
+    return !moves || (f->at < SECTOR && medium_in(f, drive(f)));
+}
+
 #define FIELD(member) STATE_U(struct floppy, member)
 #define RAW(member) STATE_RAW(struct floppy, member)
 static const struct state_field fields[] = {
@@ -565,8 +577,11 @@ static const struct state_field fields[] = {
     FIELD(last_sector), FIELD(many),    RAW(changed),     FIELD(locked),
     FIELD(irq),         RAW(config),    FIELD(at),        RAW(sector)};
 static const struct state_list state = {"floppy", 1, ARRAY_LEN(fields), fields};
-static const struct board_device_ops ops = {
-    .name = "floppy", .reset = floppy_reset, .destroy = floppy_destroy, .state = &state};
+static const struct board_device_ops ops = {.name = "floppy",
+                                            .reset = floppy_reset,
+                                            .destroy = floppy_destroy,
+                                            .state = &state,
+                                            .valid = floppy_valid};
 
 int floppy_create(struct board *board, const struct floppy_config *config)
 {

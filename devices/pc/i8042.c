@@ -305,6 +305,13 @@ static void i8042_destroy(struct board_device *dev)
     free(self(dev));
 }
 
+static bool i8042_valid(const struct board_device *dev)
+{
+    const struct i8042 *k = CONTAINER_OF(dev, const struct i8042, dev);
+    return ps2_valid(&k->keyboard.queue) && ps2_mouse_valid(&k->mouse) &&
+           k->reply_count <= sizeof(k->reply);
+}
+
 static void i8042_loaded(struct board_device *dev)
 {
     update(self(dev));
@@ -328,6 +335,7 @@ static const struct board_device_ops ops = {.name = "i8042",
                                             .reset = i8042_reset,
                                             .destroy = i8042_destroy,
                                             .state = &state,
+                                            .valid = i8042_valid,
                                             .loaded = i8042_loaded};
 
 int i8042_create(struct board *board, struct irq_line irq1, struct irq_line irq12,

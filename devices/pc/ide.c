@@ -472,6 +472,23 @@ static void ide_destroy(struct board_device *dev)
     free(CONTAINER_OF(dev, struct ide, dev));
 }
 
+static bool drive_valid(const struct ide_drive *d)
+{
+    bool writes = d->phase == IDE_OUT || d->phase == IDE_DMA_OUT;
+    return d->phase <= IDE_DMA_OUT && d->at <= d->end && d->end <= IDE_BUFFER &&
+           d->chunk <= IDE_BUFFER && d->multiple <= IDE_BUFFER / IDE_SECTOR &&
+           ((!writes && !d->from_image) || (d->image && d->chunk));
+}
+
+static bool ide_valid(const struct board_device *dev)
+{
+    const struct ide *ide = CONTAINER_OF(dev, const struct ide, dev);
+    bool valid = ide->channel[0].selected < 2 && ide->channel[1].selected < 2;
+    for (unsigned i = 0; i < 4; i++)
+        valid = valid && drive_valid(&ide->channel[i / 2].drive[i % 2]);
+    return valid;
+}
+
 #define DRIVE(c, d, member)                                                                        \
     {                                                                                              \
         "drive." #member, offsetof(struct ide, channel[c].drive[d].member),                        \
@@ -501,7 +518,7 @@ static const struct state_field fields[] = {
     CHANNEL_FIELDS(1)};
 static const struct state_list state = {"ide", 1, ARRAY_LEN(fields), fields};
 static const struct board_device_ops ops = {
-    .name = "ide", .reset = ide_reset, .destroy = ide_destroy, .state = &state};
+    .name = "ide", .reset = ide_reset, .destroy = ide_destroy, .state = &state, .valid = ide_valid};
 
 static void init_channel(struct ide *ide, unsigned i, const struct ide_config *config)
 {

@@ -21,6 +21,7 @@
 #define VERSION 1u
 #define END UINT32_MAX
 #define MAX_EVENTS 64u
+#define MAX_NS (UINT64_MAX / 4) /* of a machine's time: sums of it do not wrap */
 
 /* What two machines must have in common. */
 struct head {
@@ -151,6 +152,32 @@ static void all_fields(struct pc *pc, uint8_t *at, bool load)
         if (dev->ops->state)
             take_fields(dev->ops->state, dev, &at, load);
     }
+}
+
+/* Whose fields are not of a state that it can be in; NULL: nobody's. */
+static const char *find_invalid(const struct pc *pc)
+{
+    if (pc->cpu->cpl > 3 || pc->cpu->code32 > 1 || pc->cpu->fpu.mxcsr > 0xffff)
+        return "processor";
+    for (const struct board_device *dev = pc->board.first; dev; dev = dev->next) {
+        if (dev->ops->valid && !dev->ops->valid(dev))
+            return dev->ops->name;
+    }
+    return NULL;
+}
+
+/* Fields have no effect by themselves: devices look at the new ones, and get their own back. */
+static int check_fields(struct pc *pc, uint8_t *fields, struct why *why)
+{
+    uint8_t *own = malloc(fields_size(pc));
+    if (!own)
+        return why_fail(why, -ENOMEM, "no memory for a snapshot");
+    all_fields(pc, own, false);
+    all_fields(pc, fields, true);
+    const char *bad = find_invalid(pc);
+    all_fields(pc, own, true);
+    free(own);
+    return bad ? why_fail(why, -EINVAL, "it holds a state of the %s that there is not", bad) : 0;
 }
 
 /* Memories: pages that are not all zero, each behind its number. */
@@ -317,15 +344,22 @@ static int read_body(struct pc *pc, const struct pc_stream *from, struct rest *r
     return err ? err : move(from, fields, fields_size(pc));
 }
 
-static int load_body(struct pc *pc, const struct pc_stream *from, uint8_t *fields)
+static int load_body(struct pc *pc, const struct pc_stream *from, uint8_t *fields, struct why *why)
 {
     struct rest rest;
     struct clock_armed armed[MAX_EVENTS];
     int err = read_body(pc, from, &rest, armed, fields);
-    err = err ? err : all_pages(pc, from, true);
-    if (!err)
-        apply(pc, fields, &rest, armed);
-    return err;
+    if (err)
+        return why_fail(why, err, "cannot read it: %s", strerror(-err));
+    err = rest.now_ns > MAX_NS ? why_fail(why, -EINVAL, "its time is not one")
+                               : check_fields(pc, fields, why);
+    if (err)
+        return err;
+    err = all_pages(pc, from, true);
+    if (err)
+        return why_fail(why, err, "cannot read it: %s", strerror(-err));
+    apply(pc, fields, &rest, armed);
+    return 0;
 }
 
 int pc_load(struct pc *pc, const struct pc_stream *from, struct why *why)
@@ -338,9 +372,9 @@ int pc_load(struct pc *pc, const struct pc_stream *from, struct why *why)
     uint8_t *fields = malloc(fields_size(pc));
     if (!fields)
         return why_fail(why, -ENOMEM, "no memory for a snapshot");
-    err = load_body(pc, from, fields);
+    err = load_body(pc, from, fields, why);
     free(fields);
-    return err ? why_fail(why, err, "cannot read it: %s", strerror(-err)) : 0;
+    return err;
 }
 
 int pc_look(struct pc *pc, const struct pc_stream *from, struct cpu *cpu, uint8_t *ram,

@@ -355,6 +355,17 @@ static void pit_destroy(struct board_device *dev)
     free(self(dev));
 }
 
+static bool pit_valid(const struct board_device *dev)
+{
+    const struct pit *pit = CONTAINER_OF(dev, const struct pit, dev);
+    for (unsigned i = 0; i < ARRAY_LEN(pit->counter); i++) {
+        const struct counter *c = &pit->counter[i];
+        if ((c->loaded && !c->count) || c->count > 65536 || c->mode > 5)
+            return false;
+    }
+    return true;
+}
+
 static void pit_loaded(struct board_device *dev)
 {
     arm(self(dev));
@@ -368,6 +379,7 @@ static const struct board_device_ops ops = {.name = "pit",
                                             .reset = pit_reset,
                                             .destroy = pit_destroy,
                                             .state = &state,
+                                            .valid = pit_valid,
                                             .loaded = pit_loaded};
 
 int pit_create(struct board *board, struct irq_line irq0, struct pit **out)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { ACK = 0xfa, RESEND = 0xfe, PASSED = 0xaa };
+enum { MOVE_MAX = 4096, WHEEL_MAX = 64 }; /* of what is not yet reported, either way */
 
 /* Set 1 code of each code of set 2 up to 7Fh: the controller's own table. */
 static const uint8_t set1_of_set2[128] = {
@@ -195,11 +196,17 @@ void ps2_mouse_report(struct ps2_mouse *m)
 
 void ps2_mouse_move(struct ps2_mouse *m, int right, int down, int wheel, unsigned buttons)
 {
-    m->right = clamp(m->right + clamp(right, 4096), 4096);
-    m->down = clamp(m->down + clamp(down, 4096), 4096);
-    m->wheel = clamp(m->wheel + clamp(wheel, 64), 64);
+    m->right = clamp(m->right + clamp(right, MOVE_MAX), MOVE_MAX);
+    m->down = clamp(m->down + clamp(down, MOVE_MAX), MOVE_MAX);
+    m->wheel = clamp(m->wheel + clamp(wheel, WHEEL_MAX), WHEEL_MAX);
     m->buttons = buttons & 7;
     ps2_mouse_report(m);
+}
+
+bool ps2_mouse_valid(const struct ps2_mouse *m)
+{
+    return ps2_valid(&m->queue) && m->knock < 3 && m->right == clamp(m->right, MOVE_MAX) &&
+           m->down == clamp(m->down, MOVE_MAX) && m->wheel == clamp(m->wheel, WHEEL_MAX);
 }
 
 /* Rates 200, 100, 80 in this order wake the wheel. */

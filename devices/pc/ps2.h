@@ -31,6 +31,11 @@ static inline uint8_t ps2_take(struct ps2_queue *q)
     return byte;
 }
 
+static inline bool ps2_valid(const struct ps2_queue *q)
+{
+    return q->first < PS2_QUEUE && q->count <= PS2_QUEUE;
+}
+
 struct ps2_keyboard {
     struct ps2_queue queue;
     uint8_t pending; /* the command whose argument comes next; 0: none */
@@ -50,6 +55,8 @@ struct ps2_mouse {
     uint8_t id, buttons, last_buttons;
     int32_t right, down, wheel; /* not yet reported */
 };
+/* Whether it is a state that a mouse can be in. */
+bool ps2_mouse_valid(const struct ps2_mouse *m);
 void ps2_mouse_reset(struct ps2_mouse *m);
 void ps2_mouse_write(struct ps2_mouse *m, uint8_t byte);
 void ps2_mouse_move(struct ps2_mouse *m, int right, int down, int wheel, unsigned buttons);

@@ -288,6 +288,12 @@ static const struct state_field fields[] = {
 };
 static const struct state_list state = {"uart", 1, ARRAY_LEN(fields), fields};
 
+static bool uart_valid(const struct board_device *dev)
+{
+    const struct uart *u = CONTAINER_OF(dev, const struct uart, dev);
+    return u->first < FIFO && u->count <= depth(u);
+}
+
 static void uart_loaded(struct board_device *dev)
 {
     update(self(dev));
@@ -297,6 +303,7 @@ static const struct board_device_ops ops = {.name = "uart",
                                             .reset = uart_reset,
                                             .destroy = uart_destroy,
                                             .state = &state,
+                                            .valid = uart_valid,
                                             .loaded = uart_loaded,
                                             .poll_fd = uart_poll_fd,
                                             .ready = uart_ready};

@@ -258,6 +258,13 @@ static void vga_destroy(struct board_device *dev)
     free(vga);
 }
 
+static bool vga_valid(const struct board_device *dev)
+{
+    const struct vga *vga = CONTAINER_OF(dev, const struct vga, dev);
+    return vga->seq_index < ARRAY_LEN(vga->seq) && vga->gfx_index < ARRAY_LEN(vga->gfx) &&
+           vga->dac_step < 3 && vga_dispi_valid(vga);
+}
+
 static void vga_loaded(struct board_device *dev)
 {
     vga_memory_remap(self(dev));
@@ -300,6 +307,7 @@ static const struct board_device_ops ops = {.name = "vga",
                                             .reset = vga_reset,
                                             .destroy = vga_destroy,
                                             .state = &state,
+                                            .valid = vga_valid,
                                             .loaded = vga_loaded,
                                             .memory = vga_memory};
 

@@ -44,6 +44,18 @@ static void fit_virtual(struct vga *vga)
         d[DISPI_Y_OFFSET] = (uint16_t)(d[DISPI_VIRT_HEIGHT] - d[DISPI_YRES]);
 }
 
+bool vga_dispi_valid(const struct vga *vga)
+{
+    const uint16_t *d = vga->dispi;
+    uint64_t line = (uint64_t)d[DISPI_VIRT_WIDTH] * bits_per_pixel(vga) / 8;
+    if (d[DISPI_BANK] >= VGA_MEMORY >> 16)
+        return false;
+    return !vga_is_linear(vga) ||
+           (can_show(vga) && d[DISPI_X_OFFSET] + d[DISPI_XRES] <= d[DISPI_VIRT_WIDTH] &&
+            d[DISPI_Y_OFFSET] + d[DISPI_YRES] <= d[DISPI_VIRT_HEIGHT] &&
+            line * d[DISPI_VIRT_HEIGHT] <= VGA_MEMORY);
+}
+
 /* What the interface does to the VGA's own registers, so that its window shows the bank. */
 static void enter_linear(struct vga *vga)
 {

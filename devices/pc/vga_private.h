@@ -95,6 +95,8 @@ void vga_memory_remap(struct vga *vga);
 
 /* vga_dispi.c */
 extern const struct bus_ops vga_dispi_ops;
+/* Whether all that the registers can show lies in memory. */
+bool vga_dispi_valid(const struct vga *vga);
 
 /* vga_palette: 0x00RRGGBB of a colour of the DAC. */
 uint32_t vga_dac_color(const struct vga *vga, uint8_t index);

@@ -24,11 +24,11 @@ static void make_file(struct board_rig *rig, const char *name, unsigned sector, 
     ck_assert_int_eq(medium_open(path, readonly, out, &why), 0);
 }
 
-void board_rig_make(struct board_rig *rig)
+/* Media and the other end of the serial port. */
+static void make_ends(struct board_rig *rig)
 {
     struct why why = {""};
     char spec[128];
-    memset(rig, 0, sizeof(*rig));
     strcpy(rig->dir, "/tmp/denali-pc.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(rig->dir));
     make_file(rig, "disk", 512, 8192, false, &rig->disk);
@@ -37,22 +37,33 @@ void board_rig_make(struct board_rig *rig)
     make_file(rig, "virtio", 512, 64, false, &rig->virtio);
     snprintf(spec, sizeof(spec), "file:%s/serial", rig->dir);
     ck_assert_int_eq(serial_open(spec, &rig->serial, &why), 0);
-    ck_assert_int_eq(interp_create(&rig->engine), 0);
-    struct pc_config config = {.ram_bytes = 16 * MIB,
-                               .cpu = "max",
-                               .engine = rig->engine,
-                               .deterministic = true,
-                               .exit_port = true,
-                               .drive = {rig->disk},
-                               .floppy = {rig->floppy},
-                               .is_cdrom = {false, false, true},
-                               .virtio_disk = rig->virtio,
-                               .serial = {rig->serial},
-                               .debugcon = rig->serial};
-    config.drive[2] = rig->disc;
-    ck_assert_msg(pc_create(&config, &rig->pc, &why) == 0, "%s", why.text);
+}
+
+void board_rig_make_config(struct board_rig *rig, struct pc_config *config)
+{
+    struct why why = {""};
+    memset(rig, 0, sizeof(*rig));
+    make_ends(rig);
+    if (!config->engine)
+        ck_assert_int_eq(interp_create(&config->engine), 0);
+    rig->engine = config->engine;
+    config->ram_bytes = config->ram_bytes ? config->ram_bytes : 16 * MIB;
+    config->cpu = "max";
+    config->deterministic = config->exit_port = config->is_cdrom[2] = true;
+    config->drive[0] = rig->disk;
+    config->drive[2] = rig->disc;
+    config->floppy[0] = rig->floppy;
+    config->virtio_disk = rig->virtio;
+    config->serial[0] = config->debugcon = rig->serial;
+    ck_assert_msg(pc_create(config, &rig->pc, &why) == 0, "%s", why.text);
     rig->bus = pc_bus(rig->pc);
     rig->board = pc_board(rig->pc);
+}
+
+void board_rig_make(struct board_rig *rig)
+{
+    struct pc_config config = {.ram_bytes = 16 * MIB};
+    board_rig_make_config(rig, &config);
 }
 
 void board_rig_end(struct board_rig *rig)

@@ -18,6 +18,8 @@ struct board_rig {
 
 /* Media: a disk of 4 MiB, a disc and a floppy; sector n of each begins with n. Checks all. */
 void board_rig_make(struct board_rig *rig);
+/* The same, with what the config has of an engine, a size of RAM, a card; the rest is filled in. */
+void board_rig_make_config(struct board_rig *rig, struct pc_config *config);
 void board_rig_end(struct board_rig *rig);
 
 uint32_t pc_in(struct board_rig *rig, uint16_t port, unsigned size);

@@ -34,7 +34,7 @@ bench/debug_cost: $(bench_dir)/debug_cost.c config.mk
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $(filter %.c,$^)
 bench_needs += bench/debug_cost
 bench_debug = bench/debug_cost --denali ./denali --json bench/debug.json \
-	$(addprefix bench/programs/,fib sort strings chase hash virtual); \
+	$(addprefix bench/programs/,fib calls branches sort strings chase hash virtual); \
 	BUILD=$(CURDIR) SRCDIR=$(abspath $(srcdir)) $(bench_dir)/web_cost.sh
 bench += ; $(bench_debug)
 .PHONY: bench-debug

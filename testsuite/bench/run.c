@@ -50,6 +50,8 @@ static const struct bench {
     unsigned text_mib;  /* so much generated text */
 } benches[] = {
     {.name = "fib"},
+    {.name = "calls"},
+    {.name = "branches"},
     {.name = "mandel"},
     {.name = "nbody87"},
     {.name = "nbodysse"},

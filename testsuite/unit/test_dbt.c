@@ -55,7 +55,8 @@ static void run_pieces(const uint8_t *from, const uint8_t *end, uint64_t budget,
 /* The same in blocks that count their instructions. */
 static void run_counted(const uint8_t *from, const uint8_t *end, uint32_t undefined)
 {
-    static const uint64_t budget[] = {1, 5, 37, 64, 100, 1000, ENGINE_UNLIMITED};
+    static const uint64_t budget[] = {
+        1, 5, 7, 11, 19, 37, 64, 67, 71, 83, 100, 1000, ENGINE_UNLIMITED};
     const struct engine_options options = {.count = true};
     for (unsigned i = 0; i < ARRAY_LEN(budget); i++)
         run_pieces_with(from, end, budget[i], undefined, &options);
@@ -97,6 +98,15 @@ BOTH(fib, 0,
     "mov $9, %eax\n call 1f\n jmp 9f\n"
     "1: cmp $2, %eax\n jb 2f\n push %ebx\n push %eax\n dec %eax\n call 1b\n mov %eax, %ebx\n"
     "pop %eax\n sub $2, %eax\n call 1b\n add %ebx, %eax\n pop %ebx\n 2: ret\n 9:\n")
+
+/* Ways out that are short: by return, by an indirect jump, with branches and memory in them. */
+BOTH(returns, 0,
+    "mov $24, %ecx\n mov $0x80000, %ebx\n 1: call 2f\n add %eax, %edx\n dec %ecx\n jnz 1b\n jmp 9f\n"
+    "2: test $1, %cl\n jnz 5f\n test $2, %cl\n jnz 6f\n test $4, %cl\n jz 7f\n"
+    "push %ecx\n call 4f\n pop %ecx\n mov %ecx, %eax\n ret\n 4: inc %edi\n ret\n"
+    "5: mov %ecx, (%ebx)\n sub (%ebx), %edx\n ret\n"
+    "6: push %edx\n cmp $20, %ecx\n ja 8f\n pop %edi\n inc %esi\n ret\n 8: pop %esi\n xor %esi, %eax\n ret\n"
+    "7: pop %ebp\n 3: lea 1(%eax), %eax\n test $3, %al\n jnz 3b\n jmp *%ebp\n 9:\n")
 
 BOTH(memory, 0,
     "mov $0x80010, %ebx\n mov $3, %ecx\n mov $0xa1b2c3d4, %eax\n mov $-8, %edx\n"
@@ -190,11 +200,15 @@ END_TEST
 /* A million instructions and a fault: all counted, and none too many. */
 GUEST(count_fault, "mov $300000, %ecx\n 1: add %ecx, %eax\n test $1, %al\n jz 2f\n inc %edx\n"
                    "2: dec %ecx\n jnz 1b\n push %eax\n mov %eax, (%ebx)\n div %ecx\n");
-START_TEST(counts_to_a_fault)
+GUEST(tail_fault, "mov $300000, %ecx\n 1: call 2f\n dec %ecx\n jnz 1b\n 2: cmp $1, %ecx\n je 3f\n "
+                  "inc %eax\n ret\n"
+                  "3: inc %edx\n xchg %eax, (%ebx)\n xor %ecx, %ecx\n div %ecx\n inc %eax\n ret\n");
+
+static void count_to_faults(const uint8_t *from, const uint8_t *end)
 {
     const struct engine_options options = {.count = true};
     struct rig slow, fast;
-    load_both_with(&slow, &fast, guest_count_fault, guest_count_fault_end, &options);
+    load_both_with(&slow, &fast, from, end, &options);
     slow.cpu->gpr[ISA_EBX] = fast.cpu->gpr[ISA_EBX] = DBT_DATA;
     for (unsigned i = 0; i < 2; i++) {
         ck_assert_int_eq(engine_run(slow.cpu, ENGINE_UNLIMITED), ENGINE_EXIT_FAULT);
@@ -206,6 +220,12 @@ START_TEST(counts_to_a_fault)
         slow.cpu->gpr[ISA_EBX] = fast.cpu->gpr[ISA_EBX] = 0x2000; /* another fault, earlier */
     }
     destroy_both(&slow, &fast);
+}
+
+START_TEST(counts_to_a_fault)
+{
+    count_to_faults(guest_count_fault, guest_count_fault_end);
+    count_to_faults(guest_tail_fault, guest_tail_fault_end);
 }
 END_TEST
 
@@ -240,9 +260,9 @@ END_TEST
 int main(void)
 {
     static const TTest *const *const tests[] = {
-        &test_straight, &test_fib,      &test_memory,  &test_based,        &test_stack,
-        &test_frames,   &test_branches, &test_strings, &test_bcd,          &test_floating,
-        &test_traps,    &exit_is_told,  &tiny_cache,   &counts_to_a_fault,
+        &test_straight, &test_fib,      &test_memory,  &test_based, &test_stack,
+        &test_frames,   &test_branches, &test_strings, &test_bcd,   &test_floating,
+        &test_traps,    &test_returns,  &exit_is_told, &tiny_cache, &counts_to_a_fault,
     };
     TCase *tcase = tcase_create("dbt");
     for (size_t i = 0; i < ARRAY_LEN(tests); i++)

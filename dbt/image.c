@@ -331,6 +331,14 @@ void image_block_publish(struct image *image, struct block *block)
     image->counters.host_bytes += block->host_len;
 }
 
+/* Where a chained jump leads: behind the question for the budget, where that was asked already. */
+static uint32_t chained_entry(const struct image *image, const struct exit *exit,
+                              const struct block *target)
+{
+    const struct block *from = image_block_at(image, exit->field);
+    return target->host + (from && from->rank < target->rank ? target->check_len : 0);
+}
+
 void image_chain(struct image *image, struct exit *exit, struct block *target)
 {
     if (exit->link)
@@ -340,7 +348,7 @@ void image_chain(struct image *image, struct exit *exit, struct block *target)
     if (exit->next)
         exit->next->link = &exit->next;
     target->incoming = exit;
-    emit_patch32(image->cache.rw, exit->field, target->host);
+    emit_patch32(image->cache.rw, exit->field, chained_entry(image, exit, target));
 }
 
 static void exit_unchain(struct image *image, struct exit *exit)

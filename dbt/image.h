@@ -25,6 +25,7 @@
 #define BLOCK_MAX_INSNS 64u
 #define BLOCK_MAX_PAGES 4u
 #define BLOCK_MAX_EXITS 40u
+#define BLOCK_RANKS 4u
 #define BLOCK_MAX_SIDES (2 * BLOCK_MAX_INSNS)
 
 /* Where a guest instruction begins in a block's host code, and what memory says differently from
@@ -56,6 +57,8 @@ struct block {
     uint32_t stubs, stubs_len; /* of its exits */
     uint16_t sides, exits;
     uint8_t pages;
+    uint8_t rank;      /* below BLOCK_RANKS; see IMAGE_SLACK */
+    uint8_t check_len; /* of counting blocks: bytes of host code that look at the budget */
     bool dead;
     uint16_t exact; /* 0, or: not chained, runs at most this many instructions */
     uint32_t guest_len;
@@ -143,11 +146,14 @@ MUST_CHECK int image_create(uint64_t key, const struct cpu *cpu, uint64_t cache_
 void image_destroy(struct image *image);
 
 /*
- * Counting blocks ask whether the budget holds them by a load below the dispatch table, which
- * faults if it does not: the ramp is readable, one page everywhere, so that it costs the host's
- * caches no more than that; below it nothing is accessible. So a budget of blocks is below
- * IMAGE_RAMP, less a page for the load's own bytes.
+ * Counting blocks ask whether the budget holds IMAGE_SLACK instructions by a load below the
+ * dispatch table, which faults if it does not: the ramp is readable, one page everywhere, so that
+ * it costs the host's caches no more than that; below it nothing is accessible. So a budget of
+ * blocks is below IMAGE_RAMP, less a page for the load's own bytes. A direct jump to a block of
+ * higher rank goes behind that block's question: from one question to the next control comes
+ * through at most one block of each rank.
  */
+#define IMAGE_SLACK (BLOCK_RANKS * BLOCK_MAX_INSNS)
 #define IMAGE_RAMP ((uint32_t)MIB)
 #define IMAGE_BUDGET_MAX (IMAGE_RAMP - PAGE_SIZE)
 MUST_CHECK int image_make_ramp(struct image *image);

@@ -6,7 +6,7 @@
  * early return does, the piece holds all of it (a tail), and one step of the counter
  * gives back and pays.
  *
- * A block begins only where the budget holds the longest of its ways.
+ * A block begins only where the budget surely holds all of it (image.h).
  */
 #include "dbt/rewrite.h"
 
@@ -43,18 +43,6 @@ void rewrite_pay_ahead(struct rewrite *r)
         rewrite_count(r, to);
 }
 
-/* Instructions on the longest way through the block. */
-static unsigned longest_way(const struct rewrite *r)
-{
-    unsigned most = r->scan->count;
-    for (unsigned i = 0; i < r->tails->count; i++) {
-        const struct scan_tail *tail = &r->tails->at[i];
-        unsigned way = tail->index + 1 + tail->scan.count;
-        most = way > most ? way : most;
-    }
-    return most;
-}
-
 void rewrite_count(struct rewrite *r, unsigned done)
 {
     struct emit_mem less = emit_at(EMIT_R12, (int32_t)r->counted - (int32_t)done);
@@ -64,16 +52,16 @@ void rewrite_count(struct rewrite *r, unsigned done)
     r->counted = done;
 }
 
-/* A load that faults if the budget is smaller than the block (image.h); fault.c leaves then. */
+/* A load that faults if the budget is small (image.h); fault.c leaves then. */
 void rewrite_check_budget(struct rewrite *r)
 {
     static const struct emit_op movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
-    struct emit_mem at =
-        emit_at_index(EMIT_R14, EMIT_R12, 1, -(int32_t)IMAGE_RAMP - (int32_t)longest_way(r));
+    struct emit_mem at = emit_at_index(EMIT_R14, EMIT_R12, 1, -(int32_t)(IMAGE_RAMP + IMAGE_SLACK));
     if (!r->counting)
         return;
     rewrite_mark(r, rewrite_eip(r));
     emit_op_mem(&r->emit, &movzx_byte, EMIT_R11, &at);
+    r->block->check_len = (uint8_t)(r->emit.at - r->block->host);
 }
 
 static const struct scan *tail_of(const struct rewrite *r, const struct rewrite_exit *exit)

@@ -88,8 +88,10 @@ static bool page_too_hot(struct image *image, struct dbt_cpu *d, uint32_t eip)
     return true;
 }
 
-/* Inside the lock: the block at eip, made if need be; NULL: this is for the interpreter. */
-static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip, uint16_t exact)
+/* Inside the lock: the block at eip, made if need be, with this rank; NULL: this is for the
+ * interpreter. */
+static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip, uint16_t exact,
+                            uint8_t rank)
 {
     struct block *block = exact ? image_find_exact(image, eip, exact) : image_find(image, eip);
     if (block || d->expelled || page_too_hot(image, d, eip))
@@ -103,6 +105,7 @@ static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip
     block = build_protected(image, d, eip, exact);
     if (!block)
         return NULL;
+    block->rank = rank;
     image_block_publish(image, block);
     if (image->coverage)
         image->coverage->block(image->coverage, block->eip, block->guest_len);
@@ -198,7 +201,7 @@ static enum engine_exit on_miss(struct dbt_cpu *d)
     if (at_break(d->cpu))
         return GO_ON;
     host_lock_enter(&image->lock);
-    bool found = obtain(image, d, d->cpu->eip, 0) != NULL;
+    bool found = obtain(image, d, d->cpu->eip, 0, 0) != NULL;
     host_lock_leave(&image->lock);
     return found || d->expelled ? GO_ON : interpret_slowly(d);
 }
@@ -211,6 +214,13 @@ static void tell_edge(struct image *image, const struct exit *exit)
         image->coverage->edge(image->coverage, from->eip + from->guest_len, exit->eip);
 }
 
+/* So that most jumps lead to a higher rank. */
+static uint8_t rank_after(const struct image *image, const struct exit *exit)
+{
+    const struct block *from = image_block_at(image, exit->field);
+    return from ? (uint8_t)((from->rank + 1u) % BLOCK_RANKS) : 0;
+}
+
 /* `removals`: of before the way in. Where blocks went since, the exit may be gone too. */
 static enum engine_exit on_chain(struct dbt_cpu *d, uint32_t id, uint64_t removals)
 {
@@ -220,7 +230,9 @@ static enum engine_exit on_chain(struct dbt_cpu *d, uint32_t id, uint64_t remova
     host_lock_enter(&image->lock);
     if (image->coverage && removals == image->removals)
         tell_edge(image, image_exit_of(image, id));
-    struct block *target = obtain(image, d, d->cpu->eip, 0);
+    bool stands = removals == image->removals;
+    struct block *target =
+        obtain(image, d, d->cpu->eip, 0, stands ? rank_after(image, image_exit_of(image, id)) : 0);
     if (target && removals == image->removals)
         image_chain(image, image_exit_of(image, id), target);
     host_lock_leave(&image->lock);
@@ -340,7 +352,7 @@ static uint32_t enter_exact(struct dbt_cpu *d, uint16_t limit)
 {
     struct image *image = d->image;
     host_lock_enter(&image->lock);
-    const struct block *block = obtain(image, d, d->cpu->eip, limit);
+    const struct block *block = obtain(image, d, d->cpu->eip, limit, 0);
     uint32_t host = block ? block->host : 0;
     uint64_t removals = image->removals;
     host_lock_leave(&image->lock);
@@ -366,15 +378,12 @@ static enum engine_exit step_exact(struct dbt_cpu *d, uint64_t budget)
 
 /* Counting blocks for as long as there is budget for whole ones, exact blocks for the rest. */
 #define COUNT_CHUNK IMAGE_BUDGET_MAX
-/* Budgets for which it is not worth a fault to find out that no block fits. */
-#define TINY 4u
-
 static enum engine_exit step_counting(struct dbt_cpu *d, uint64_t budget)
 {
     struct cpu *cpu = d->cpu;
     uint32_t chunk = budget < COUNT_CHUNK ? (uint32_t)budget : COUNT_CHUNK;
     uint64_t removals = d->image->removals;
-    if (budget <= TINY)
+    if (budget < IMAGE_SLACK)
         return step_exact(d, budget);
     cpu->slot[STUB_SLOT_BUDGET] = chunk;
     uint32_t reason = enter_table(d);

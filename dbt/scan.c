@@ -15,8 +15,10 @@
 /* A block that is still shorter than this goes on into code that has a translation already: the few
  * instructions twice cost less than a jump, and than counting once more. */
 #define SHORT_BLOCK 8u
-/* Only such a block follows a call, and takes in so much of the function: others would be
- * translated again for each place that calls them. */
+/* Only a block that is shorter than this follows a call, and takes in so much of the function:
+ * others would be translated again for each place that calls them. Counting makes up for more. */
+#define CALLER_INSNS 8u
+#define COUNTING_CALLER_INSNS 12u
 #define CALLED_INSNS 12u
 #define STATUS_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O)
 
@@ -87,6 +89,7 @@ static bool is_direct(const struct isa_insn *insn)
 
 struct bounds {
     unsigned limit; /* instructions */
+    unsigned caller;
     unsigned branches;
     bool exact;
 };
@@ -96,11 +99,11 @@ static bool follow(const struct scan *scan, struct bounds *bounds, bool call)
 {
     if (bounds->exact)
         return true;
-    if (seen_before(scan, scan->next) || (call && scan->count >= SHORT_BLOCK))
-        return false;
-    if (call && bounds->limit > scan->count + CALLED_INSNS)
+    if (!call)
+        return !seen_before(scan, scan->next);
+    if (bounds->limit > scan->count + CALLED_INSNS)
         bounds->limit = scan->count + CALLED_INSNS;
-    return true;
+    return scan->count < bounds->caller;
 }
 
 /* After the last instruction: does the block go on, and is that worth it? */
@@ -153,7 +156,11 @@ static void find_live_flags(struct scan *scan)
 void scan_run(struct scan *scan, const struct image *image, const struct ram *ram, uint32_t eip,
               unsigned limit, bool exact)
 {
-    struct bounds bounds = {.limit = limit, .exact = exact};
+    struct bounds bounds = {
+        .limit = limit,
+        .caller = image->counting ? COUNTING_CALLER_INSNS : CALLER_INSNS,
+        .exact = exact,
+    };
     scan->count = 0;
     scan->pages = 0;
     scan->next = eip;

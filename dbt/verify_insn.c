@@ -415,7 +415,7 @@ static bool is_budget_check(const struct verify_insn *insn)
            insn->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && insn->op[1].size == 8 &&
            mem->segment == ZYDIS_REGISTER_DS && mem->base == ZYDIS_REGISTER_R14 &&
            mem->index == ZYDIS_REGISTER_R12 && mem->scale == 1 &&
-           is_within(mem->disp.value, -(int64_t)IMAGE_RAMP - BLOCK_MAX_INSNS, -(int64_t)IMAGE_RAMP);
+           mem->disp.value == -(int64_t)(IMAGE_RAMP + IMAGE_SLACK);
 }
 
 const char *verify_effects(const struct verify_insn *insn, struct verify_state *state)

@@ -47,6 +47,9 @@ void report_close(struct reporter *r);
 
 extern const struct report_ops report_tap, report_junit, report_json, report_live, report_plain;
 
+/* Bytes of the UTF-8 character that a text begins with, which XML can hold, too; 0: it begins with
+ * none. */
+size_t report_character(const char *text, size_t len);
 /* Text as the inside of a JSON string, an XML text or attribute. */
 void report_json_text(FILE *out, const char *text, size_t len);
 void report_xml_text(FILE *out, const char *text, size_t len);

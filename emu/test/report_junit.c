@@ -56,8 +56,9 @@ static void result(struct reporter *r, const struct report_case *c)
     if (!out)
         return;
     put_names(out, c->name);
-    fprintf(out, "\" file=\"%s\" line=\"%d\" time=\"%.3f\">\n", c->spec->file, c->spec->line,
-            (double)o->host_ns / 1e9);
+    fputs("\" file=\"", out);
+    report_xml_text(out, c->spec->file, strlen(c->spec->file));
+    fprintf(out, "\" line=\"%d\" time=\"%.3f\">\n", c->spec->line, (double)o->host_ns / 1e9);
     if (outcome_is_bad(o))
         put_failure(out, c);
     else if (o->verdict != VERDICT_PASSED)

@@ -38,9 +38,13 @@ static char *folder_of(struct arena *arena, const char *path)
 }
 
 /* "LABEL" or "LABEL/NAME"; `number` from 1 in a file of many, else 0. */
-static int set_name(struct spec_reader *r, unsigned number)
+static int set_name(struct spec_reader *r, const struct toml *test, unsigned number)
 {
     struct spec *spec = r->spec;
+    for (const char *at = spec->name; at && *at; at++) {
+        if ((uint8_t)*at < ' ' || *at == 127)
+            return spec_fail(r, test, "a name has no control characters");
+    }
     if (!number)
         spec->name = spec->name ? spec->name : arena_print(&spec->arena, "%s", r->label);
     else if (spec->name)
@@ -71,7 +75,7 @@ static int read_test(struct spec_reader *r, struct toml *tree, unsigned number)
     int err = spec_read_table(r, tree, &spec_test_keys, spec);
     if (!err)
         err = spec_check_test(r, tree);
-    return err ? err : set_name(r, number);
+    return err ? err : set_name(r, tree, number);
 }
 
 /* The tree is taken over. */

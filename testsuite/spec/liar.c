@@ -72,12 +72,18 @@ static void silent(void)
     exit(0);
 }
 
+/* No UTF-8, no XML, no end of a CDATA section. */
+static void bytes(void)
+{
+    puts("\xff\x01\x7f\xc3(\xed\xa0\x80]]>&amp;<\033[31m\xef\xbf\xbf \xc3\xbc");
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } ways[] = {{"fault", fault},      {"hang", hang},     {"wait", wait_for_ever}, {"flood", flood},
             {"soft", fail_softly}, {"status", status}, {"abort", abandon},      {"fork", split},
-            {"ask", ask},          {"silent", silent}};
+            {"ask", ask},          {"silent", silent}, {"bytes", bytes}};
 
 int main(int argc, char **argv)
 {

@@ -25,6 +25,31 @@ grep -q '"end":"max-output"' out || fail "nobody floods"
 grep -q '"end":"signal"' out || fail "nobody died"
 if command -v xmllint >/dev/null; then xmllint --noout xml || fail "no XML"; fi
 
+# Whatever a guest prints, and whatever a test is called, every format stays what it is.
+mkdir odd && cat >'odd/a & "b".toml' <<'END'
+program = "${build}/spec/liar"
+[[test]]
+name = "ünï <&\"'> # x"
+args = ["bytes"]
+expect.stdout = "good\n"
+[[test]]
+name = "good"
+args = ["true"]
+END
+status_of 1 --no-record --format tap:tap3 --format junit:xml3 --format json odd
+grep -q 'name":"a & \\"b\\"/ünï <&' out || fail "JSON has another name: $(cat out)"
+grep -q '^not ok 2 - a & "b"/ünï <&"'"'"'> \\# x$' tap3 || fail "TAP has another name: $(cat tap3)"
+grep -q 'ünï' xml3 || fail "JUnit has another name: $(cat xml3)"
+if command -v iconv >/dev/null; then
+    for f in out tap3 xml3; do iconv -f UTF-8 -t UTF-8 $f >converted 2>&1 || fail "$f is no UTF-8"; done
+fi
+if command -v xmllint >/dev/null; then xmllint --noout xml3 || fail "no XML: $(cat xml3)"; fi
+if command -v prove >/dev/null; then
+    printf 'cat "%s/tap3"\n' "$PWD" >all.t
+    prove -e sh all.t >proved 2>&1
+    grep -q 'Failed test: *2$' proved && ! grep -q 'Parse errors' proved || fail "prove takes no such TAP: $(cat proved)"
+fi
+
 # The place of the fault is told, with its line.
 line=$(grep -n 'nowhere = 1' "$SRCDIR/testsuite/spec/liar.c" | cut -d: -f1)
 story=$(cat "kept/liars/prints_success,_then_faults/story")

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* "/proc/1/maps", "/proc/1/task/1000/maps": the target, and the last name. */
@@ -98,8 +97,8 @@ int gdb_open_proc(struct gdb *gdb, const char *path)
 {
     size_t len;
     char *text = make_text(gdb, path, &len);
-    int fd = text ? memfd_create("proc", MFD_CLOEXEC) : -1;
-    if (fd >= 0 && write(fd, text, len) != (ssize_t)len) {
+    int fd = text ? host_memobj_create("proc", len) : -1;
+    if (fd >= 0 && pwrite(fd, text, len, 0) != (ssize_t)len) {
         close(fd);
         fd = -1;
     }

@@ -14,10 +14,14 @@ static uint32_t ext_of(const struct event *event)
     return event->kind != EVENT_SOFTWARE;
 }
 
-/* EFLAGS as the handler finds them on its stack. */
+/* EFLAGS as the handler finds them on its stack. An instruction that interrupts has ended RF's
+ * force before (SDM volume 3, 18.3.1.1). */
 static uint32_t flags_image(const struct cpu *cpu, const struct event *event)
 {
-    return cpu->eflags | (event->kind == EVENT_FAULT ? (uint32_t)EFLAGS_RF : 0);
+    uint32_t rf = event->kind == EVENT_SOFTWARE ? 0 : cpu->eflags & EFLAGS_RF;
+    if (event->kind == EVENT_FAULT)
+        rf = EFLAGS_RF;
+    return (cpu->eflags & ~(uint32_t)EFLAGS_RF) | rf;
 }
 
 MUST_CHECK static enum cpu_status enter_real(struct cpu *cpu, const struct event *event)

@@ -156,7 +156,7 @@ MUST_CHECK static enum cpu_status go_system(struct cpu *cpu, const struct interp
     unsigned type = desc_system_type(d), rpl = far->selector & 3, dpl = desc_dpl(d);
     bool gate = type == SYS_CALL16 || type == SYS_CALL32 || type == SYS_TASK_GATE;
     bool tss = type == SYS_TSS16 || type == SYS_TSS32;
-    if ((!gate && !tss) || dpl < cpu->cpl || dpl < rpl)
+    if ((!gate && !tss) || dpl < cpu->cpl || dpl < rpl || (tss && (far->selector & 4)))
         return cpu_raise_error(cpu, CPU_GP, error);
     if (!desc_present(d))
         return cpu_raise_error(cpu, CPU_NP, error);

@@ -103,6 +103,18 @@ MUST_CHECK static enum cpu_status hit_code_breakpoint(struct cpu *cpu)
     return cpu_raise(cpu, CPU_DB);
 }
 
+#define VIF_AND_VIP ((uint32_t)(EFLAGS_VIF | EFLAGS_VIP))
+
+/* Virtual interrupts are on and one waits: the monitor is told (SDM volume 3, 21.3.2 and 21.4). */
+MUST_CHECK static enum cpu_status tell_virtual_interrupt(struct cpu *cpu)
+{
+    bool lent = pc_v86(cpu) ? cpu->sys.cr4 & CR4_VME : cpu->sys.cr4 & CR4_PVI;
+    bool due = (cpu->eflags & VIF_AND_VIP) == VIF_AND_VIP;
+    if (!due || !lent || cpu->cpl != 3 || pc_iopl(cpu) == 3)
+        return CPU_OK;
+    return cpu_raise_error(cpu, CPU_GP, 0);
+}
+
 MUST_CHECK static enum cpu_status step_carefully(struct cpu *cpu)
 {
     struct isa_insn insn;
@@ -112,6 +124,8 @@ MUST_CHECK static enum cpu_status step_carefully(struct cpu *cpu)
     cpu->pc.single_step = (cpu->eflags & ISA_F_T) != 0;
     cpu->pc.loaded_flags = 0;
     enum cpu_status status = hit_code_breakpoint(cpu);
+    if (status == CPU_OK)
+        status = tell_virtual_interrupt(cpu);
     if (status == CPU_OK)
         status = interp_pc_fetch(cpu, &insn);
     if (status == CPU_OK)
@@ -149,7 +163,7 @@ static bool interrupt_is_due(const struct cpu *cpu)
 static bool wants_care(const struct cpu *cpu)
 {
     return (cpu->eflags & (ISA_F_T | EFLAGS_RF)) || cpu->pc.shadow || cpu->pc.watching ||
-           cpu->pc.pending_debug || cpu->debug;
+           (cpu->eflags & VIF_AND_VIP) == VIF_AND_VIP || cpu->pc.pending_debug || cpu->debug;
 }
 
 bool interp_pc_needs_attention(const struct cpu *cpu)

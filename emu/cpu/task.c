@@ -200,6 +200,24 @@ MUST_CHECK static enum cpu_status load_ldt(struct cpu *cpu, uint32_t selector, u
     return CPU_OK;
 }
 
+static bool level_fits(const struct desc *code, uint32_t selector)
+{
+    unsigned dpl = desc_dpl(code), rpl = selector & 3;
+    return desc_is_conforming(code) ? dpl <= rpl : dpl == rpl;
+}
+
+/* Comes before the stack's checks, which take the level for granted. */
+MUST_CHECK static enum cpu_status check_level(struct cpu *cpu, uint32_t selector, uint32_t ext)
+{
+    struct desc d;
+    bool found;
+    enum cpu_status status = desc_find(cpu, selector, &d, &found);
+    if (status || !found || desc_is_null(selector) || !desc_is_code(&d))
+        return status;
+    return level_fits(&d, selector) ? CPU_OK
+                                    : cpu_raise_error(cpu, CPU_TS, desc_error(selector) | ext);
+}
+
 MUST_CHECK static enum cpu_status load_code(struct cpu *cpu, uint32_t selector, uint32_t ext)
 {
     uint32_t error = desc_error(selector) | ext;
@@ -209,13 +227,11 @@ MUST_CHECK static enum cpu_status load_code(struct cpu *cpu, uint32_t selector, 
     enum cpu_status status = desc_read(cpu, selector, CPU_TS, error, &d);
     if (status)
         return status;
-    unsigned dpl = desc_dpl(&d), rpl = selector & 3;
-    bool fits = desc_is_conforming(&d) ? dpl <= rpl : dpl == rpl;
-    if (!desc_is_code(&d) || !fits)
+    if (!desc_is_code(&d) || !level_fits(&d, selector))
         return cpu_raise_error(cpu, CPU_TS, error);
     if (!desc_present(&d))
         return cpu_raise_error(cpu, CPU_NP, error);
-    return seg_enter_code(cpu, selector, &d, rpl);
+    return seg_enter_code(cpu, selector, &d, selector & 3);
 }
 
 MUST_CHECK static enum cpu_status load_data(struct cpu *cpu, unsigned seg, uint32_t selector,
@@ -238,9 +254,11 @@ MUST_CHECK static enum cpu_status load_data(struct cpu *cpu, unsigned seg, uint3
     return status;
 }
 
+/* The stack comes before the code (SDM volume 3, table 8-1), so that what is wrong with others can
+ * be told on it. */
 MUST_CHECK static enum cpu_status load_segments(struct cpu *cpu, const struct task_way *w)
 {
-    static const uint8_t data[5] = {ISA_SS, ISA_DS, ISA_ES, ISA_FS, ISA_GS};
+    static const uint8_t data[4] = {ISA_DS, ISA_ES, ISA_FS, ISA_GS};
     const struct task *task = &w->task;
     enum cpu_status status = load_ldt(cpu, task->ldt, w->ext);
     if (pc_v86(cpu)) {
@@ -249,6 +267,10 @@ MUST_CHECK static enum cpu_status load_segments(struct cpu *cpu, const struct ta
         cpu->code32 = 0;
         return status;
     }
+    if (status == CPU_OK)
+        status = check_level(cpu, task->seg[ISA_CS], w->ext);
+    if (status == CPU_OK)
+        status = load_data(cpu, ISA_SS, task->seg[ISA_SS], w->ext);
     if (status == CPU_OK)
         status = load_code(cpu, task->seg[ISA_CS], w->ext);
     for (unsigned i = 0; i < ARRAY_LEN(data) && status == CPU_OK; i++)

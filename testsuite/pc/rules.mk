@@ -25,6 +25,13 @@ $(pc_sectors): pc/guests/%: $(srcdir)/testsuite/pc/guests/%.S
 	@mkdir -p $(@D)
 	$(say) GLD $@
 	$(Q)$(GUEST_CC) $(PC_LDFLAGS) -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $<
+# A firmware image: a program for RAM and the code that copies it there.
+tests: pc/guests/machine.rom
+pc/guests/machine.rom: $(wildcard $(srcdir)/testsuite/pc/rom/*)
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) -DCASES=6000 -Os $(filter-out -O2 -g,$(PC_CFLAGS)) $(PC_LDFLAGS) -T $(srcdir)/testsuite/pc/rom/rom.ld -o $@.elf $(srcdir)/testsuite/pc/rom/start.S $(srcdir)/testsuite/pc/rom/machine.c
+	$(Q)objcopy -O binary -j .program -j .boot $@.elf $@
 pc/guests/aout: $(srcdir)/testsuite/pc/guests/aout.S
 	@mkdir -p $(@D)
 	$(say) GLD $@

@@ -135,6 +135,16 @@ START_TEST(int3_and_into_return_after_themselves)
 }
 END_TEST
 
+/* It ends before the instruction interrupts. */
+START_TEST(rf_is_not_in_the_frame_of_int3)
+{
+    /* pushfd; or dword [esp],10000h; push cs; push CODE + 15; iretd; int3 */
+    PUT("\x9c\x81\x0c\x24\x00\x00\x01\x00\x0e\x68\x0f\x00\x01\x00\xcf\xcc");
+    pc_want(CPU_BP, CODE + 16);
+    ck_assert_uint_eq(pc_frame(2) >> 16 & 1, 0);
+}
+END_TEST
+
 /* Single step */
 
 START_TEST(tf_traps_after_the_next_instruction)
@@ -397,6 +407,7 @@ static const TTest *const *const tests[] = {
     &a_triple_fault_shuts_down,
     &faults_set_rf_and_traps_do_not,
     &int3_and_into_return_after_themselves,
+    &rf_is_not_in_the_frame_of_int3,
     &tf_traps_after_the_next_instruction,
     &tf_is_held_off_after_mov_ss,
     &tf_is_held_off_after_pop_ss,

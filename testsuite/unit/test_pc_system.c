@@ -494,6 +494,17 @@ START_TEST(vme_lends_vif)
 }
 END_TEST
 
+/* Before the next instruction, whatever it is; not where IOPL is 3. */
+START_TEST(a_virtual_interrupt_that_waits_is_told)
+{
+    pc_enter_v86(_i ? 3 : 0);
+    pc_cpu->sys.cr4 |= CR4_VME;
+    pc_cpu->eflags |= EFLAGS_VIF | EFLAGS_VIP;
+    PUT("\x90\xf4");
+    pc_want_error(CPU_GP, 0, _i ? 1 : 0);
+}
+END_TEST
+
 START_TEST(vme_redirects_software_interrupts)
 {
     pc_enter_v86(0);
@@ -590,6 +601,7 @@ static const struct pc_rig_loop loops[] = {
     {&selectors_mean_nothing_in_real_mode, ARRAY_LEN(pm_only)},
     {&device_not_available, ARRAY_LEN(fpu_cases)},
     {&v86_with_iopl_below_3, ARRAY_LEN(iopl_sensitive)},
+    {&a_virtual_interrupt_that_waits_is_told, 2},
 };
 
 int main(void)

@@ -159,6 +159,25 @@ START_TEST(faults_of_the_new_task)
 }
 END_TEST
 
+/* The stack is checked before the code segment is. */
+START_TEST(a_new_task_with_no_stack_and_no_code)
+{
+    put_task(TARGET, 2, STACK3);
+    pc_set_gate(pc_gate_at(CPU_TS), A_GATE | SYS_TASK_GATE, 0x48, 0, 0);
+    pc_set_descriptor(GDT, 0x48, 0x6000, 0x67, A_GATE | SYS_TSS32);
+    pc_poke32(0x6000 + 32, HANDLERS + CPU_TS * 16);
+    pc_poke32(0x6000 + 36, 2);
+    pc_poke32(0x6000 + 56, STACK0);
+    pc_poke32(0x6000 + 76, CODE0);
+    pc_poke32(0x6000 + 80, DATA0);
+    pc_poke32(TSS2 + 76, DATA0);
+    pc_poke32(TSS2 + 80, CODE0);
+    PUT(LJMP_TASK);
+    ck_assert_uint_eq(pc_run(), CPU_TS);
+    ck_assert_uint_eq(pc_frame(0), CODE0);
+}
+END_TEST
+
 START_TEST(eip_of_the_new_task_beyond_its_limit)
 {
     put_task(0x2000, 2, STACK3);
@@ -241,6 +260,7 @@ static const TTest *const *const tests[] = {
     &a_call_to_a_task_and_back,
     &a_task_gate_jumps_too,
     &a_286_task_state,
+    &a_new_task_with_no_stack_and_no_code,
     &eip_of_the_new_task_beyond_its_limit,
     &the_t_bit_traps_before_the_first_instruction,
     &iret_with_nt_and_a_bad_link,

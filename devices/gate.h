@@ -40,6 +40,7 @@ struct gate_event {
 struct gate {
     bool replays; /* else it records */
     bool playing; /* an arrival of the recording is being done */
+    bool runs_on; /* replay: behind the row's end nothing comes, and that is no end */
     bool lost;    /* replay: the guest did otherwise than recorded */
     /* The owner of the row. */
     void (*put)(struct gate *gate, const struct gate_event *event);

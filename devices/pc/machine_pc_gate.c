@@ -131,7 +131,7 @@ enum pc_state pc_gate_play_person(struct pc *pc)
         gate->playing = false;
         gate->next(gate);
     }
-    bool over = gate->lost || !gate->peek(gate, &e);
+    bool over = gate->lost || (!gate->runs_on && !gate->peek(gate, &e));
     return over && state == PC_RUNNING ? PC_REPLAYED : state;
 }
 

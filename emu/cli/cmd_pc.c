@@ -82,7 +82,8 @@ static int make_pc_with(struct pc_session *s, const char *engine)
 /* The translator where it can run a PC on this host, unless an engine was named. */
 static int make_pc(struct pc_session *s)
 {
-    if (s->options.engine || pc_options_debug(&s->options))
+    bool exact = pc_options_debug(&s->options) && !s->options.deterministic;
+    if (s->options.engine || exact)
         return make_pc_with(s, s->options.engine ? s->options.engine : "interp");
     int err = make_pc_with(s, "dbt");
     if (err != -ENOTSUP)
@@ -108,6 +109,9 @@ static int build(struct pc_session *s)
     int err = take_input(s);
     if (!err)
         err = pc_resources_open(&s->options, &s->resources, &s->why);
+    if (!err && !s->record && s->options.deterministic && pc_options_debug(&s->options) &&
+        !s->options.restore)
+        err = pc_record_keep(&s->record, &s->why);
     if (!err && s->record)
         err = pc_resources_set_gate(&s->resources, pc_record_gate(s->record), &s->why);
     if (!err)
@@ -342,11 +346,14 @@ static int turn(void *opaque, enum pc_state state)
 /* The machine runs in turns between which the debugger is heard. */
 static int debug(struct pc_session *s)
 {
-    const struct pc_debug_config config = {
-        .options = &s->options,
-        .target = {.pc = s->pc, .kernel = s->options.kernel, .turn = turn, .opaque = s},
-        .input = s->input,
-        .signals = s->signals};
+    const struct pc_debug_config config = {.options = &s->options,
+                                           .target = {.pc = s->pc,
+                                                      .kernel = s->options.kernel,
+                                                      .record = s->record,
+                                                      .turn = turn,
+                                                      .opaque = s},
+                                           .input = s->input,
+                                           .signals = s->signals};
     int status, number;
     if (pc_debug_run(&config, &status, &number, &s->why))
         return cli_complain(CLI_FAILED, "%s", s->why.text);
@@ -380,7 +387,7 @@ static int end_replay(struct pc_session *s)
 
 static int end_record(struct pc_session *s, int status)
 {
-    if (!s->record)
+    if (!s->record || pc_record_is_kept(s->record) || pc_options_debug(&s->options))
         return status;
     if (!is_recorded(s))
         return end_replay(s);

@@ -194,6 +194,22 @@ int pc_record_create(const char *folder, int argc, char **argv, struct pc_record
     return 0;
 }
 
+int pc_record_keep(struct pc_record **out, struct why *why)
+{
+    *out = make(why);
+    return *out ? 0 : -ENOMEM;
+}
+
+bool pc_record_is_kept(const struct pc_record *r)
+{
+    return r->fd < 0 && !r->chunks;
+}
+
+struct tape *pc_record_tape(struct pc_record *r)
+{
+    return r->tape;
+}
+
 bool pc_record_is(const char *folder)
 {
     char line[sizeof(FIRST_LINE)] = "";
@@ -333,6 +349,8 @@ int pc_record_turn(struct pc_record *r, struct why *why)
 {
     uint64_t now = host_monotonic_ns();
     int err = 0;
+    if (pc_record_is_kept(r))
+        return 0;
     if (now - r->checked_ns >= CHECK_NS) {
         err = note_sum(r, GATE_CHECK, why);
         r->checked_ns = now;

@@ -12,10 +12,15 @@
 #include "devices/pc/machine_pc.h"
 
 struct pc_record;
+struct tape;
 
 /* Makes the folder. -EEXIST: there is a recording in it. `argv`: the options. */
 MUST_CHECK int pc_record_create(const char *folder, int argc, char **argv, struct pc_record **out,
                                 struct why *why);
+/* One in memory, for a session that goes back in it. */
+MUST_CHECK int pc_record_keep(struct pc_record **out, struct why *why);
+bool pc_record_is_kept(const struct pc_record *record);
+struct tape *pc_record_tape(struct pc_record *record);
 /* Is there a recording of a PC? */
 bool pc_record_is(const char *folder);
 /* -EINVAL: it is damaged. */

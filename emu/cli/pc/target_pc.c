@@ -8,6 +8,7 @@
 
 #include "dbt/dbt.h"
 #include "emu/base/host_thread.h"
+#include "emu/cli/pc/target_pc_history.h"
 #include "emu/cli/pc/target_pc_snapshots.h"
 #include "emu/cpu/mmu.h"
 
@@ -24,6 +25,7 @@ struct target_pc {
     int status; /* of the run; negative: it goes on */
     char *kernel;
     struct target_pc_snapshots *snapshots;
+    struct target_pc_history *history; /* NULL: none is kept */
 };
 
 static struct target_pc *of(struct target *target)
@@ -113,8 +115,12 @@ static enum target_slice run_slice(struct target *target, uint64_t budget, struc
     struct target_pc *t = of(target);
     wait->count = 0;
     wait->ns = 0;
+    if (t->history)
+        target_pc_history_before_run(t->history);
     enum pc_state state = budget == ENGINE_UNLIMITED ? pc_run_for(t->config.pc, TURN_NS)
                                                      : pc_run_count(t->config.pc, budget);
+    if (t->history && target_pc_history_after_run(t->history, state))
+        return stopped(target, TARGET_STOP_HISTORY, stop);
     if (state == PC_BREAKPOINT)
         return stopped(target, TARGET_STOP_BREAKPOINT, stop);
     if (state == PC_WATCHPOINT)
@@ -220,7 +226,9 @@ int target_pc_create(const struct target_pc_config *config, struct target_pc **o
     }
     t->config = *config;
     t->status = -1;
-    t->target.history = &target_pc_history;
+    t->target.history = &target_pc_only_snapshots;
+    if (config->record && !target_pc_history_create(config->pc, config->record, &t->history))
+        t->target.history = &target_pc_history;
     t->target.ops = &ops;
     t->target.name = "pc";
     t->target.stop.kind = TARGET_STOP_START;
@@ -237,6 +245,7 @@ void target_pc_destroy(struct target_pc *t)
 {
     if (!t)
         return;
+    target_pc_history_destroy(t->history);
     target_pc_snapshots_destroy(t->snapshots);
     free(t->kernel);
     free(t);
@@ -245,6 +254,11 @@ void target_pc_destroy(struct target_pc *t)
 struct target_pc_snapshots *target_pc_snapshots_of(struct target *target)
 {
     return of(target)->snapshots;
+}
+
+struct target_pc_history *target_pc_history_of(struct target *target)
+{
+    return of(target)->history;
 }
 
 struct target *target_pc_target(struct target_pc *t)

@@ -11,7 +11,8 @@ struct target_pc;
 
 struct target_pc_config {
     struct pc *pc;
-    const char *kernel; /* its file, for symbols if it is an ELF file; NULL: none */
+    struct pc_record *record; /* of the machine: it can be gone back in. NULL: it cannot */
+    const char *kernel;       /* its file, for symbols if it is an ELF file; NULL: none */
     /* Between turns of the machine, with what the last one came back for; the run's exit status, or
      * negative: it goes on. */
     int (*turn)(void *opaque, enum pc_state state);

@@ -207,7 +207,7 @@ static int differs(struct target *target, const char *name, uint64_t *page)
     return -ENOENT;
 }
 
-const struct target_history_ops target_pc_history = {
+const struct target_history_ops target_pc_only_snapshots = {
     .now = now,
     .first = now,
     .last = now,

@@ -13,7 +13,7 @@ MUST_CHECK int target_pc_snapshots_create(struct pc *pc, struct target_pc_snapsh
 void target_pc_snapshots_destroy(struct target_pc_snapshots *s);
 
 /* For the target of target_pc_snapshots_of. */
-extern const struct target_history_ops target_pc_history;
+extern const struct target_history_ops target_pc_only_snapshots;
 /* target_pc.c's: the snapshots of a target. */
 struct target_pc_snapshots *target_pc_snapshots_of(struct target *target);
 

@@ -20,7 +20,8 @@ void runner_destroy(struct runner *runner);
 struct run_wish {
     const char *engine; /* "interp", "dbt", "lockstep"; NULL: the specification's, or the best */
     const char *image;  /* in the place of the specification's; NULL */
-    const char *record; /* a new folder for a recording; NULL: none is made */
+    const char *record; /* a new folder for a recording (of a PC: a file, its state at the end);
+                           NULL: none */
     bool real_time;
     bool fresh; /* nothing of an earlier test's machine is used */
     bool alone; /* no other test will run in this process that could use anything of this one's */

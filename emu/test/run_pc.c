@@ -449,6 +449,8 @@ static void finish(struct run *run)
     out->guest_ns = pc_now_ns(run->pc->pc);
     if (pc_state_hash(run->pc->pc, &out->sum, &run->why))
         outcome_fail(out, "the state at the end: %s", run->why.text);
+    if (run->wish->record && pc_snapshot_save(run->pc->pc, run->wish->record, &run->why))
+        unlink(run->wish->record); /* who wants it sees that it is not there */
     out->world = run_pc_sum_disks(run) + (run->net ? test_net_sum(run->net) : 0);
     read_screen(run);
     if (out->end != END_EXIT && out->end != END_STOPPED)

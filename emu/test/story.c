@@ -14,18 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECORD_MOST_NS 30000000000u /* what ran longer is not run again */
 #define LAST_BLOCKS 12u
 #define BLOCKS_SPAN 30000u /* instructions that are looked at for them */
-#define TAIL_BYTES 1500u
 #define STORY_LINES 70u
-
-struct story {
-    const struct spec *spec;
-    const char *folder;
-    char *recording, *commands;
-    struct outcome *out;
-};
 
 /* ---- what the debugger is asked ---- */
 
@@ -86,7 +77,7 @@ static void ask_value(const struct spec_value *v, struct buffer *c)
 
 /* ---- asking ---- */
 
-static void add_lines(struct buffer *to, const char *text, unsigned most)
+void story_add_lines(struct buffer *to, const char *text, unsigned most)
 {
     for (const char *at = text; *at && most; most--) {
         size_t len = strcspn(at, "\n");
@@ -117,20 +108,26 @@ static void without_noise(const struct buffer *in, struct buffer *out)
     }
 }
 
-static void ask(struct story *s, const char *title, const struct buffer *commands)
+void story_ask(struct story *s, const char *const argv[], const char *title,
+               const struct buffer *commands)
 {
-    const char *const argv[] = {"denali",     "replay",    "-q",         "--batch",
-                                "--commands", s->commands, s->recording, NULL};
     struct buffer said = {0}, text = {0};
     story_write(s->folder, "commands", commands);
     (void)story_run_self(argv, &said);
     without_noise(&said, &text);
     if (text.len) {
         buffer_print(&s->out->story, "%s:\n", title);
-        add_lines(&s->out->story, text.data, STORY_LINES);
+        story_add_lines(&s->out->story, text.data, STORY_LINES);
     }
     buffer_free(&said);
     buffer_free(&text);
+}
+
+static void ask(struct story *s, const char *title, const struct buffer *commands)
+{
+    const char *const argv[] = {"denali",     "replay",    "-q",         "--batch",
+                                "--commands", s->commands, s->recording, NULL};
+    story_ask(s, argv, title, commands);
 }
 
 /* ---- the last blocks ---- */
@@ -257,7 +254,7 @@ static void tell_tail(struct story *s)
     if (!all->len)
         return;
     buffer_print(&s->out->story, "console%s:\n", from ? ", its end" : "");
-    add_lines(&s->out->story, all->data + from, 30);
+    story_add_lines(&s->out->story, all->data + from, 30);
 }
 
 static void tell_recording(struct story *s)
@@ -287,32 +284,6 @@ static void tell_recording(struct story *s)
     buffer_free(&commands);
 }
 
-static void put_option(struct buffer *b, const char *name, const char *value)
-{
-    if (value)
-        buffer_print(b, " --%s '%s'", name, value);
-}
-
-/* A PC has no recording, but it is deterministic: the same run again, under the debugger. */
-static void tell_pc(struct story *s)
-{
-    const struct spec_pc *pc = &s->spec->pc;
-    struct buffer *b = &s->out->story;
-    buffer_print(b, "to run it again, under the debugger:\n  denali pc --deterministic -m %lluK",
-                 (unsigned long long)(s->spec->memory_bytes / KIB));
-    const struct {
-        const char *name, *value;
-    } option[] = {{"machine", pc->machine}, {"cpu", pc->cpu},       {"bios", pc->bios},
-                  {"vgabios", pc->vgabios}, {"kernel", pc->kernel}, {"initrd", pc->initrd},
-                  {"append", pc->append},   {"hda", pc->hd[0]},     {"hdb", pc->hd[1]},
-                  {"hdc", pc->hd[2]},       {"hdd", pc->hd[3]},     {"cdrom", pc->cdrom},
-                  {"fda", pc->fd[0]},       {"fdb", pc->fd[1]},     {"boot", pc->boot},
-                  {"nic", pc->nic}};
-    for (unsigned i = 0; i < ARRAY_LEN(option); i++)
-        put_option(b, option[i].name, option[i].value);
-    buffer_print(b, "%s --monitor -S\n", pc->exit_port ? " --exit-port" : "");
-}
-
 static void write_files(struct story *s)
 {
     struct outcome *o = s->out;
@@ -334,8 +305,9 @@ void story_tell(struct runner *runner, const struct spec *spec, const struct run
                       .folder = folder,
                       .out = out,
                       .recording = story_path(folder, "recording"),
-                      .commands = story_path(folder, "commands")};
-    if (s.recording && s.commands && !story_make_folder(folder)) {
+                      .commands = story_path(folder, "commands"),
+                      .snapshot = story_path(folder, "end.snapshot")};
+    if (s.recording && s.commands && s.snapshot && !story_make_folder(folder)) {
         buffer_text(&out->folder, folder);
         tell_tail(&s);
         bool can = records && spec->kind != SPEC_PC && out->end != END_NOT_RUN &&
@@ -343,10 +315,11 @@ void story_tell(struct runner *runner, const struct spec *spec, const struct run
         if (can && record(&s, runner, wish))
             tell_recording(&s);
         if (spec->kind == SPEC_PC && out->end != END_NOT_RUN)
-            tell_pc(&s);
+            story_tell_pc(&s, runner, wish, records);
         buffer_print(&out->story, "all of it is in %s\n", folder);
         write_files(&s);
     }
     free(s.recording);
     free(s.commands);
+    free(s.snapshot);
 }

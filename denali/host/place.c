@@ -94,6 +94,23 @@ static int bind_private(int fd, const struct sockaddr_un *address)
     return !err && listen(fd, BACKLOG) ? -errno : err;
 }
 
+int place_take_over(int listener)
+{
+    return listen(listener, BACKLOG) ? -errno : 0;
+}
+
+pid_t place_peer(int fd)
+{
+#ifdef SO_PEERCRED
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+        return peer.pid;
+#endif
+    (void)fd;
+    return 0;
+}
+
 /* The folder of the socket: made, if it is missing; a private one, or one where nobody can replace
  * what is another's, as /tmp. */
 static int check_folder(const char *path, struct why *why)

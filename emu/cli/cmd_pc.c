@@ -401,7 +401,9 @@ static int run_session(struct pc_session *s)
     if (pc_options_debug(&s->options))
         (void)run_sandbox_enter_with_programs();
     else if (!s->display || !strcmp(s->options.display, "text"))
-        (void)run_sandbox_enter_with_files(); /* a window's library wants more */
+        (void)run_sandbox_enter_with_files();
+    else
+        (void)run_sandbox_enter_with_window();
     s->end_ns = HOST_FOREVER;
     if (s->options.timeout_ns)
         s->end_ns = host_monotonic_ns() + s->options.timeout_ns;

@@ -19,6 +19,7 @@ page "$a" || fail "web does not answer while there is no daemon"
 "$DENALI" ps >/dev/null 2>&1 && fail "who answers?"
 host_start --workers 2
 [ "$(worker_pid web)" = "$pid" ] || fail "web is not in its old worker: $(cat "$TMPDIR/state/host.log")"
+grep "says that it is" "$TMPDIR/state/host.log" && fail "the kernel knows another worker"
 for i in 1 2 3 4 5 6 7 8 9 10; do is_state c-$i running || fail "c-$i was lost"; done
 is_state rests created || fail "rests was forgotten"
 page "$a" || fail "web does not answer after that"

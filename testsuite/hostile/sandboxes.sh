@@ -67,6 +67,16 @@ inside $run run
 [ -n "$debugger" ] || fail "no debugger"
 inside "$debugger" debugger
 kill $run
+if [ -f /usr/share/seabios/bios-256k.bin ]; then
+    SDL_VIDEODRIVER=dummy "$DENALI" pc --display sdl --timeout 100 >"$TMPDIR/pc" 2>&1 </dev/null &
+    pc=$!
+    for _try in 1 2 3 4 5 6 7 8 9 10; do
+        grep -q '^Seccomp:.*2' "/proc/$pc/status" && break
+        sleep 1
+    done
+    grep -q SDL "$TMPDIR/pc" || inside $pc "PC with a window"
+    kill $pc
+fi
 printf 'break guest_main\ncontinue\ninfo registers\nquit\n' | "$DENALI" debug "$BUILD/guests/hello" >"$TMPDIR/debug" 2>&1
 grep -qi eip "$TMPDIR/debug" || fail "the debugger inside: $(cat "$TMPDIR/debug")"
 "$DENALI" replay -q "$TMPDIR/rec" >"$TMPDIR/out" 2>&1 || fail "$(cat "$TMPDIR/out")"

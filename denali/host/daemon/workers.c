@@ -155,6 +155,18 @@ static uint64_t backoff(unsigned deaths)
     return ns < BACKOFF_MAX_NS ? ns : BACKOFF_MAX_NS;
 }
 
+/* Whom signals will go to: one that we started we know; of one that an earlier daemon started the
+ * kernel must say the same as it does itself. 0: nobody. */
+static pid_t pid_of(const struct worker *w, json_int_t said)
+{
+    pid_t known = w->child ? w->pid : place_peer(w->link.fd);
+    if (known > 0 && known == said)
+        return known;
+    daemon_log("worker %u says that it is process %lld, and is %d", w->index, (long long)said,
+               (int)known);
+    return w->child ? w->pid : 0;
+}
+
 /* The greeting: who it is and what it runs, which is nothing if we have just started it. */
 static void greeted(struct daemon *d, struct ask *ask, const json_t *answer)
 {
@@ -162,7 +174,7 @@ static void greeted(struct daemon *d, struct ask *ask, const json_t *answer)
     if (!answer)
         return;
     w->life = WORKER_UP;
-    w->pid = (pid_t)json_integer_value(json_object_get(answer, "pid"));
+    w->pid = pid_of(w, json_integer_value(json_object_get(answer, "pid")));
     daemon_log("worker %u is up (pid %d)%s", w->index, (int)w->pid,
                w->child ? "" : ", from an earlier daemon");
     if (!w->child)

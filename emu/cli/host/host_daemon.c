@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* denali host: becomes the daemon, which is a program of its own; or, for the daemon, a worker. */
 #include "config.h"
+#include "denali/host/place.h"
 #include "emu/cli/cli.h"
 #include "emu/cli/host/host_bridge.h"
 #include "emu/cli/host/host_verbs.h"
@@ -70,6 +71,8 @@ static int run_worker(int argc, char **argv)
         return cli_complain(CLI_FAILED, "--worker is the daemon's own option");
     (void)run_sandbox_enter_with_programs(); /* threads and children that come later are inside, too
                                               */
+    if (place_take_over(LISTEN_FD))
+        return cli_complain(CLI_FAILED, "worker %u has no socket", config.index);
     if (worker_run(&config, &why))
         return cli_complain(CLI_FAILED, "worker %u: %s", config.index, why.text);
     return CLI_OK;

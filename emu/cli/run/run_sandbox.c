@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
@@ -181,6 +182,49 @@ static const struct host_sandbox_call worker_calls[] = {
     CALL(capset),
 };
 
+/* A window: the screen's server, the graphics card, and what their libraries ask. */
+static const struct host_sandbox_call window_calls[] = {
+    CALL(ioctl),
+    CALL_IF(socket, 0, ALL_BITS, AF_UNIX),
+    CALL(connect),
+    CALL(setsockopt),
+    CALL(getsockname),
+    CALL(getpeername),
+    CALL(socketpair),
+    CALL(shmget),
+    CALL(shmat),
+    CALL(shmdt),
+    CALL(shmctl),
+    CALL(epoll_create1),
+    CALL(epoll_ctl),
+    CALL(epoll_wait),
+    CALL(epoll_pwait),
+    CALL(select),
+    CALL(pselect6),
+    CALL(nanosleep),
+    CALL(inotify_init1),
+    CALL(inotify_add_watch),
+    CALL(inotify_rm_watch),
+    CALL(timerfd_gettime),
+    CALL(uname),
+    CALL(getppid),
+    CALL(getgid),
+    CALL(getegid),
+    CALL(getdents),
+    CALL(readahead),
+    CALL(fgetxattr),
+    CALL(kcmp),
+    CALL(membarrier),
+    CALL(msync),
+    CALL(sched_setaffinity),
+    CALL(sched_getparam),
+    CALL(sched_getscheduler),
+    CALL(gettimeofday),
+    CALL(time),
+    CALL(clock_getres),
+    CALL_UNLESS(mprotect, 2, WRITE_EXEC, WRITE_EXEC),
+};
+
 static const struct host_sandbox_call bridge_calls[] = {
     CALL(poll),
     CALL(ppoll),
@@ -249,6 +293,19 @@ bool run_sandbox_enter_with_files(void)
     return host_sandbox_enter(&sandbox);
 }
 
+bool run_sandbox_enter_with_window(void)
+{
+    struct list list = {.calls = 0};
+    host_pages_prepare();
+    add(&list, calls, ARRAY_LEN(calls));
+    add(&list, file_calls, ARRAY_LEN(file_calls));
+    add(&list, window_calls, ARRAY_LEN(window_calls));
+    add_self(&list);
+    const struct host_sandbox sandbox = {
+        .call = list.call, .calls = list.calls, .keep_files = true, .rights = FILE_RIGHTS};
+    return host_sandbox_enter(&sandbox);
+}
+
 /* Where this program lies; "" if that is not known. */
 static void own_folder(char *path, size_t room)
 {
@@ -288,6 +345,11 @@ bool run_sandbox_enter_bridge(void)
 #else
 
 bool run_sandbox_enter_with_files(void)
+{
+    return false;
+}
+
+bool run_sandbox_enter_with_window(void)
 {
     return false;
 }

@@ -19,6 +19,13 @@ bool run_sandbox_enter(void);
 bool run_sandbox_enter_with_files(void);
 
 /*
+ * The same for the PC with a window, once that is open: its library talks to the screen's server
+ * by sockets of this machine and shared memory, to the graphics card by ioctl, and may translate
+ * drawing to code. No program can be started, nothing beyond this machine reached.
+ */
+bool run_sandbox_enter_with_window(void);
+
+/*
  * The same for a worker of `denali host`, before it has threads, and for the debugger: they open
  * images, disks and snapshots while they run, listen, and start NATs and bridges, which enter
  * sandboxes of their own. Programs are started from the folders of ours and of libraries only.

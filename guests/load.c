@@ -6,6 +6,8 @@
  *   sink PADS         takes frames, with PADS more port instructions for each
  *   source BYTES PADS sends frames of so many bytes to the port that spoke first; for ever
  *   echo PADS         sends every frame back
+ *   compute BYTES     walks without yielding, takes what frames have come after each walk, and
+ *                     sends one to some VM like itself after every WALKS_A_FRAME; for ever
  *
  * The pads are instructions that a driver of an emulated NIC would have: each is
  * refused by the NIC and changes nothing.
@@ -17,9 +19,11 @@ GUEST_MANIFEST(16 << 20, {DENALI_DEV_CONSOLE, 0, "console"}, {DENALI_DEV_NIC, 0,
 
 /* So long that it is not over at once, and over before the others of some dozen have run. */
 #define YIELD_NS 20000
+#define WALKS_A_FRAME 24u
+#define TOLD 0xa5
 
 static const volatile struct denali_device *nic;
-static uint8_t frame[1514];
+static uint8_t frame[1514], other[1514];
 
 static const char *argument(uint32_t index)
 {
@@ -38,13 +42,18 @@ static uint32_t number(uint32_t index)
     return n;
 }
 
-static void walk(uint32_t bytes)
+static void walk_once(uint32_t bytes)
 {
     volatile uint32_t *at = (volatile uint32_t *)__heap;
+    for (uint32_t i = 0; i < bytes / 4; i += 16)
+        at[i]++;
+}
+
+static void walk(uint32_t bytes)
+{
     GUEST_CHECK(bytes <= guest_regs.mem_bytes - (uint32_t)__heap - 65536);
     for (;;) {
-        for (uint32_t i = 0; i < bytes / 4; i += 16)
-            at[i]++;
+        walk_once(bytes);
         guest_idle(YIELD_NS);
     }
 }
@@ -89,11 +98,42 @@ static void turn(void)
     memcpy(frame + 26, frame + 30, 4);
 }
 
+/* The frame that begins it says, behind its addresses, the last bytes of the first peer's MAC, and
+ * how many there are; then TOLD. */
+static void compute(uint32_t bytes)
+{
+    uint32_t first, peers, random = nic->mac[5] + 1u;
+    GUEST_CHECK(bytes <= guest_regs.mem_bytes - (uint32_t)__heap - 65536);
+    do /* what others send to who is not told yet does not count */
+        receive_wait(0);
+    while (frame[42] != TOLD);
+    frame[42] = 0;
+    memcpy(&first, frame + 34, 4);
+    memcpy(&peers, frame + 38, 4);
+    turn();
+    for (uint32_t walks = 1;; walks++) {
+        walk_once(bytes);
+        while (guest_in(nic->port + DENALI_PORT_RECEIVE, other, sizeof(other)) > 0)
+            continue;
+        if (walks % WALKS_A_FRAME)
+            continue;
+        random = random * 1664525u + 1013904223u;
+        uint32_t to = first + (random >> 8) % peers;
+        for (unsigned i = 0; i < 3; i++) {
+            frame[i] = nic->mac[i];
+            frame[3 + i] = (uint8_t)(to >> (16 - 8 * i));
+        }
+        send(60, 0);
+    }
+}
+
 int guest_main(void)
 {
     const char *what = argument(1);
     nic = guest_need(DENALI_DEV_NIC, "nic");
-    if (!strcmp(what, "walk"))
+    if (!strcmp(what, "compute"))
+        compute(number(2));
+    else if (!strcmp(what, "walk"))
         walk(number(2));
     else if (!strcmp(what, "sink"))
         for (;;)

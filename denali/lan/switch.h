@@ -47,6 +47,7 @@ struct lan_shape;
 enum lan_port_flags {
     LAN_UPLINK = 1,  /* leads out: any source, and what nobody here is called */
     LAN_PRESSED = 2, /* lan_set_pressed's function may be asked about it */
+    LAN_WIDE = 4,    /* stands for many peers: its queue is as long as an uplink's */
 };
 
 /* What one port did. `dropped`: frames for it that found its queue full; `refused`: its own that

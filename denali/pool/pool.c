@@ -86,11 +86,22 @@ static void displace(struct pool_vm *vm)
     vm_stop(longest->running->slot->vm);
 }
 
+/* It had to wait for its turn; with something to hear it does no longer. */
+static void hurry(struct pool_vm *vm)
+{
+    const struct pool_config *c = &vm->pool->config;
+    if (!c->sync_interrupts || vm->state != POOL_READY || !c->sched->ops->hurry)
+        return;
+    c->sched->ops->hurry(c->sched, &vm->node);
+    displace(vm);
+}
+
 void pool_wake(struct pool_vm *vm)
 {
     struct pool *pool = vm->pool;
     if (vm->state != POOL_IDLE && vm->state != POOL_PARKED) {
         vm->wanted = true; /* by whoever settles it next, unless it runs before */
+        hurry(vm);
         return;
     }
     pool_make_ready(vm, pool->config.sync_interrupts ? SCHED_URGENT : SCHED_WOKEN);
@@ -171,6 +182,8 @@ void pool_count(struct pool *pool, struct pool_counters *out)
 {
     host_lock_enter(&pool->lock);
     *out = pool->counters;
+    for (unsigned i = 0; i < pool->started; i++)
+        out->worker_ns += host_thread_cpu_ns(&pool->worker[i].thread);
     out->used_bytes = pool->gate.used_bytes;
     out->swapped += pool->swapped_directly;
     out->swap_used_bytes = pool->swap ? swap_used_bytes(pool->swap) : 0;

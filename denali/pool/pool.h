@@ -196,6 +196,7 @@ struct pool_counters {
     uint64_t parked_bytes; /* what parked VMs hold: structs and compressed pages */
     uint64_t page_bytes;   /* of VMs when they were parked last: pages that they had changed */
     uint64_t slices, preempted;
+    uint64_t worker_ns;  /* processor time of all workers: in VMs, and between them */
     uint64_t switches;   /* slices of another VM than the worker's last */
     uint64_t displaced;  /* VMs that one which woke took the processor from */
     uint64_t interrupts; /* frames, timers and the like that VMs were told of */

@@ -24,9 +24,13 @@ static struct round_robin *self(const struct sched *sched)
     return CONTAINER_OF((struct sched *)(uintptr_t)sched, struct round_robin, sched);
 }
 
-static void push(struct queue *q, struct sched_node *node)
+/* A node that is ready knows its queue by `turn`, and who is before it by `child`. */
+static void push(struct round_robin *rr, enum sched_reason reason, struct sched_node *node)
 {
+    struct queue *q = &rr->queue[reason];
     node->next = NULL;
+    node->child = q->last;
+    node->turn = reason;
     if (q->first)
         q->last->next = node;
     else
@@ -34,11 +38,24 @@ static void push(struct queue *q, struct sched_node *node)
     q->last = node;
 }
 
-static struct sched_node *pop(struct queue *q)
+static void take_out(struct round_robin *rr, struct sched_node *node)
 {
-    struct sched_node *node = q->first;
-    if (node)
+    struct queue *q = &rr->queue[node->turn];
+    if (node->child)
+        node->child->next = node->next;
+    else
         q->first = node->next;
+    if (node->next)
+        node->next->child = node->child;
+    else
+        q->last = node->child;
+}
+
+static struct sched_node *pop(struct round_robin *rr, enum sched_reason reason)
+{
+    struct sched_node *node = rr->queue[reason].first;
+    if (node)
+        take_out(rr, node);
     return node;
 }
 
@@ -46,22 +63,30 @@ static void rr_ready(struct sched *sched, struct sched_node *node, enum sched_re
                      uint64_t now_ns)
 {
     (void)now_ns;
-    push(&self(sched)->queue[reason], node);
+    push(self(sched), reason, node);
+}
+
+static void rr_hurry(struct sched *sched, struct sched_node *node)
+{
+    if (node->turn == SCHED_URGENT)
+        return;
+    take_out(self(sched), node);
+    push(self(sched), SCHED_URGENT, node);
 }
 
 static struct sched_node *rr_next(struct sched *sched, uint64_t now_ns)
 {
     struct round_robin *rr = self(sched);
-    struct queue *woken = &rr->queue[SCHED_WOKEN], *others = &rr->queue[SCHED_PREEMPTED];
-    struct sched_node *node = pop(&rr->queue[SCHED_URGENT]);
+    const struct queue *woken = &rr->queue[SCHED_WOKEN], *others = &rr->queue[SCHED_PREEMPTED];
+    struct sched_node *node = pop(rr, SCHED_URGENT);
     (void)now_ns;
     if (!node)
-        node = pop(&rr->queue[SCHED_DISPLACED]);
+        node = pop(rr, SCHED_DISPLACED);
     if (node)
         return node;
     bool is_other = others->first && (!woken->first || rr->boosts >= BOOSTS_IN_A_ROW);
     rr->boosts = is_other ? 0 : rr->boosts + 1;
-    return pop(is_other ? others : woken);
+    return pop(rr, is_other ? SCHED_PREEMPTED : SCHED_WOKEN);
 }
 
 static void rr_ran(struct sched *sched, struct sched_node *node, uint64_t ran_ns, uint64_t now_ns)
@@ -96,6 +121,7 @@ static void rr_destroy(struct sched *sched)
 static const struct sched_ops rr_ops = {
     .name = "round-robin",
     .ready = rr_ready,
+    .hurry = rr_hurry,
     .next = rr_next,
     .ran = rr_ran,
     .preempts = rr_preempts,

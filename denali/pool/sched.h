@@ -38,6 +38,8 @@ struct sched_ops {
     const char *name;
     void (*ready)(struct sched *sched, struct sched_node *node, enum sched_reason reason,
                   uint64_t now_ns);
+    /* May be NULL. A node that is ready already has become urgent, too. */
+    void (*hurry)(struct sched *sched, struct sched_node *node);
     struct sched_node *(*next)(struct sched *sched, uint64_t now_ns); /* NULL: nobody may run now */
     /* Node, which is not ready, had a processor for so long. */
     void (*ran)(struct sched *sched, struct sched_node *node, uint64_t ran_ns, uint64_t now_ns);

@@ -341,6 +341,27 @@ START_TEST(least_virtual_time_is_next)
 }
 END_TEST
 
+/* Out of the middle, the front and the end of their queues, whichever they are in. */
+START_TEST(who_hears_something_goes_first)
+{
+    static const unsigned order[] = {2, 0, 5, 4, 1, 3};
+    round_robin();
+    for (unsigned i = 0; i < 6; i++) {
+        task[i] = (struct task){.node = {.ran_ns = 0}};
+        enum sched_reason reason = i < 4 ? SCHED_PREEMPTED : i == 4 ? SCHED_DISPLACED : SCHED_WOKEN;
+        sched->ops->ready(sched, &task[i].node, reason, now);
+    }
+    sched->ops->hurry(sched, &task[2].node);
+    sched->ops->hurry(sched, &task[0].node);
+    sched->ops->hurry(sched, &task[5].node);
+    sched->ops->hurry(sched, &task[2].node); /* it is urgent already */
+    for (unsigned i = 0; i < 6; i++)
+        ck_assert_ptr_eq(sched->ops->next(sched, now), &task[order[i]].node);
+    ck_assert_ptr_null(sched->ops->next(sched, now));
+    sched->ops->destroy(sched);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sched");
@@ -357,6 +378,7 @@ int main(void)
     tcase_add_test(tc, leads_are_used_up);
     tcase_add_test(tc, short_ones_before_long_ones);
     tcase_add_test(tc, least_virtual_time_is_next);
+    tcase_add_test(tc, who_hears_something_goes_first);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -21,13 +21,14 @@
 #define GATEWAY_MASK NET_IP(255, 255, 255, 252)
 #define ETH_LEN 14u
 #define ARP_LEN 28u
+#define LOOK_NS 100000000u
 
 struct call {
     struct net_sock *sock; /* NULL: free */
     struct bench_request request;
     uint64_t since_ns;
-    bool sent;
-    int err; /* what reading said */
+    bool sent, stirred; /* its socket has something to tell */
+    int err;            /* what reading said */
     size_t len;
     char text[BENCH_ANSWER_MAX + 1];
 };
@@ -38,7 +39,8 @@ struct bench_client {
     int waker;
     uint32_t ip;
     bool gateway_asked; /* an ARP request for it waits for its answer */
-    struct call call[BENCH_AT_ONCE];
+    struct call call[BENCH_AT_ONCE_MAX];
+    uint64_t look_ns;             /* when all calls are looked at again, stirred or not */
     struct bench_outcome outcome; /* of the call that ends now */
 };
 
@@ -148,7 +150,8 @@ int bench_client_create(struct lan *lan, uint32_t ip, struct bench_client **out)
         return -ENOMEM;
     client->ip = ip;
     client->waker = host_waker_create();
-    int err = client->waker < 0 ? client->waker : lan_port_add(lan, &client->port, ip, 0, arrived);
+    int err =
+        client->waker < 0 ? client->waker : lan_port_add(lan, &client->port, ip, LAN_WIDE, arrived);
     if (!err)
         err = make_stack(client, ip);
     if (err) {
@@ -207,6 +210,13 @@ static int copy(struct net_io *io, void *kernel, size_t n)
     return 0;
 }
 
+static void stir(void *arg, unsigned events)
+{
+    struct call *call = arg;
+    (void)events;
+    call->stirred = true;
+}
+
 static bool start(struct bench_client *client, struct call *call, const struct bench_request *r)
 {
     struct net_addr to = {r->ip, 80};
@@ -217,6 +227,7 @@ static bool start(struct bench_client *client, struct call *call, const struct b
     call->sent = false;
     call->len = 0;
     call->err = 0;
+    net_watch(call->sock, stir, call);
     int err = net_connect(call->sock, &to);
     return !err || err == -EINPROGRESS;
 }
@@ -340,10 +351,15 @@ static void end_call(struct bench_client *client, struct call *call, const struc
 static int turn(struct bench_client *client, struct load *load)
 {
     int under_way = 0;
+    uint64_t now = host_monotonic_ns();
+    bool all = now >= client->look_ns;
+    client->look_ns = all ? now + LOOK_NS : client->look_ns;
     for (unsigned i = 0; i < load->at_once; i++) {
         struct call *call = &client->call[i];
         struct bench_request request;
-        if (call->sock && step(call, load->patience_ns))
+        bool looks = call->sock && (all || call->stirred);
+        call->stirred = false;
+        if (looks && step(call, load->patience_ns))
             end_call(client, call, load);
         if (!call->sock && load->next(load->opaque, &request) && !start(client, call, &request))
             return -ENOMEM;

@@ -11,7 +11,8 @@
 struct bench_client;
 
 #define BENCH_ANSWER_MAX 8192
-#define BENCH_AT_ONCE 16
+#define BENCH_AT_ONCE 16 /* usual */
+#define BENCH_AT_ONCE_MAX 1024
 
 /* -ENOMEM and the like. The port's address is `ip`, in 10.0.0.0/8. */
 MUST_CHECK int bench_client_create(struct lan *lan, uint32_t ip, struct bench_client **out);
@@ -63,9 +64,9 @@ MUST_CHECK int bench_client_load(struct bench_client *client, bench_next_fn next
                                  uint64_t patience_ns, bench_answer_fn answer, void *opaque);
 
 /*
- * Asks each, `at_once` at a time (at most BENCH_AT_ONCE), and waits until all have answered or had
- * `patience_ns`. `answer` gets the whole answer (head and body), or len 0: there was none; and the
- * time from the connection's start to the answer's end.
+ * Asks each, `at_once` at a time (at most BENCH_AT_ONCE_MAX), and waits until all have answered or
+ * had `patience_ns`. `answer` gets the whole answer (head and body), or len 0: there was none; and
+ * the time from the connection's start to the answer's end.
  */
 MUST_CHECK int bench_client_ask(struct bench_client *client, const struct bench_request *request,
                                 unsigned count, unsigned at_once, uint64_t patience_ns,

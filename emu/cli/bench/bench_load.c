@@ -14,6 +14,7 @@ struct load {
     struct bench_world world;
     const char *target;
     size_t least;
+    unsigned at_once;
     uint32_t vms, turn;
     uint64_t end_ns, left; /* until then; or so many more */
     struct bench_load *out;
@@ -47,7 +48,7 @@ static int ask(struct load *l, struct why *why)
 {
     l->samples = 0;
     l->out->answers = l->out->errors = 0;
-    int err = bench_client_load(l->world.client, next, BENCH_AT_ONCE, BENCH_PATIENCE_NS, answer, l);
+    int err = bench_client_load(l->world.client, next, l->at_once, BENCH_PATIENCE_NS, answer, l);
     return err ? why_fail(why, err, "the client failed: %s", strerror(-err)) : 0;
 }
 
@@ -70,7 +71,8 @@ static int measure(struct load *l, unsigned seconds, struct why *why)
 }
 
 int bench_load(const struct bench_options *options, const struct bench_server *server,
-               const char *target, size_t least, struct bench_load *out, struct why *why)
+               const char *target, size_t least, unsigned at_once, struct bench_load *out,
+               struct why *why)
 {
     struct load *l = calloc(1, sizeof(*l));
     memset(out, 0, sizeof(*out));
@@ -80,6 +82,7 @@ int bench_load(const struct bench_options *options, const struct bench_server *s
     }
     l->target = target;
     l->least = least;
+    l->at_once = at_once;
     l->vms = options->vms;
     l->out = out;
     int err = bench_world_init_server(&l->world, options, server, why);

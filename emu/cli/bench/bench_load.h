@@ -13,10 +13,10 @@ struct bench_load {
 
 /*
  * A world of options->vms clones of `server`, asked for `target` (whose whole answer has
- * at least `least` bytes), after each was asked once.
+ * at least `least` bytes), `at_once` at a time, after each was asked once.
  */
 MUST_CHECK int bench_load(const struct bench_options *options, const struct bench_server *server,
-                          const char *target, size_t least, struct bench_load *out,
-                          struct why *why);
+                          const char *target, size_t least, unsigned at_once,
+                          struct bench_load *out, struct why *why);
 
 #endif

@@ -99,7 +99,7 @@ static int through_switch(const struct bench_options *options, double *mbit_s, s
     struct bench_load load;
     o.vms = 1;
     server.large_bytes = SWITCH_BYTES;
-    int err = bench_load(&o, &server, "/large", SWITCH_BYTES, &load, why);
+    int err = bench_load(&o, &server, "/large", SWITCH_BYTES, BENCH_AT_ONCE, &load, why);
     if (!err)
         *mbit_s = (double)load.answers * SWITCH_BYTES * 8e-6 / load.seconds;
     return err;

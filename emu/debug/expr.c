@@ -361,11 +361,11 @@ static const struct {
     uint8_t op, level;
 } operators[] = {
     /* Longer ones first. */
-    {"||", EXPR_OR, 1},     {"&&", EXPR_AND, 2}, {"==", EXPR_EQ, 6},    {"!=", EXPR_NE, 6},
-    {"<<", EXPR_SHL, 8},    {">>", EXPR_SHR, 8}, {"<=", EXPR_LE, 7},    {">=", EXPR_GE, 7},
-    {"<", EXPR_LT, 7},      {">", EXPR_GT, 7},   {"|", EXPR_BIT_OR, 3}, {"^", EXPR_BIT_XOR, 4},
-    {"&", EXPR_BIT_AND, 5}, {"+", EXPR_ADD, 9},  {"-", EXPR_SUB, 9},    {"*", EXPR_MUL, 10},
-    {"/", EXPR_DIV, 10},    {"%", EXPR_MOD, 10},
+    {"||", EXPR_OR, 1},     {"&&", EXPR_AND, 2},   {"==", EXPR_EQ, 6},    {"!=", EXPR_NE, 6},
+    {"<<", EXPR_SHL, 8},    {">>", EXPR_SHR, 8},   {"<=", EXPR_LE, 7},    {">=", EXPR_GE, 7},
+    {"<", EXPR_LT, 7},      {">", EXPR_GT, 7},     {"|", EXPR_BIT_OR, 3}, {"^", EXPR_BIT_XOR, 4},
+    {"&", EXPR_BIT_AND, 5}, {"@", EXPR_REPEAT, 9}, {"+", EXPR_ADD, 10},   {"-", EXPR_SUB, 10},
+    {"*", EXPR_MUL, 11},    {"/", EXPR_DIV, 11},   {"%", EXPR_MOD, 11},
 };
 
 /* The operator that comes next, if it binds at least as `level`; its place in the table, or -1. */

@@ -197,10 +197,32 @@ static int pointer_arithmetic(enum expr_operator op, const struct value *a, cons
     return 0;
 }
 
+#define REPEAT_MAX_BYTES 0x100000
+
+/* VALUE@COUNT: an array from there on. */
+static int repeat(struct target *t, const struct value *v, const struct value *count,
+                  struct value *out, struct why *why)
+{
+    int64_t n;
+    uint32_t size = type_size(&v->type);
+    int err = value_number(t, count, &n, why);
+    if (err)
+        return err;
+    if (v->place != VALUE_MEMORY || v->bits || !size)
+        return why_fail(why, -EINVAL, "only what lies in memory can be taken several times by @");
+    if (n < 1 || n > REPEAT_MAX_BYTES / size)
+        return why_fail(why, -EINVAL, "@ takes a count of 1 to %u here", REPEAT_MAX_BYTES / size);
+    *out = *v;
+    out->type = type_repeated(&v->type, (uint32_t)n);
+    return 0;
+}
+
 int expr_binary(struct target *t, enum expr_operator op, const struct value *a,
                 const struct value *b, struct value *out, struct why *why)
 {
     int64_t x, y;
+    if (op == EXPR_REPEAT)
+        return repeat(t, a, b, out, why);
     if (is_float(a) || is_float(b))
         return binary_float(t, op, a, b, out, why);
     int err = value_number(t, a, &x, why);

@@ -24,6 +24,7 @@ enum expr_operator {
     EXPR_MUL,
     EXPR_DIV,
     EXPR_MOD,
+    EXPR_REPEAT,
     EXPR_OPERATORS
 };
 

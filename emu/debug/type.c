@@ -55,15 +55,15 @@ bool type_builtin(const char *name, struct type *out)
 
 enum type_kind type_kind(const struct type *t)
 {
-    return t->stars ? TYPE_POINTER : t->kind;
+    return t->repeat ? TYPE_ARRAY : t->stars ? TYPE_POINTER : t->kind;
 }
 
 /* An array seldom tells its size itself; one of itself has none. */
 static uint32_t size_of(const struct type *t, unsigned depth)
 {
-    if (t->stars)
+    if (t->stars && !t->repeat)
         return 4;
-    if (t->kind != TYPE_ARRAY || (t->size && !t->dimension))
+    if (!t->repeat && (t->kind != TYPE_ARRAY || (t->size && !t->dimension)))
         return t->size;
     struct type element = type_target(t);
     uint64_t size = depth ? (uint64_t)type_elements(t) * size_of(&element, depth - 1) : 0;
@@ -95,9 +95,17 @@ bool type_is_scalar(const struct type *t)
     }
 }
 
+struct type type_repeated(const struct type *t, uint32_t count)
+{
+    struct type out = *t;
+    out.repeat = count;
+    return out;
+}
+
 struct type type_pointer_to(const struct type *t)
 {
     struct type out = *t;
+    out.repeat = 0;
     if (out.stars < UINT8_MAX)
         out.stars++;
     return out;
@@ -106,6 +114,10 @@ struct type type_pointer_to(const struct type *t)
 struct type type_target(const struct type *t)
 {
     struct type out = *t;
+    if (out.repeat) {
+        out.repeat = 0;
+        return out;
+    }
     if (out.stars) {
         out.stars--;
         return out;
@@ -115,18 +127,24 @@ struct type type_target(const struct type *t)
 
 uint32_t type_elements(const struct type *t)
 {
+    if (t->repeat)
+        return t->repeat;
     return t->module && type_kind(t) == TYPE_ARRAY ? type_dwarf_elements(t) : 0;
 }
 
-/* "int *", "int **": a space before the first star only. */
-static void append_stars(char text[TYPE_TEXT], unsigned stars)
+/* "int *", "int **": a space before the first star only. "int (*)[4]": around what follows it. */
+void type_text_star(char text[TYPE_TEXT])
 {
+    char rest[TYPE_TEXT] = "";
+    char *inside = strstr(text, "(*"), *suffix = inside ? inside + 1 : strpbrk(text, "[(");
+    bool wraps = suffix && !inside;
+    if (suffix) {
+        snprintf(rest, sizeof(rest), "%s", suffix);
+        *suffix = 0;
+    }
     size_t len = strlen(text);
-    if (stars && len && text[len - 1] != '*' && len + 1 < TYPE_TEXT)
-        text[len++] = ' ';
-    while (stars-- && len + 1 < TYPE_TEXT)
-        text[len++] = '*';
-    text[len] = 0;
+    bool blank = len && !strchr("*( ", text[len - 1]);
+    snprintf(text + len, TYPE_TEXT - len, "%s%s%s", blank ? " " : "", wraps ? "(*)" : "*", rest);
 }
 
 const char *type_text(const struct type *t, char text[TYPE_TEXT])
@@ -135,7 +153,11 @@ const char *type_text(const struct type *t, char text[TYPE_TEXT])
         type_dwarf_text(t, text);
     else
         snprintf(text, TYPE_TEXT, "%s", t->name ? t->name : "void");
-    append_stars(text, t->stars);
+    for (unsigned n = 0; n < t->stars; n++)
+        type_text_star(text);
+    size_t len = strlen(text);
+    if (t->repeat)
+        snprintf(text + len, TYPE_TEXT - len, " [%u]", t->repeat);
     for (char *c = text; *c; c++)
         if ((uint8_t)*c < ' ' || *c == 127)
             *c = '?';

@@ -31,6 +31,7 @@ struct type {
     uint8_t is_signed;             /* TYPE_CHAR, TYPE_ENUM */
     uint8_t stars;                 /* pointers around it, that an expression made */
     uint8_t dimension;             /* TYPE_ARRAY: how many of its subscripts are taken */
+    uint32_t repeat;               /* an array that an expression made (VALUE@COUNT); 0: none */
     uint32_t size;                 /* bytes of what lies under the stars; 0: not known */
     struct symbols_module *module; /* NULL: a type of the language itself */
     uint64_t die;                  /* where it is described in the module's .debug_info */
@@ -55,6 +56,8 @@ bool type_is_signed(const struct type *type);
 /* Integers, characters, truth values, enumerations and pointers. */
 bool type_is_scalar(const struct type *type);
 
+/* So many of it, one behind the other. */
+struct type type_repeated(const struct type *type, uint32_t count);
 struct type type_pointer_to(const struct type *type);
 /* What a pointer points to, or an array's element; void where that is not known. */
 struct type type_target(const struct type *type);

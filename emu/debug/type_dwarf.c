@@ -241,9 +241,22 @@ static const char *keyword(int tag)
     }
 }
 
-static void text_of(struct symbols_module *m, Dwarf_Die *die, char text[TYPE_TEXT], unsigned depth)
+/* "int [2][3]", without the subscripts that are taken already. */
+static void array_text(const struct type *t, const char *element, char text[TYPE_TEXT])
 {
-    struct type t = {.module = m, .die = dwarf_dieoffset(die)};
+    struct type left = *t;
+    Dwarf_Die die, range;
+    int len = snprintf(text, TYPE_TEXT, "%.90s ", element);
+    while (real_die(&left, &die) && child_of(&die, DW_TAG_subrange_type, left.dimension, &range) &&
+           len < TYPE_TEXT - 16) {
+        uint32_t count = type_dwarf_elements(&left);
+        len += snprintf(text + len, TYPE_TEXT - (size_t)len, count ? "[%u]" : "[]", count);
+        left.dimension++;
+    }
+}
+
+static void text_of(const struct type *t, Dwarf_Die *die, char text[TYPE_TEXT], unsigned depth)
+{
     const char *name = dwarf_diename(die);
     char inner[TYPE_TEXT] = "void";
     Dwarf_Die next;
@@ -252,12 +265,15 @@ static void text_of(struct symbols_module *m, Dwarf_Die *die, char text[TYPE_TEX
         snprintf(text, TYPE_TEXT, "%s%s", keyword(tag), name);
         return;
     }
-    if (depth && refers(die, &next))
-        text_of(m, &next, inner, depth - 1);
+    if (depth && refers(die, &next)) {
+        const struct type to = {.module = t->module, .die = dwarf_dieoffset(&next)};
+        text_of(&to, &next, inner, depth - 1);
+    }
+    snprintf(text, TYPE_TEXT, "%s", inner);
     if (tag == DW_TAG_pointer_type)
-        snprintf(text, TYPE_TEXT, "%.120s%s*", inner, inner[strlen(inner) - 1] == '*' ? "" : " ");
+        type_text_star(text);
     else if (tag == DW_TAG_array_type)
-        snprintf(text, TYPE_TEXT, "%.110s [%u]", inner, type_dwarf_elements(&t));
+        array_text(t, inner, text);
     else if (tag == DW_TAG_subroutine_type)
         snprintf(text, TYPE_TEXT, "%.110s (...)", inner);
     else if (is_wrapper(tag))
@@ -270,7 +286,7 @@ void type_dwarf_text(const struct type *t, char text[TYPE_TEXT])
 {
     Dwarf_Die die;
     if (type_die(t, &die))
-        text_of(t->module, &die, text, 8);
+        text_of(t, &die, text, 8);
     else
         snprintf(text, TYPE_TEXT, "?");
 }

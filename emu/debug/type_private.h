@@ -11,6 +11,9 @@ struct type type_dwarf_target(const struct type *type);
 uint32_t type_dwarf_elements(const struct type *type);
 void type_dwarf_text(const struct type *type, char text[TYPE_TEXT]);
 
+/* Of a type the type of a pointer to it. */
+void type_text_star(char text[TYPE_TEXT]);
+
 #if HAVE_LIBDW
 /* The type that a variable, member or parameter has; void if it names none. */
 struct type type_of(struct symbols_module *module, Dwarf_Die *die);

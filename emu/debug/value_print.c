@@ -37,8 +37,19 @@ static void print_char(FILE *out, unsigned c, char quote)
         fprintf(out, "\\%03o", c);
 }
 
-/* Text at an address up to its NUL, or `bytes` bytes. */
-static void print_string(struct printer *p, uint32_t address, uint32_t bytes)
+/* Bytes of an array of characters that are shown: without the NULs at its end. */
+static uint32_t text_length(struct printer *p, uint32_t address, uint32_t bytes)
+{
+    uint32_t length = 0;
+    char c;
+    for (uint32_t i = 0; i < bytes && i <= MAX_STRING; i++)
+        if (!p->target->ops->read(p->target, TARGET_LINEAR, address + i, &c, 1) && c)
+            length = i + 1;
+    return length > MAX_STRING ? bytes : length;
+}
+
+/* Text at an address up to its NUL, or, `whole`, so many bytes. */
+static void print_string(struct printer *p, uint32_t address, uint32_t bytes, bool whole)
 {
     char c;
     for (uint32_t i = 0; i < bytes; i++) {
@@ -52,7 +63,7 @@ static void print_string(struct printer *p, uint32_t address, uint32_t bytes)
         }
         if (!i)
             fputc('"', p->out);
-        if (!c)
+        if (!c && !whole)
             break;
         print_char(p->out, (unsigned char)c, '"');
     }
@@ -70,7 +81,7 @@ static void print_pointer(struct printer *p, const struct value *v, uint32_t add
         fputs(symbols_text(p->symbols, address, text), p->out);
     if (type_kind(&to) == TYPE_CHAR) {
         fputc(' ', p->out);
-        print_string(p, address, UINT32_MAX);
+        print_string(p, address, UINT32_MAX, false);
     }
 }
 
@@ -86,8 +97,15 @@ static void print_enum(struct printer *p, const struct value *v, int64_t n)
         fprintf(p->out, "%lld", (long long)n);
         return;
     }
-    /* A set of flags. */
+    /* A set of flags, if it is one. */
     int64_t rest = n;
+    for (unsigned bit = 0; bit < 32 && first; bit++)
+        first = !(n >> bit & 1) || !type_enumerator(&v->type, (int64_t)1 << bit);
+    if (first) {
+        fprintf(p->out, "%lld", (long long)n);
+        return;
+    }
+    first = true;
     fputc('(', p->out);
     for (unsigned bit = 0; bit < 32; bit++) {
         int64_t flag = (int64_t)1 << bit;
@@ -262,8 +280,9 @@ static void print_array(struct printer *p, const struct value *v, unsigned depth
 {
     struct type element = type_target(&v->type);
     uint32_t count = type_elements(&v->type), size = type_size(&element);
-    if (type_kind(&element) == TYPE_CHAR && v->place == VALUE_MEMORY && !p->format)
-        print_string(p, v->address, count);
+    if (type_kind(&element) == TYPE_CHAR && v->place == VALUE_MEMORY &&
+        (!p->format || p->format == 's'))
+        print_string(p, v->address, text_length(p, v->address, count), true);
     else if (!size || (uint64_t)count * size > UINT32_MAX)
         fputs("{...}", p->out);
     else
@@ -277,7 +296,7 @@ static void print_scalar(struct printer *p, const struct value *v)
     if (value_number(p->target, v, &n, &why))
         fprintf(p->out, "<%s>", why.text);
     else if (p->format == 's' && type_kind(&v->type) == TYPE_POINTER)
-        print_string(p, (uint32_t)n, UINT32_MAX);
+        print_string(p, (uint32_t)n, UINT32_MAX, false);
     else if (p->format && p->format != 's' && p->format != 'f')
         print_formatted(p, v, n);
     else

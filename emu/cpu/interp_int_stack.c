@@ -132,7 +132,8 @@ enum cpu_status interp_enter(struct cpu *cpu, const struct isa_insn *insn)
     unsigned bytes = insn->opsize, level = insn->imm2 & 31;
     uint32_t esp = cpu->gpr[ISA_ESP], size = insn->imm & 0xffff;
     enum cpu_status status = interp_push(cpu, interp_reg(cpu, ISA_EBP, bytes), bytes);
-    uint32_t frame = cpu->gpr[ISA_ESP];
+    uint32_t frame =
+        esp - bytes; /* eSP as it was counts down, even where the stack wraps SP alone */
     if (status == CPU_OK)
         status = enter_display(cpu, level, bytes, frame);
     if (status == CPU_OK) {

@@ -10,6 +10,7 @@
 #include "emu/debug/symbols.h"
 #include "guests/ilwaco/boot_params.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -307,7 +308,11 @@ void story_tell(struct runner *runner, const struct spec *spec, const struct run
                       .recording = story_path(folder, "recording"),
                       .commands = story_path(folder, "commands"),
                       .snapshot = story_path(folder, "end.snapshot")};
-    if (s.recording && s.commands && s.snapshot && !story_make_folder(folder)) {
+    int err = s.recording && s.commands && s.snapshot ? story_make_folder(folder) : -ENOMEM;
+    if (err) {
+        tell_tail(&s);
+        buffer_print(&out->story, "nothing is kept in %s: %s\n", folder, strerror(-err));
+    } else {
         buffer_text(&out->folder, folder);
         tell_tail(&s);
         bool can = records && spec->kind != SPEC_PC && out->end != END_NOT_RUN &&

@@ -88,11 +88,12 @@ static int refuse(struct tester *t, const char *lines)
 /* OLD for a test: the file itself, or the one of the same name in the folder. */
 static const char *old_image(struct tester *t, const struct spec *spec)
 {
-    const char *old = t->options->against, *base = spec->image ? strrchr(spec->image, '/') : NULL;
+    const char *image = spec->kind == SPEC_PC ? spec->pc.kernel : spec->image;
+    const char *old = t->options->against, *base = image ? strrchr(image, '/') : NULL;
     struct stat st;
-    if (!spec->image || stat(old, &st) || !S_ISDIR(st.st_mode))
+    if (!image || stat(old, &st) || !S_ISDIR(st.st_mode))
         return old;
-    return arena_print(&t->arena, "%s/%s", old, base ? base + 1 : spec->image);
+    return arena_print(&t->arena, "%s/%s", old, base ? base + 1 : image);
 }
 
 static int make_case(struct tester *t, struct tester_case *c, unsigned number)

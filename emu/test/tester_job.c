@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 /* What a test is not run for. */
-static bool skips(const struct spec *spec, struct outcome *out)
+static bool skips(const struct tester_case *c, struct outcome *out)
 {
+    const struct spec *spec = c->spec;
     if (spec->skip)
         buffer_text(&out->why, spec->skip);
+    else if (c->image && spec->kind == SPEC_PC && !spec->pc.kernel)
+        buffer_text(&out->why, "a PC without a kernel has none that --against could replace");
     for (unsigned i = 0; i < spec->needs.count && !out->why.len; i++) {
         if (access(spec->needs.item[i].data, F_OK))
             buffer_print(&out->why, "%s is not there", spec->needs.item[i].data);
@@ -43,7 +46,7 @@ void tester_do_job(void *opaque, struct runner *runner, unsigned job, struct out
                                   .alone = t->count * t->options->repeat == 1,
                                   .check = !c->image,
                                   .seed = c->spec->has_seed ? c->spec->seed : t->options->seed};
-    if (skips(c->spec, out))
+    if (skips(c, out))
         return;
     run_test(runner, c->spec, &wish, out);
     bool blessed = t->options->bless && out->only_goldens;

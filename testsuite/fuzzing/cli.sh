@@ -21,6 +21,11 @@ wrong 125 'which image'
 wrong 125 '\-\-output DIR' "$message"
 wrong 126 'there is no file' --try empty nowhere
 wrong 126 '' --try empty empty
+mkdir nothing
+wrong 125 'No such file' --seeds nowhere --output out --seconds 1 "$message"
+wrong 125 'no file is in there' --seeds nothing --output out --seconds 1 "$message"
+wrong 125 '.' --seeds empty --output /proc/nowhere --seconds 1 "$message"
+grep -q installed err && fail "a folder that cannot be made, and it is afl-fuzz that is missing: $(cat err)"
 wrong 125 'no option --frobnicate' --frobnicate "$message"
 wrong 125 'value is missing' --seeds
 wrong 125 'No such file' --try nowhere "$message"

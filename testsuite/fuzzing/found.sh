@@ -11,9 +11,12 @@ printf 'M1:abc=1;d=22;' >seed
 "$DENALI" fuzz --seeds seed --output out --seconds 120 --until-crash "$message" >found 2>err
 status=$?
 [ $status = 1 ] || fail "status $status: $(cat found err)"
-grep -q ' in parse_record (message.c:[0-9]*)\| in copy_name (message.c:[0-9]*)' found || fail "$(cat found)"
+# A return address of any four bytes may lead to memory that is there: then nobody knows from where it was jumped to.
+known=yes
+grep -q ' in parse_record (message.c:[0-9]*)\| in copy_name (message.c:[0-9]*)' found || known=no
+[ $known = yes ] || grep -q 'out/found/at-[0-9a-f]*: .*, a jump from before 0x' found || fail "$(cat found)"
 input=
-for file in out/found/parse_record-* out/found/copy_name-*; do
+for file in out/found/parse_record-* out/found/copy_name-* out/found/at-*; do
     case $file in *.toml) continue ;; esac
     [ -f "$file" ] && input=$file
 done
@@ -22,6 +25,7 @@ done
 "$DENALI" fuzz --try "$input" "$message" >out.try && fail "it does not crash: $(cat out.try)"
 "$DENALI" test "$input.toml" >out.test 2>&1
 [ $? = 1 ] || fail "the test does not fail: $(cat out.test)"
-grep -q 'but: SIG' out.test && grep -q 'message.c:' out.test || fail "$(cat out.test)"
+grep -q 'but: SIG' out.test || fail "$(cat out.test)"
+[ $known = no ] || grep -q 'message.c:' out.test || fail "$(cat out.test)"
 "$DENALI" fuzz --minimise out/main/crashes "$message" >out.min || fail "$(cat out.min)"
 grep -q 'runs (' err || fail "no progress was shown: $(cat err)"

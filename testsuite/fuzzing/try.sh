@@ -43,6 +43,12 @@ tried 0 'done, ' --try text --input memory:arg1,len=arg2,max=512 --start parse_m
 tried 1 'in parse_record' --try in/long --input memory:arg1,len=arg2,max=512 --start parse_message "$message"
 tried 0 'done, ' --try in/long --input memory:arg1,len=arg2,max=9 --start parse_message "$message"
 
+# An image with its own kernel, and no network.
+if [ -f "$BUILD/guests/echo" ]; then
+    printf 'abc\n' >typed
+    tried 0 'done, ' --try typed "$BUILD/guests/echo"
+fi
+
 # A run of too many instructions.
 tried 1 ': hang' --try in/good --max-insns 100 "$message"
 

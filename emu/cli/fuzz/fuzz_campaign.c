@@ -187,13 +187,23 @@ static void wait_for_jobs(struct campaign *c)
         show(c, true);
 }
 
+static int count_seed(void *opaque, const char *path, const uint8_t *input, size_t len)
+{
+    (void)path, (void)input, (void)len;
+    ++*(unsigned *)opaque;
+    return 0;
+}
+
 static int make_seeds(struct campaign *c, struct why *why)
 {
+    unsigned seeds = 0;
     const char *given = c->options->seeds;
     struct stat st;
     if (given && !stat(given, &st) && S_ISDIR(st.st_mode)) {
         snprintf(c->seeds, sizeof(c->seeds), "%.4000s", given);
-        return 0;
+        int err = fuzz_each_input(given, count_seed, &seeds, why);
+        return err || seeds ? err
+                            : why_fail(why, -ENOENT, "--seeds %s: no file is in there", given);
     }
     if (given && stat(given, &st))
         return why_fail(why, -errno, "--seeds %s: %s", given, strerror(errno));
@@ -238,6 +248,8 @@ static int prepare(struct campaign *c, struct why *why)
 static int search(struct campaign *c, struct why *why)
 {
     int err = prepare(c, why);
+    if (err)
+        return err;
     set_environment(c->options);
     c->begin_ns = host_monotonic_ns();
     signal(SIGINT, SIG_IGN); /* afl-fuzz takes it, ends in order, and so do we */
@@ -248,7 +260,7 @@ static int search(struct campaign *c, struct why *why)
                         "afl-fuzz is not installed (package afl++): it is what makes "
                         "new inputs. --try and --speed work without it");
     if (err)
-        return why->text[0] ? err : why_fail(why, err, "cannot start afl-fuzz: %s", strerror(-err));
+        return why_fail(why, err, "cannot start afl-fuzz: %s", strerror(-err));
     wait_for_jobs(c);
     signal(SIGINT, SIG_DFL);
     if (c->failed && !c->live[0].runs)

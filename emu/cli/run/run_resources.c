@@ -118,7 +118,7 @@ static int add_network(const struct run_options *o, const struct boot *boot,
                        struct run_resources *r, struct why *why)
 {
     const struct image_wish *wish = nic_wish(boot->image);
-    if (!wish && (o->publishes || o->pcap || o->net))
+    if (!wish && (o->publishes || o->pcap || (o->net && strcmp(o->net, "none"))))
         return why_fail(why, -EINVAL, "%s has no NIC: --net, --publish and --pcap are not for it",
                         image_path(boot->image));
     if (!wish)

@@ -38,6 +38,9 @@ for engine in $(pc_engines); do
         expect 1
         is_png mmio.png
     done
+    # A device that is asked writes over the very instruction that asked it, here: lockstep, whose
+    # second engine comes when that is done, cannot follow (docs/QUIRKS.md).
+    [ $engine = lockstep ] && continue
     # Devices may have written over it by then: any end is good, but not ours.
     pc --kernel "$g/hammer" --exit-port --hda disk --serial null --timeout 30
     case $status in 1 | 120 | 124) ;; *) fail "hammer: status $status: $(cat err)" ;; esac

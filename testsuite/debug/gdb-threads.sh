@@ -20,6 +20,11 @@ static void *work(void *arg)
     prctl(PR_SET_NAME, who == 1 ? "first" : "second");
     for (int i = 0; i < 3; i++)
         add(who);
+    if (who == 1) {
+        sleep(1);
+        puts("asleep");
+        fflush(stdout);
+    }
     for (;;)
         sleep(1000);
 }
@@ -28,8 +33,6 @@ int main(void)
     pthread_t thread;
     pthread_create(&thread, NULL, work, (void *)1);
     pthread_create(&thread, NULL, work, (void *)2);
-    puts("asleep");
-    fflush(stdout);
     sleep(1000);
     return 0;
 }
@@ -38,7 +41,7 @@ gcc -m32 -g -O0 -static -pthread -o "$TMPDIR/threads" "$TMPDIR/threads.c" 2>/dev
 
 for engine in ${DENALI_ENGINES:-dbt interp}; do
     serve --engine "$engine" --net none "$TMPDIR/threads"
-    # Ctrl-C comes when the guest says that it sleeps.
+    # Ctrl-C comes when the guest says that it sleeps, which it does only after the last "continue".
     (while kill -0 $server 2>/dev/null; do
         if grep -q asleep "$TMPDIR/guest"; then
             sleep 1
@@ -72,9 +75,9 @@ end
 detach
 END
     said 'Thread 1.1001' 'Thread 2 "first" hit Breakpoint 1, add (who=1)' 'Thread 1.1000 "threads"' \
-        '^\$1 = 101$' 'Value returned is .* = 30' '^\$3 = 201$' 'main () at .*threads.c:2' \
+        '^\$1 = 101$' 'Value returned is .* = 30' '^\$3 = 201$' 'main () at .*threads.c:30' \
         'received signal SIGINT' 'Thread 1.1002 "second" (waiting)' "Thread 3 has target name 'second'" \
-        'work (arg=0x1) at .*threads.c:18' 'Could not write register'
+        'work (arg=0x1) at .*threads.c:23' 'Could not write register'
     kill $server
     wait $server || :
 done

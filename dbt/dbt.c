@@ -130,6 +130,8 @@ static void dbt_debug(struct engine *engine, struct cpu *cpu, uint32_t linear, u
     (void)engine;
     if (cpu->flat)
         debug_changed(cpu->engine_state, linear, len);
+    else if (len)
+        paged_drop_linear(cpu->engine_state, linear, len);
 }
 
 static void dbt_stop(struct engine *engine, struct cpu *cpu)

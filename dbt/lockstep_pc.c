@@ -279,7 +279,7 @@ static enum went reference_some(struct lockstep_cpu *lc, uint64_t start, uint64_
 {
     struct cpu *cpu = lc->cpu;
     bool first = cpu->icount == start;
-    if (interp_pc_needs_attention(cpu))
+    if (interp_pc_needs_attention(cpu) || cpu->debug)
         return first ? reference_single(lc) : WENT_FAR_ENOUGH;
     const struct interp_block *block = interp_cache_find(lc->cache, cpu);
     if (!block->ops)

@@ -135,6 +135,7 @@ struct paged {
     bool running;          /* what is written now the guest writes, or a device that it asked */
     enum engine_exit exit; /* of PAGED_CALLED; ENGINE_EXITS: none */
     uint64_t count_end;    /* counting: cpu->icount when r12 comes to 0 */
+    bool was_watched;      /* there were watchpoints in the last run */
     uint64_t filled_for;   /* the place whose miss was filled last: see paged_fault.c */
     struct engine_counters counters;
 };
@@ -181,6 +182,8 @@ void paged_drop_all(struct paged *p);
 /* Blocks of a frame of RAM. */
 void paged_drop_frame(struct paged *p, uint32_t frame);
 void paged_drop_others(struct paged *p);
+/* Blocks whose code lies in the linear pages of [linear, linear+len). */
+void paged_drop_linear(struct paged *p, uint32_t linear, uint32_t len);
 struct paged_block *paged_find(struct paged *p, const uint8_t *code, const uint8_t *second,
                                uint32_t eip, const struct paged_mode *mode);
 /* NULL: no room; paged_drop_all, then again. */

@@ -312,6 +312,19 @@ void paged_drop_others(struct paged *p)
     drop_list(p, &p->others);
 }
 
+/* They stay in their pages' lists, dead. */
+void paged_drop_linear(struct paged *p, uint32_t linear, uint32_t len)
+{
+    uint32_t first = linear >> PAGE_BITS, last = (linear + len - 1) >> PAGE_BITS;
+    for (uint32_t i = 0; i < p->blocks; i++) {
+        struct paged_block *block = &p->block[i];
+        uint32_t page = (block->mode.cs_base + block->eip) >> PAGE_BITS;
+        uint32_t end = block->second ? page + 1 : page;
+        if (end >= first && page <= last)
+            remove_block(p, block);
+    }
+}
+
 void paged_drop_all(struct paged *p)
 {
     for (uint32_t i = 0; i < p->blocks; i++) {

@@ -8,6 +8,7 @@
 #include "dbt/paged.h"
 
 #include "emu/base/host.h"
+#include "emu/cpu/debug.h"
 #include "emu/cpu/event.h"
 #include "emu/cpu/interp_pc.h"
 #include "emu/machine/ram.h"
@@ -101,10 +102,26 @@ static struct paged_block *find_or_make(struct paged *p, const uint8_t *code, ui
     return paged_translate(p, code, room, second, mode, &full);
 }
 
+/* Code in a linear page with a breakpoint is the interpreter's: it has no blocks, so control comes
+ * to C there. An instruction that may reach into one has none, either. */
+static bool has_breaks(const struct cpu *cpu, uint32_t linear)
+{
+    const struct cpu_debug *d = cpu->debug;
+    uint32_t first = linear >> PAGE_BITS, last = (linear + ISA_MAX_LENGTH - 1) >> PAGE_BITS;
+    for (uint32_t i = 0; d && i < d->breaks_count; i++) {
+        uint32_t page = d->breaks[i].linear >> PAGE_BITS;
+        if (d->breaks[i].count && (page == first || page == last))
+            return true;
+    }
+    return false;
+}
+
 static struct paged_block *look_up(struct paged *p, const struct paged_mode *mode)
 {
     struct cpu *cpu = p->cpu;
     uint32_t room, linear = cpu->seg[ISA_CS].base + cpu->eip;
+    if (has_breaks(cpu, linear))
+        return NULL;
     const uint8_t *code = interp_pc_code(cpu, &room);
     if (!code || is_too_hot(p, code) || !mark_page(p, code, linear))
         return NULL;
@@ -163,6 +180,11 @@ uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
     take_flags(cpu);
     cpu->eip = call->eip;
     count_call(p, call);
+    if (cpu->debug) { /* what it touches may be watched */
+        cpu->icount--;
+        p->exit = interp_pc_debug_step(cpu);
+        return false;
+    }
     p->counters.interpreted++;
     enum cpu_status status = interp_run_op(cpu, &call->op);
     if (status == CPU_FAULT)
@@ -211,8 +233,10 @@ static uint32_t enter(struct paged *p, uint32_t host)
 /* One instruction, or one event. ENGINE_EXITS: go on. */
 static enum engine_exit attend(struct paged *p)
 {
-    enum cpu_status status = interp_pc_attend(p->cpu);
     p->counters.interpreted++;
+    if (p->cpu->debug)
+        return interp_pc_debug_step(p->cpu);
+    enum cpu_status status = interp_pc_attend(p->cpu);
     return status == CPU_EXIT ? (enum engine_exit)p->cpu->exit.reason : ENGINE_EXITS;
 }
 
@@ -291,13 +315,26 @@ static void set_gs(struct paged *p)
         host_set_gs_base(base);
 }
 
+/* Pages that are watched are not in the TLB: each touch comes to the interpreter. */
+static bool enter_debug(struct paged *p, enum engine_exit *exit)
+{
+    bool watched = p->cpu->debug->watch_count;
+    if (watched || p->was_watched)
+        mmu_flush(p->cpu, true);
+    p->was_watched = watched;
+    return cpu_debug_enter(p->cpu, exit);
+}
+
 enum engine_exit paged_run(struct paged *p, uint64_t budget)
 {
     struct cpu *cpu = p->cpu;
     p->counters.exits++;
     bool exact = budget != ENGINE_UNLIMITED;
-    if ((exact && !p->options.count) || cpu->debug || cpu->write_log)
+    enum engine_exit exit;
+    if ((exact && !p->options.count) || cpu->write_log)
         return interp_pc_run(p->interp, cpu, budget);
+    if (cpu->debug && enter_debug(p, &exit))
+        return exit;
     if (host_signal_prepare())
         return ENGINE_EXIT_STOP; /* attach did it for its thread; another thread failed */
     set_gs(p);
@@ -306,7 +343,7 @@ enum engine_exit paged_run(struct paged *p, uint64_t budget)
     cpu->slot[PAGED_SLOT_FPU] = 0;
     host_signal_enter(&p->scope);
     p->running = true;
-    enum engine_exit exit = loop(p, exact ? cpu->icount + budget : UINT64_MAX);
+    exit = loop(p, exact ? cpu->icount + budget : UINT64_MAX);
     p->running = false;
     host_signal_leave(&p->scope);
     return exit;

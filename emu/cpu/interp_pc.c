@@ -163,7 +163,7 @@ static bool interrupt_is_due(const struct cpu *cpu)
 static bool wants_care(const struct cpu *cpu)
 {
     return (cpu->eflags & (ISA_F_T | EFLAGS_RF)) || cpu->pc.shadow || cpu->pc.watching ||
-           (cpu->eflags & VIF_AND_VIP) == VIF_AND_VIP || cpu->pc.pending_debug || cpu->debug;
+           (cpu->eflags & VIF_AND_VIP) == VIF_AND_VIP || cpu->pc.pending_debug;
 }
 
 bool interp_pc_needs_attention(const struct cpu *cpu)
@@ -241,8 +241,7 @@ MUST_CHECK static enum cpu_status run_some(struct interp_cache *cache, struct cp
     return status == CPU_FAULT ? event_deliver_fault(cpu) : status;
 }
 
-/* With a debugger: one thing, and what it has to say to it. ENGINE_EXITS: go on. */
-static enum engine_exit debug_step(struct cpu *cpu)
+enum engine_exit interp_pc_debug_step(struct cpu *cpu)
 {
     uint32_t eip = cpu->eip;
     if (cpu_debug_stops_here(cpu))
@@ -259,7 +258,7 @@ static enum engine_exit debug_run(struct cpu *cpu, uint64_t end)
     if (cpu_debug_enter(cpu, &exit))
         return exit;
     while (exit == ENGINE_EXITS && cpu->icount < end && !cpu->stop_request)
-        exit = debug_step(cpu);
+        exit = interp_pc_debug_step(cpu);
     if (exit != ENGINE_EXITS)
         return exit;
     return __atomic_exchange_n(&cpu->stop_request, 0, __ATOMIC_ACQUIRE) ? ENGINE_EXIT_STOP

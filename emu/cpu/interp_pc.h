@@ -20,6 +20,10 @@ bool interp_pc_needs_attention(const struct cpu *cpu);
  */
 MUST_CHECK enum cpu_status interp_pc_attend(struct cpu *cpu);
 
+/* With a debugger: one thing as above, and what the debugger has to say to it. ENGINE_EXITS: go
+ * on. */
+enum engine_exit interp_pc_debug_step(struct cpu *cpu);
+
 /* Runs until something happens; at most `budget` instructions and deliveries. */
 enum engine_exit interp_pc_run(struct interp_cache *cache, struct cpu *cpu, uint64_t budget);
 

@@ -246,6 +246,10 @@ int pc_options_check(struct pc_options *o, struct why *why)
         err = why_fail(why, -EINVAL,
                        "--record is not for debugged or restored machines, nor with --cmos; debug "
                        "the replay");
+    if (!err && pc_options_debug(o) && o->engine && !strcmp(o->engine, "lockstep"))
+        err = why_fail(why, -EINVAL,
+                       "--engine lockstep has no debugger of a PC; record it, and "
+                       "debug the replay");
     o->deterministic |= o->record != NULL;
     if (!err && !o->kernel && (o->initrd || o->append))
         err = why_fail(why, -EINVAL, "--initrd and --append want --kernel");

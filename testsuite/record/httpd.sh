@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A web server under load is recorded and replayed three times, and once by lockstep's way of looking
 # at a part: the same sums of the state, the same frames out. RECORD_SECONDS sets how long (3).
-# timeout: 240
+# timeout: 600
 . "$SRCDIR/testsuite/net/lib.sh"
 tools curl ab
 cd "$TMPDIR" || exit 1

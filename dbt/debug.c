@@ -65,8 +65,7 @@ static bool can_look(const struct dbt_cpu *d)
     const struct cpu_debug *debug = d->cpu->debug;
     bool can = host_has_bmi2() && d->image && !d->image->key && debug->watch_count <= IMAGE_WATCHES;
     for (uint32_t i = 0; can && i < debug->watch_count; i++)
-        can = debug->watch[i].access == CPU_WATCH_WRITE &&
-              !holds_flat_words(d->cpu, &debug->watch[i]);
+        can = !holds_flat_words(d->cpu, &debug->watch[i]);
     return can;
 }
 
@@ -85,8 +84,10 @@ static void start_looking(struct dbt_cpu *d)
     const struct cpu_debug *debug = d->cpu->debug;
     bool fits = can_look(d);
     d->image->watches = 0;
+    d->image->watch_reads = false;
     for (uint32_t i = 0; fits && i < debug->watch_count; i++) {
         d->watch[i] = debug->watch[i];
+        d->image->watch_reads |= (debug->watch[i].access & CPU_WATCH_READ) != 0;
         fits = image_watch_at(d->image, debug->watch[i].linear, debug->watch[i].len);
     }
     if (!fits) {

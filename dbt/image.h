@@ -86,7 +86,7 @@ struct stubs {
 
 struct dbt_cpu;
 
-/* [low, low + 2^shift): a write that begins there may touch what is watched. */
+/* [low, low + 2^shift): an access that begins there may touch what is watched. */
 #define IMAGE_WATCHES 4u
 struct image_watch {
     uint32_t low;
@@ -102,6 +102,7 @@ struct image {
     bool counting;                 /* blocks count their instructions */
     const struct cpu_debug *debug; /* of a private image's only member: divides blocks; NULL */
     unsigned watches; /* blocks look whether they write there (rewrite_watch.c); 0: they do not */
+    bool watch_reads; /* and whether they read there */
     struct image_watch watch[IMAGE_WATCHES];
     struct engine_coverage *coverage; /* NULL, or: blocks are basic ones, and it hears of them */
     uint8_t *hits; /* NULL, or: blocks are basic ones, and count themselves here (rewrite_hits.c) */
@@ -196,7 +197,8 @@ void image_log_page(struct image *image, uint32_t page);
 bool image_remove_page(struct image *image, uint32_t page);
 /* The same because the code is to be divided anew: nobody has written. */
 void image_retranslate_page(struct image *image, uint32_t page);
-/* Blocks made from now on look for writes to this range. False: it does not fit. */
+/* Blocks made from now on look for writes to this range, and with `watch_reads` for reads. False:
+ * it does not fit. */
 bool image_watch_at(struct image *image, uint32_t linear, uint32_t len);
 bool image_page_has_blocks(const struct image *image, uint32_t page);
 

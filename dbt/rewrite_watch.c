@@ -1,30 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where data that is often written shares a page with what is watched, faults
- * would cost more than all the rest. Then each instruction that may write is
- * preceded by a look at the address it writes to: near a watched range it is
- * the interpreter's. What writes where this cannot tell is the interpreter's
- * too, so that no page need be armed.
+ * Where data that is often used shares a page with what is watched, faults
+ * would cost more than all the rest. Then each instruction that may write (or
+ * read, if reading is watched) is preceded by a look at the address: near a
+ * watched range it is the interpreter's. What goes where this cannot tell is the
+ * interpreter's too, so that no page need be armed.
  *
  * The look changes no flags: address - low, shifted right by BMI2, is zero
  * exactly in [low, low + 2^shift), and rcx lends itself to JRCXZ.
  */
 #include "dbt/rewrite.h"
 
-/* The widest write that is looked at by its first byte alone. */
+/* The widest access that is looked at by its first byte alone. */
 #define WIDEST 16u
 
-enum writes { WRITES_NOTHING, WRITES_OPERAND, WRITES_STACK, WRITES_SOMEWHERE };
+/* What of memory an instruction uses, as far as it is watched. */
+enum touches {
+    TOUCHES_NOTHING,
+    TOUCHES_OPERAND,
+    TOUCHES_PUSHED, /* below esp */
+    TOUCHES_TOP,    /* at esp */
+    TOUCHES_FRAME,  /* at ebp */
+    TOUCHES_SOMEWHERE,
+};
 
-static enum writes operand_writes(const struct isa_insn *insn, unsigned n)
+static bool has_memory(const struct isa_insn *insn)
+{
+    return insn->has_mem && !(insn->row->attr & ISA_T_NOMEM);
+}
+
+static enum touches operand_touches(const struct isa_insn *insn, unsigned n, bool reads)
 {
     const struct isa_operand_spec *op = &insn->row->op[n];
-    if (!(op->access & ISA_A_WRITE))
-        return WRITES_NOTHING;
+    unsigned bytes = isa_operand_bytes(insn, n);
+    if (!(op->access & (reads ? ISA_A_READ | ISA_A_WRITE : ISA_A_WRITE)))
+        return TOUCHES_NOTHING;
     switch (op->method) {
     case ISA_M_X:
     case ISA_M_Y:
-        return WRITES_SOMEWHERE;
+        return TOUCHES_SOMEWHERE;
     case ISA_M_E:
     case ISA_M_M:
     case ISA_M_Q:
@@ -32,49 +46,81 @@ static enum writes operand_writes(const struct isa_insn *insn, unsigned n)
     case ISA_M_O:
         break;
     default:
-        return WRITES_NOTHING;
+        return TOUCHES_NOTHING;
     }
-    if (!insn->has_mem || (insn->row->attr & ISA_T_NOMEM))
-        return WRITES_NOTHING;
-    bool plain = insn->adsize == 4 && insn->seg != ISA_FS && insn->seg != ISA_GS &&
-                 isa_operand_bytes(insn, n) <= WIDEST;
-    return plain ? WRITES_OPERAND : WRITES_SOMEWHERE;
+    if (!has_memory(insn))
+        return TOUCHES_NOTHING;
+    bool plain =
+        insn->adsize == 4 && insn->seg != ISA_FS && insn->seg != ISA_GS && bytes && bytes <= WIDEST;
+    return plain ? TOUCHES_OPERAND : TOUCHES_SOMEWHERE;
 }
 
-static enum writes find_writes(const struct isa_insn *insn)
+/* What no operand tells of what is read. */
+static enum touches hidden_reads(const struct isa_insn *insn)
 {
-    enum writes writes = WRITES_NOTHING;
+    switch (insn->row->sem) {
+    case ISA_SEM_PUSH: /* two places, if one is an operand */
+    case ISA_SEM_CALL:
+        return has_memory(insn) ? TOUCHES_SOMEWHERE : TOUCHES_NOTHING;
+    case ISA_SEM_POP:
+    case ISA_SEM_POP_SREG:
+    case ISA_SEM_RET:
+        return has_memory(insn) ? TOUCHES_SOMEWHERE : TOUCHES_TOP;
+    case ISA_SEM_LEAVE:
+        return TOUCHES_FRAME;
+    case ISA_SEM_POPA:
+    case ISA_SEM_POPF:
+    case ISA_SEM_RET_FAR:
+    case ISA_SEM_IRET:
+    case ISA_SEM_XLAT:
+        return TOUCHES_SOMEWHERE;
+    case ISA_SEM_BT:
+        return has_memory(insn) ? TOUCHES_SOMEWHERE : TOUCHES_NOTHING;
+    default:
+        return TOUCHES_NOTHING;
+    }
+}
+
+static enum touches find_touches(const struct isa_insn *insn, bool reads)
+{
+    enum touches touches = reads ? hidden_reads(insn) : TOUCHES_NOTHING;
+    if (touches != TOUCHES_NOTHING)
+        return touches;
     switch (insn->row->sem) {
     case ISA_SEM_PUSH:
     case ISA_SEM_PUSH_SREG:
     case ISA_SEM_CALL:
-        return WRITES_STACK;
+        return TOUCHES_PUSHED;
     case ISA_SEM_CALL_FAR:
     case ISA_SEM_ENTER:
     case ISA_SEM_PUSHA:
     case ISA_SEM_PUSHF:
     case ISA_SEM_MASKMOVQ:
     case ISA_SEM_MASKMOVDQU:
-        return WRITES_SOMEWHERE;
+        return TOUCHES_SOMEWHERE;
     case ISA_SEM_POP: /* its address may be relative to the esp of after it; a bit may lie far */
     case ISA_SEM_BTS:
     case ISA_SEM_BTR:
     case ISA_SEM_BTC:
-        return insn->has_mem ? WRITES_SOMEWHERE : WRITES_NOTHING;
+        return insn->has_mem ? TOUCHES_SOMEWHERE : TOUCHES_NOTHING;
     default:
         break;
     }
-    for (unsigned n = 0; n < 3 && writes == WRITES_NOTHING; n++)
-        writes = operand_writes(insn, n);
-    return writes;
+    for (unsigned n = 0; n < 3 && touches == TOUCHES_NOTHING; n++)
+        touches = operand_touches(insn, n, reads);
+    return touches;
 }
 
-/* The written address, in host registers of which only the low half counts. */
+/* The address, in host registers of which only the low half counts. */
 static struct emit_mem address_of(const struct rewrite *r, const struct isa_insn *insn,
-                                  enum writes writes)
+                                  enum touches touches)
 {
-    if (writes == WRITES_STACK)
+    if (touches == TOUCHES_PUSHED)
         return emit_at(EMIT_RSP, r->delta - 4);
+    if (touches == TOUCHES_TOP)
+        return emit_at(EMIT_RSP, r->delta);
+    if (touches == TOUCHES_FRAME)
+        return emit_at(EMIT_RBP, 0);
     struct emit_mem mem = {
         .base = insn->base == ISA_NOREG ? EMIT_NOREG : insn->base,
         .index = insn->index == ISA_NOREG ? EMIT_NOREG : insn->index,
@@ -132,11 +178,11 @@ static void emit_look(struct rewrite *r, struct emit_mem address)
 
 bool rewrite_watch(struct rewrite *r, const struct isa_insn *insn)
 {
-    enum writes writes = find_writes(insn);
-    if (writes == WRITES_SOMEWHERE)
+    enum touches touches = find_touches(insn, r->image->watch_reads);
+    if (touches == TOUCHES_SOMEWHERE)
         return false;
-    if (writes != WRITES_NOTHING)
-        emit_look(r, address_of(r, insn, writes));
+    if (touches != TOUCHES_NOTHING)
+        emit_look(r, address_of(r, insn, touches));
     return true;
 }
 

@@ -290,6 +290,40 @@ START_TEST(hot_pages_are_exact)
 END_TEST
 
 /* clang-format off */
+/* The same for every kind of read. */
+GUEST(hot_reads,
+    "mov $1000, %ecx\n mov $0x80000, %ebx\n mov $0x80800, %esp\n cld\n"
+    "1: mov 0x40(%ebx), %eax\n cmpl $3, 0x44(%ebx)\n movzbl 0x48(%ebx), %edx\n push 0x4c(%ebx)\n pop %eax\n"
+    "push %ecx\n call 3f\n pop %ecx\n fldt 0x70(%ebx)\n fstp %st(0)\n movdqu 0x90(%ebx), %xmm0\n btl $1, 0x40(%ebx)\n"
+    "dec %ecx\n jnz 1b\n jmp 4f\n 3: push %ebp\n mov %esp, %ebp\n leave\n ret\n"
+    "4: mov 0x20(%ebx), %eax\n mov 0x23(%ebx), %al\n mov 0x1f(%ebx), %ax\n cmp %al, 0x22(%ebx)\n mov 0x80021, %al\n"
+    "addl $0x10000, 0x20(%ebx)\n test %eax, 0x1d(%ebx)\n movdqu 0x11(%ebx), %xmm1\n fldt 0x17(%ebx)\n fstp %st(0)\n"
+    "push 0x20(%ebx)\n pop %edx\n mov $0x80020, %esp\n pop %eax\n mov $0x80020, %ebp\n mov $0x80800, %esp\n xlat\n"
+    "mov $0x80020, %esi\n lodsl\n mov $0x80020, %edi\n scasb\n mov $0x80010, %edi\n mov $17, %edx\n btl %edx, 0x10(%edi)\n"
+    "movl $6f - guest_hot_reads + 0x10000, 0x20(%ebx)\n mov $0x80020, %esp\n ret\n 6: mov %ebx, 0x1c(%ebx)\n leave\n"
+    "movl $7f - guest_hot_reads + 0x10000, 0x20(%ebx)\n jmp *0x20(%ebx)\n 7: mov 0x24(%ebx), %eax\n mov 0x1c(%ebx), %eax\n" GUEST_END);
+/* clang-format on */
+
+START_TEST(hot_reads_are_exact)
+{
+    /* Of each hit: the first watched byte that was read. */
+    static const uint8_t at[] = {0x20, 0x23, 0x20, 0x22, 0x21, 0x20, 0x20, 0x20, 0x20,
+                                 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20};
+    make(_i);
+    RIG_LOAD(&rig, hot_reads);
+    ck_assert_int_eq(cpu_debug_watch(rig.cpu, DBT_DATA + 0x20, 4, CPU_WATCH_READ), 0);
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
+        ck_assert_int_eq(go(), ENGINE_EXIT_WATCHPOINT);
+        ck_assert_uint_eq(rig.cpu->debug->now.hit.linear, DBT_DATA + at[i]);
+        if (engines[_i].kind == ENGINE_DBT)
+            ck_assert(rig.cpu->debug->looked_for);
+    }
+    ck_assert_int_eq(go(), ENGINE_EXIT_HYPERCALL);
+    unmake();
+}
+END_TEST
+
+/* clang-format off */
 /* Sets TF by POPF; clears it by POPF. */
 GUEST(trapping,
     "mov $0xb0000, %esp\n mov $3, %ecx\n mov $0x80000, %edi\n cld\n pushf\n orl $0x100, (%esp)\n popf\n"
@@ -346,6 +380,7 @@ static Suite *suite(void)
         &the_stack_is_told,
         &code_pages_can_be_watched,
         &hot_pages_are_exact,
+        &hot_reads_are_exact,
         &nonsense_is_refused,
         &the_trap_flag_traps,
         &watchpoint_and_trap,

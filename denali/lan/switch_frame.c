@@ -223,7 +223,8 @@ static bool is_too_much(struct lan_port *from, const struct lan_port *to, size_t
 static bool make_place(struct lan_lane *lane, struct lan_port *from, struct lan_port *to,
                        size_t len)
 {
-    uint32_t most = to->flags & (LAN_UPLINK | LAN_WIDE) ? SWITCH_UPLINK_QUEUE_MAX : SWITCH_QUEUE_MAX;
+    uint32_t most =
+        to->flags & (LAN_UPLINK | LAN_WIDE) ? SWITCH_UPLINK_QUEUE_MAX : SWITCH_QUEUE_MAX;
     if (is_too_much(from, to, len))
         return false;
     if (to->queued < most)

@@ -108,7 +108,7 @@ struct paged_dispatch {
     struct paged_block **block;          /* by slot */
     uint16_t *filled;                    /* slots, some of them twice */
     uint32_t filled_count;
-    uint32_t settled; /* so many of them outlived a flush of local pages, so theirs are global */
+    uint32_t settled; /* so many of them lie in global pages */
 };
 
 struct paged {

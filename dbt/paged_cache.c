@@ -129,21 +129,33 @@ static bool is_mapped(const struct paged *p, const struct paged_block *block)
            tlb[page] + p->cpu->pc.tlb_bias + linear == (uint64_t)(uintptr_t)block->code;
 }
 
-/* Drops what is no longer where it was; looks only from the place `from` on. */
+static bool is_global(const struct paged *p, const struct paged_dispatch *d, uint16_t slot)
+{
+    const struct paged_block *block = d->block[slot];
+    return mmu_code_is_global(p->cpu->pc.mmu, block->mode.cs_base + block->eip,
+                              d == &p->dispatch[1]);
+}
+
+/*
+ * Drops what is no longer where it was; looks only from the place `from` on, and moves to the front
+ * of these what lies in global pages: settled, it needs no look when only the others went. (That a
+ * page is there again after these went does not make it one that stays.)
+ */
 static void sift_dispatch(struct paged *p, struct paged_dispatch *d, uint32_t from)
 {
-    uint32_t kept = from, settled = d->settled;
+    uint32_t kept = from;
+    d->settled = from;
     for (uint32_t i = from; i < d->filled_count; i++) {
         uint16_t slot = d->filled[i];
-        if (i == settled)
-            d->settled = kept;
-        if (d->block[slot] && is_mapped(p, d->block[slot]))
-            d->filled[kept++] = slot;
-        else
+        if (!d->block[slot] || !is_mapped(p, d->block[slot])) {
             empty_slot(p, d, slot);
+        } else if (is_global(p, d, slot)) {
+            d->filled[kept++] = d->filled[d->settled];
+            d->filled[d->settled++] = slot;
+        } else {
+            d->filled[kept++] = slot;
+        }
     }
-    if (d->settled > kept)
-        d->settled = kept;
     d->filled_count = kept;
 }
 
@@ -157,7 +169,6 @@ struct paged_dispatch *paged_dispatch_now(struct paged *p, const struct paged_mo
         sift_dispatch(p, d, 0);
     } else if (d->local_changes != changes->local) {
         sift_dispatch(p, d, d->settled);
-        d->settled = d->filled_count;
     }
     d->mode = *mode;
     d->local_changes = changes->local;

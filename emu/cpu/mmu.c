@@ -35,7 +35,9 @@ struct mmu {
     void *trap;       /* TRAP_BYTES without access */
     uint64_t generation;
     struct mmu_code_changes code;
-    uint32_t large[1024 / 32]; /* 4 MiB of linear space that a large page may cover */
+    uint32_t global_code[2]
+                        [TABLE_WORDS / 32]; /* of a privilege: as the executable page was filled */
+    uint32_t large[1024 / 32];              /* 4 MiB of linear space that a large page may cover */
     struct mmu_log local, global;
 };
 
@@ -194,6 +196,18 @@ static void note(struct cpu *cpu, uint32_t entry, bool global)
     log->entry[log->count++] = entry;
 }
 
+static void note_code(struct mmu *mmu, uint32_t page, bool user, bool global)
+{
+    uint32_t *word = &mmu->global_code[user][page / 32], bit = 1u << page % 32;
+    *word = global ? *word | bit : *word & ~bit;
+}
+
+bool mmu_code_is_global(const struct mmu *mmu, uint32_t linear, bool user)
+{
+    uint32_t page = linear >> PAGE_BITS;
+    return mmu->global_code[user][page / 32] >> page % 32 & 1;
+}
+
 void mmu_fill(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user, uint8_t *host,
               const struct mmu_answer *answer)
 {
@@ -203,5 +217,7 @@ void mmu_fill(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user, u
     note(cpu, page << 3 | (uint32_t)user << 2 | kind, answer->global);
     if (answer->large)
         mmu->large[region / 32] |= 1u << region % 32;
+    if (kind == MMU_EXEC)
+        note_code(mmu, page, user, answer->global);
     mmu_table(mmu, user, kind)[page] = addend;
 }

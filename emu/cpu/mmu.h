@@ -43,6 +43,8 @@ struct mmu_code_changes {
     uint64_t local, all;
 };
 const struct mmu_code_changes *mmu_code_changes(const struct mmu *mmu);
+/* Of a page that the table of executable ones has now: whether it outlasts a change of `local`. */
+bool mmu_code_is_global(const struct mmu *mmu, uint32_t linear, bool user);
 
 /* Sets cpu->pc.tlb by the current privilege; whoever changes cpl calls it. */
 void mmu_select(struct cpu *cpu);

@@ -143,6 +143,33 @@ START_TEST(invlpg_and_cr3_reload_forget)
 }
 END_TEST
 
+/* After a reload of CR3 an IRET with RF to ring 3 runs one instruction by itself, so that its page
+ * is there again before anybody asks what has gone. That makes it no page that stays: at the next
+ * reload it goes. (What a kernel with page tables of its own does to a program that faults.) */
+START_TEST(code_that_is_returned_to_after_a_reload_is_forgotten_at_the_next)
+{
+    pc_enable_paging();
+    pc_set_gate(IDT + 0x81 * 8, 0xee, CODE0, CODE + 34, 0);
+    /* nop; mov ebx,1; inc edx; int 0x81; the other: nop; mov ebx,2; inc edx; int 0x80 */
+    pc_poke(PAGE, "\x90\xbb\x01\x00\x00\x00\x42\xcd\x81", 9);
+    pc_poke(OTHER, "\x90\xbb\x02\x00\x00\x00\x42\xcd\x80", 9);
+    pc_cpu->gpr[ISA_EDX] = 0;
+    pc_cpu->gpr[ISA_EDI] = OTHER | 7;
+    pc_cpu->gpr[ISA_EBP] = pc_pte_at(PAGE);
+    /* mov esi,40; push DATA3; push STACK3; pushf; or dword [esp],RF; push CODE3; push PAGE */
+    PUT("\xbe\x28\x00\x00\x00\x6a\x23\x68\x00\x80\x03\x00\x9c\x81\x0c\x24\x00\x00\x01\x00");
+    PUT("\x6a\x1b\x68\x00\x00\x10\x00");
+    /* reload cr3; iret; int 0x81 leads here: dec esi; js to the end; jnz to the first push */
+    PUT("\x0f\x20\xd9\x0f\x22\xd9\xcf\x4e\x78\x1b\x75\xde");
+    /* remap to OTHER; as above, without RF, to PAGE+1; the end: int 0x80 */
+    PUT("\x89\x7d\x00\x6a\x23\x68\x00\x80\x03\x00\x9c\x6a\x1b\x68\x01\x00\x10\x00");
+    PUT("\x0f\x20\xd9\x0f\x22\xd9\xcf\xcd\x80");
+    pc_want_ok();
+    ck_assert_uint_eq(pc_cpu->gpr[ISA_EBX], 2);
+    ck_assert_uint_eq(pc_cpu->gpr[ISA_EDX], 41);
+}
+END_TEST
+
 START_TEST(a_global_page_outlives_a_cr3_reload_and_not_invlpg)
 {
     pc_enable_paging();
@@ -334,6 +361,7 @@ static const TTest *const *const tests[] = {
     &code_into_a_missing_page,
     &an_instruction_at_the_end_of_its_page,
     &invlpg_and_cr3_reload_forget,
+    &code_that_is_returned_to_after_a_reload_is_forgotten_at_the_next,
     &a_global_page_outlives_a_cr3_reload_and_not_invlpg,
     &turning_pge_off_forgets_global_pages,
     &pages_of_4_mib,

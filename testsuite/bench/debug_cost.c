@@ -139,27 +139,6 @@ static char ask(int fd, const char *body)
     return read(fd, text, 2) == 2 && write(fd, "+", 1) == 1 ? first : 0;
 }
 
-/* The address at which an ELF file of 32 bits begins. */
-static uint32_t read_entry(const char *program)
-{
-    uint32_t entry = 0;
-    int fd = open(program, O_RDONLY);
-    if (fd < 0 || pread(fd, &entry, 4, 24) != 4)
-        die(program);
-    close(fd);
-    return entry;
-}
-
-static void go_to_entry(int fd, const char *program)
-{
-    char set[32], clear[32];
-    uint32_t entry = read_entry(program);
-    snprintf(set, sizeof(set), "Z0,%x,1", entry);
-    snprintf(clear, sizeof(clear), "z0,%x,1", entry);
-    if (ask(fd, set) != 'O' || ask(fd, "vCont;c") != 'T' || ask(fd, clear) != 'O')
-        die("the program's entry is not reached");
-}
-
 static double run(const struct options *o, const struct arm *arm, const char *program)
 {
     const char *plain[8] = {arm->option[0] ? o->denali : o->plain, "run", "--net", "none"};
@@ -177,8 +156,7 @@ static double run(const struct options *o, const struct arm *arm, const char *pr
     int err;
     pid_t pid = start(arm->plain ? plain : debug, &err);
     if (arm->packet) {
-        int fd = attach(read_port(err));
-        go_to_entry(fd, program);
+        int fd = attach(read_port(err)); /* it stands at the program's entry */
         if (*arm->packet && ask(fd, arm->packet) != 'O')
             die("a packet is refused");
         if (ask(fd, "vCont;c") != 'W')

@@ -266,7 +266,7 @@ static bool do_budget_check(struct guard *g, struct host_frame *frame)
         x->operands[1].type != X86_OP_MEM || x->operands[1].mem.base != X86_REG_R14)
         return false;
     uint64_t at = address_of(g, frame, &x->operands[1].mem), table = g->now->table;
-    if (at < table - IMAGE_RAMP - BLOCK_MAX_INSNS || at >= table + RAM_WINDOW)
+    if (at < table - IMAGE_RAMP - IMAGE_SLACK || at >= table + RAM_WINDOW)
         g->harm = "a load that is neither of the ramp nor of the table";
     else if (at < table - IMAGE_RAMP)
         g->ending = LEFT; /* the budget is used up */

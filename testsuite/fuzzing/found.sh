@@ -21,7 +21,10 @@ for file in out/found/parse_record-* out/found/copy_name-* out/found/at-*; do
     [ -f "$file" ] && input=$file
 done
 [ -f "$input" ] || fail "there is no input: $(ls out/found)"
-[ "$(wc -c <"$input")" -le 24 ] || fail "$input is not small: $(od -c "$input")"
+# Where the four bytes of the address are what makes the place, they and what fills up to them must stay.
+most=24
+case $input in out/found/at-*) most=64 ;; esac
+[ "$(wc -c <"$input")" -le $most ] || fail "$input is not small: $(od -c "$input")"
 "$DENALI" fuzz --try "$input" "$message" >out.try && fail "it does not crash: $(cat out.try)"
 "$DENALI" test "$input.toml" >out.test 2>&1
 [ $? = 1 ] || fail "the test does not fail: $(cat out.test)"

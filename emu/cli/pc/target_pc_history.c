@@ -404,22 +404,6 @@ static bool saved(struct target *target, unsigned n, const char **name, uint64_t
     return target_pc_only_snapshots.saved(target, n, name, icount);
 }
 
-static int read_saved(struct target *target, const char *name, uint64_t addr, void *out,
-                      uint64_t len)
-{
-    return target_pc_only_snapshots.read_saved(target, name, addr, out, len);
-}
-
-static int saved_cpu(struct target *target, const char *name, struct cpu *out)
-{
-    return target_pc_only_snapshots.saved_cpu(target, name, out);
-}
-
-static int differs(struct target *target, const char *name, uint64_t *page)
-{
-    return target_pc_only_snapshots.differs(target, name, page);
-}
-
 const struct target_history_ops target_pc_history = {
     .now = now,
     .first = first,
@@ -431,8 +415,8 @@ const struct target_history_ops target_pc_history = {
     .restore = restore,
     .forget = forget,
     .saved = saved,
-    .read_saved = read_saved,
-    .saved_cpu = saved_cpu,
-    .differs = differs,
+    .read_saved = target_pc_read_saved,
+    .saved_cpu = target_pc_saved_cpu,
+    .differs = target_pc_differs,
     .last_write = last_write,
 };

@@ -172,8 +172,8 @@ static int unpack(struct target *target, const char *name)
     return err;
 }
 
-static int read_saved(struct target *target, const char *name, uint64_t addr, void *out,
-                      uint64_t len)
+int target_pc_read_saved(struct target *target, const char *name, uint64_t addr, void *out,
+                         uint64_t len)
 {
     int err = unpack(target, name);
     uint64_t size = ram_bytes(target);
@@ -183,7 +183,7 @@ static int read_saved(struct target *target, const char *name, uint64_t addr, vo
     return 0;
 }
 
-static int saved_cpu(struct target *target, const char *name, struct cpu *out)
+int target_pc_saved_cpu(struct target *target, const char *name, struct cpu *out)
 {
     int err = unpack(target, name);
     if (!err)
@@ -191,7 +191,7 @@ static int saved_cpu(struct target *target, const char *name, struct cpu *out)
     return err;
 }
 
-static int differs(struct target *target, const char *name, uint64_t *page)
+int target_pc_differs(struct target *target, const char *name, uint64_t *page)
 {
     int err = unpack(target, name);
     const uint8_t *then = target_pc_snapshots_of(target)->ram;
@@ -215,7 +215,7 @@ const struct target_history_ops target_pc_only_snapshots = {
     .restore = restore,
     .forget = forget,
     .saved = saved,
-    .read_saved = read_saved,
-    .saved_cpu = saved_cpu,
-    .differs = differs,
+    .read_saved = target_pc_read_saved,
+    .saved_cpu = target_pc_saved_cpu,
+    .differs = target_pc_differs,
 };

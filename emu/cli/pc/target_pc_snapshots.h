@@ -17,4 +17,10 @@ extern const struct target_history_ops target_pc_only_snapshots;
 /* target_pc.c's: the snapshots of a target. */
 struct target_pc_snapshots *target_pc_snapshots_of(struct target *target);
 
+/* As in target_history_ops: what a snapshot of that name holds. */
+int target_pc_read_saved(struct target *target, const char *name, uint64_t addr, void *out,
+                         uint64_t len);
+int target_pc_saved_cpu(struct target *target, const char *name, struct cpu *out);
+int target_pc_differs(struct target *target, const char *name, uint64_t *page);
+
 #endif

@@ -13,7 +13,8 @@ MUST_CHECK int dbt_create(const struct engine_options *options, struct engine **
 /* Of an engine that dbt_create made, while it does not run; `out` is a FILE *. */
 /* One line for each block, as perf reads from /tmp/perf-PID.map. */
 void dbt_dump_map(struct engine *engine, void *out);
-/* Guest and host code, as text, of the block that begins at eip in this processor's memory. */
+/* Guest and host code, as text, of the block that begins at eip (of a PC: a linear address) in this
+ * processor's memory. Another engine's processor: that there is none. */
 void dbt_dump_block(struct engine *engine, struct cpu *cpu, uint32_t eip, void *out);
 
 /*

@@ -5,7 +5,10 @@
  */
 #include <stdio.h>
 
+#include <string.h>
+
 #include "dbt/engine_state.h"
+#include "dbt/paged.h"
 #include "dbt/text.h"
 #include "dbt/translate.h"
 #include "emu/machine/ram.h"
@@ -72,10 +75,54 @@ static const struct block *find_exact(const struct image *image, uint32_t eip)
     return NULL;
 }
 
+/* The newest block at a linear address of a PC; there may be others, of other modes and frames. */
+static const struct paged_block *find_paged(const struct paged *p, uint32_t linear)
+{
+    for (uint32_t i = p->blocks; i-- > 0;)
+        if (!p->block[i].dead && p->block[i].mode.cs_base + p->block[i].eip == linear)
+            return &p->block[i];
+    return NULL;
+}
+
+static void print_paged(const struct paged *p, const struct paged_block *block, FILE *out)
+{
+    const struct paged_side *side = &p->side[block->sides_at];
+    unsigned bits = block->mode.bits & PAGED_CODE32 ? 32 : 16;
+    const uint8_t *host = p->cache.rx + block->host;
+    uint32_t len = block->end - block->host, last = UINT32_MAX;
+    uint32_t room = PAGE_SIZE - ((uint32_t)(uintptr_t)block->code & PAGE_MASK);
+    uint32_t guest_len = block->guest_len < room ? block->guest_len : room;
+    for (uint32_t i = 0; i < block->sides; i++) {
+        uint32_t from = side[i].host, to = i + 1 < block->sides ? side[i + 1].host : len;
+        uint32_t guest = paged_side_guest(&side[i]);
+        if (guest != last && guest < guest_len)
+            text_print(bits, block->code + guest, guest_len - guest, block->eip + guest, 1, "",
+                       out);
+        last = guest;
+        text_print(64, host + from, to - from, block->host + from, 0, "          ", out);
+    }
+}
+
+static void dump_paged(const struct paged *p, uint32_t linear, FILE *out)
+{
+    const struct paged_block *block = find_paged(p, linear);
+    if (block)
+        print_paged(p, block, out);
+    else
+        fprintf(out, "no translation of %08x\n", linear);
+}
+
 void dbt_dump_block(struct engine *engine, struct cpu *cpu, uint32_t eip, void *out)
 {
     struct dbt_cpu *d = cpu->engine_state;
-    (void)engine;
+    if (strcmp(engine->ops->name, "dbt")) {
+        fprintf(out, "the %s engine keeps no translations to show\n", engine->ops->name);
+        return;
+    }
+    if (!cpu->flat) {
+        dump_paged(cpu->engine_state, eip, out);
+        return;
+    }
     host_lock_enter(&d->image->lock);
     const struct block *block = image_find(d->image, eip);
     if (!block)

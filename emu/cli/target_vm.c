@@ -305,10 +305,7 @@ static void counters(struct target *target, void *out)
 static void translation(struct target *target, uint32_t eip, void *out)
 {
     struct cpu *cpu = get_cpu(target);
-    if (!strcmp(cpu->engine->ops->name, "dbt"))
-        dbt_dump_block(cpu->engine, cpu, eip, out);
-    else
-        fprintf(out, "the %s engine keeps no translations to show\n", cpu->engine->ops->name);
+    dbt_dump_block(cpu->engine, cpu, eip, out);
 }
 
 static const struct target_ops ops = {

@@ -15,7 +15,7 @@ monitor() {
     want=$1
     printf '%s\n' "$2" >commands
     shift 2
-    "$DENALI" pc --engine interp --batch --commands commands --timeout 60 "$@" >out 2>err </dev/null
+    "$DENALI" pc --engine ${pc_engine:-interp} --batch --commands commands --timeout 60 "$@" >out 2>err </dev/null
     status=$?
     [ $status = $want ] || fail "status $status, not $want: $(cat out err)"
 }
@@ -61,6 +61,21 @@ has '<count>: 0x00000000 -> 0x00000003' 'pages differ' 'here                 at 
 [ "$(grep -c 'New value = 1 ' out)" = 2 ] || fail "a restored machine does not do the same: $(cat out)"
 [ "$(grep -c 'Breakpoint 1, work' out)" = 2 ] || fail "the breakpoint is lost: $(cat out)"
 grep -q 'no past is kept but its snapshots' err || fail "$(cat err)"
+# Translations, guest and host code, if the engine keeps any.
+look='break *(u32)&bump + 0xc0000000
+continue
+info block work
+info block 0x00400000
+quit'
+monitor 0 "$look" -m 16M --kernel "$paged"
+has 'the interp engine keeps no translations to show'
+if grep -q bmi2 /proc/cpuinfo; then # else no PC is translated
+    pc_engine=dbt
+    monitor 0 "$look" -m 16M --kernel "$paged"
+    has 'no translation of 00400000'
+    grep -q '^0010[0-9a-f]*  push' out && grep -q '^ .*mov' out || fail "no code: $(cat out)"
+fi
+pc_engine=interp
 # Where nothing runs any more, errors say so; commands come by standard input, too.
 printf 'info registers eip\nquit\n' | "$DENALI" pc --monitor -S -m 16M --kernel "$paged" >out 2>err ||
     fail "status $?: $(cat err)"

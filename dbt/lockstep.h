@@ -7,7 +7,7 @@
 #define DENALI_LOCKSTEP_H
 
 #include "emu/cpu/debug.h"
-#include "emu/cpu/interp_block.h"
+#include "emu/cpu/interp/interp_block.h"
 
 /* Takes `subject` over: destroyed with the result, and on failure too. It must count exactly. */
 MUST_CHECK int lockstep_create_pair(struct engine *subject, struct engine **out);

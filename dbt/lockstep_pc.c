@@ -13,10 +13,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "emu/cpu/event.h"
-#include "emu/cpu/interp_pc.h"
-#include "emu/cpu/mmu.h"
-#include "emu/cpu/pc.h"
+#include "emu/cpu/pc/event.h"
+#include "emu/cpu/interp/interp_pc.h"
+#include "emu/cpu/pc/mmu.h"
+#include "emu/cpu/pc/pc.h"
 
 enum tap_mode {
     TAP_OFF,    /* whoever asks now is no engine */

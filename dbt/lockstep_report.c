@@ -5,7 +5,7 @@
  */
 #include "dbt/lockstep.h"
 #include "dbt/text.h"
-#include "emu/cpu/mmu.h"
+#include "emu/cpu/pc/mmu.h"
 
 #include <stdio.h>
 #include <string.h>

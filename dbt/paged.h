@@ -16,8 +16,8 @@
 #include "dbt/dbt.h"
 #include "dbt/emit.h"
 #include "emu/base/host_signal.h"
-#include "emu/cpu/interp_block.h"
-#include "emu/cpu/mmu.h"
+#include "emu/cpu/interp/interp_block.h"
+#include "emu/cpu/pc/mmu.h"
 
 /* What the code of a block depends on besides its bytes. */
 enum paged_class { PAGED_FLAT, PAGED_BIG, PAGED_REAL, PAGED_OTHER };

@@ -7,7 +7,7 @@
  */
 #include "dbt/paged_rewrite.h"
 
-#include "emu/cpu/sysregs.h"
+#include "emu/cpu/pc/sysregs.h"
 
 static struct emit_mem eflags(void)
 {

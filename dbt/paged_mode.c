@@ -2,7 +2,7 @@
 /* The mode word: what of the processor's state a translation takes for granted. */
 #include "dbt/paged.h"
 
-#include "emu/cpu/pc.h"
+#include "emu/cpu/pc/pc.h"
 
 static enum paged_class class_of(const struct cpu_seg *s, bool reads_code)
 {

@@ -9,8 +9,8 @@
 
 #include "emu/base/host.h"
 #include "emu/cpu/debug.h"
-#include "emu/cpu/event.h"
-#include "emu/cpu/interp_pc.h"
+#include "emu/cpu/pc/event.h"
+#include "emu/cpu/interp/interp_pc.h"
 #include "emu/machine/ram.h"
 
 #define FLAGS_ALWAYS 0x202u /* bit 1, and IF as a user program sees it */

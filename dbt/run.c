@@ -9,7 +9,7 @@
 
 #include "dbt/translate.h"
 #include "emu/cpu/debug.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 #include "emu/machine/ram.h"
 
 #define USER_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O | ISA_F_D)

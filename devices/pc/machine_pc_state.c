@@ -11,7 +11,7 @@
 
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
-#include "emu/cpu/mmu.h"
+#include "emu/cpu/pc/mmu.h"
 
 #include <errno.h>
 #include <stdlib.h>

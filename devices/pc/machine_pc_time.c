@@ -12,7 +12,7 @@
 #include "devices/pc/machine_pc_private.h"
 
 #include "emu/base/host.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 
 #define SLACK_NS UINT64_C(1000000)
 

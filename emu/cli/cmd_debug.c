@@ -2,7 +2,7 @@
 /* denali debug: a VM that stands before its first instruction, and the monitor. */
 #include "emu/cli/cli.h"
 #include "emu/cli/run/run_debug.h"
-#include "emu/debug/command.h"
+#include "emu/debug/command/command.h"
 
 #include <stdio.h>
 

@@ -108,7 +108,7 @@ struct cpu_hooks {
     void (*apic_base)(void *opaque, uint64_t value); /* IA32_APIC_BASE was written */
 };
 
-/* Tables of the software TLB (emu/cpu/mmu.h), one for each kind of access. */
+/* Tables of the software TLB (emu/cpu/pc/mmu.h), one for each kind of access. */
 enum mmu_kind { MMU_READ, MMU_WRITE, MMU_EXEC, MMU_KINDS };
 
 /* What holds events off for one instruction. */

@@ -11,7 +11,7 @@
 #include "emu/cpu/debug.h"
 
 #include "emu/cpu/mem.h"
-#include "emu/cpu/mmu.h"
+#include "emu/cpu/pc/mmu.h"
 
 #include <errno.h>
 #include <stdlib.h>

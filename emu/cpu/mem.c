@@ -8,7 +8,7 @@
 #include "emu/cpu/mem.h"
 
 #include "emu/cpu/debug.h"
-#include "emu/cpu/mem_pc.h"
+#include "emu/cpu/pc/mem_pc.h"
 
 enum cpu_status cpu_raise(struct cpu *cpu, enum cpu_vector vector)
 {

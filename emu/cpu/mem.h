@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "emu/cpu/cpu.h"
-#include "emu/cpu/sysregs.h"
+#include "emu/cpu/pc/sysregs.h"
 
 /* Fills cpu->fault and returns CPU_FAULT: `return cpu_raise(cpu, CPU_UD);` */
 MUST_CHECK enum cpu_status cpu_raise(struct cpu *cpu, enum cpu_vector vector);

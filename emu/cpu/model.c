@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "emu/cpu/sysregs.h"
+#include "emu/cpu/pc/sysregs.h"
 
 #define F_486 (CPU_F_486 | CPU_F_CPUID)
 #define F_PENTIUM                                                                                  \

@@ -8,7 +8,7 @@
 #ifndef DENALI_DEBUG_EXPR_H
 #define DENALI_DEBUG_EXPR_H
 
-#include "emu/debug/frame.h"
+#include "emu/debug/symbols/frame.h"
 
 struct expr_context {
     struct frame_source source;

@@ -7,7 +7,7 @@
 #include "emu/debug/monitor_private.h"
 
 #include "emu/base/host_thread.h"
-#include "emu/debug/command_private.h"
+#include "emu/debug/command/command_private.h"
 #include "emu/debug/session_run.h"
 
 #include <signal.h>

@@ -7,7 +7,7 @@
 #ifndef DENALI_DEBUG_MONITOR_H
 #define DENALI_DEBUG_MONITOR_H
 
-#include "emu/debug/gdb.h"
+#include "emu/debug/gdb/gdb.h"
 #include "emu/debug/session.h"
 
 struct monitor;

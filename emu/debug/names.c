@@ -11,7 +11,7 @@ struct row {
 
 static const struct row calls[] = {
 #define CALL(number, name) {number, #name},
-#include "emu/debug/linux_calls.def"
+#include "emu/debug/gdb/linux_calls.def"
 #undef CALL
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A command's answer as text and, for programs, as fields (jansson). */
-#include "emu/debug/command.h"
+#include "emu/debug/command/command.h"
 
 #include "config.h"
 

@@ -8,7 +8,7 @@
 #define DENALI_DEBUG_SESSION_H
 
 #include "emu/debug/breakpoint.h"
-#include "emu/debug/command.h"
+#include "emu/debug/command/command.h"
 #include "emu/debug/expr.h"
 #include "emu/debug/loop.h"
 

@@ -7,7 +7,7 @@
 #define DENALI_DEBUG_VALUE_H
 
 #include "emu/debug/target.h"
-#include "emu/debug/type.h"
+#include "emu/debug/symbols/type.h"
 
 #include <stdio.h>
 

@@ -14,7 +14,7 @@
 #include "emu/base/host.h"
 #include "emu/cli/pc/pc_screen.h"
 #include "emu/cli/pc/pc_snapshot.h"
-#include "emu/cpu/mmu.h"
+#include "emu/cpu/pc/mmu.h"
 #include "emu/machine/bus.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 #include "denali/record/record.h"
 #include "emu/cli/run/run_boot.h"
 #include "emu/cli/run/run_files.h"
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 #include "emu/test/booted.h"
 #include "emu/test/cover.h"
 #include "emu/test/net.h"

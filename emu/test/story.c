@@ -7,7 +7,7 @@
 
 #include "denali/record/record.h"
 #include "emu/cli/run/run_files.h"
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 #include "guests/ilwaco/boot_params.h"
 
 #include <errno.h>

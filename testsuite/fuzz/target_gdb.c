@@ -4,7 +4,7 @@
  * with 01h goes as a packet with its sum, up to the next 00h.
  * fuzz: max_len=1024
  */
-#include "emu/debug/gdb.h"
+#include "emu/debug/gdb/gdb.h"
 #include "testsuite/fuzz/fuzz.h"
 #include "testsuite/fuzz/machine.h"
 

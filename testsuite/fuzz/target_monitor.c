@@ -6,7 +6,7 @@
  * fuzz: max_len=12000
  */
 #include "emu/debug/session.h"
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 #include "testsuite/fuzz/fuzz.h"
 #include "testsuite/fuzz/machine.h"
 

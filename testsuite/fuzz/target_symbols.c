@@ -6,7 +6,7 @@
  */
 #include "emu/cpu/cpu.h"
 #include "emu/debug/expr.h"
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 #include "emu/debug/value.h"
 #include "testsuite/fuzz/fuzz.h"
 #include "testsuite/fuzz/machine.h"

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "emu/cpu/cpu.h"
-#include "emu/cpu/sysregs.h"
+#include "emu/cpu/pc/sysregs.h"
 #include "testsuite/insn/compare.h"
 #include "testsuite/insn/options.h"
 #include "testsuite/insn/segments_gen.h"

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "dbt/dbt.h"
-#include "emu/cpu/interp.h"
-#include "emu/cpu/sysregs.h"
+#include "emu/cpu/interp/interp.h"
+#include "emu/cpu/pc/sysregs.h"
 
 enum {
     GDT = 0x100000,

@@ -15,7 +15,7 @@
 
 #include "dbt/dbt.h"
 #include "emu/cpu/engine.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 #include "testsuite/pc/moo.h"
 
 #define RAM_BYTES (16 * MIB)

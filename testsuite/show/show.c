@@ -11,7 +11,7 @@
 
 #include "dbt/image.h"
 #include "dbt/translate.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 #include "emu/isa/isa.h"
 
 #define CODE 0x20000u

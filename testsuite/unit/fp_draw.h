@@ -8,7 +8,7 @@
 #define DENALI_FP_DRAW_H
 
 #include "emu/cpu/cpu.h"
-#include "emu/cpu/softfp.h"
+#include "emu/cpu/softfp/softfp.h"
 
 /* The generator of one test. Any seed but 0. */
 struct fp_draw {

@@ -9,7 +9,7 @@
 
 #include "emu/base/host.h"
 #include "emu/cpu/engine.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 
 #define RAM_BYTES (1 * MIB)
 #define CODE 0x10000u

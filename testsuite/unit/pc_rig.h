@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "emu/cpu/engine.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 #include "emu/cpu/model.h"
-#include "emu/cpu/sysregs.h"
+#include "emu/cpu/pc/sysregs.h"
 
 #define RAM_BYTES (4 * MIB)
 #define GDT 0x1000u

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "emu/debug/command.h"
+#include "emu/debug/command/command.h"
 
 START_TEST(rows_are_whole)
 {

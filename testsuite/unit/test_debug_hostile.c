@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "emu/debug/expr.h"
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 
 #define ROUNDS 150
 #define SECONDS 10

@@ -20,7 +20,7 @@
 
 #include "dbt/dbt.h"
 #include "emu/base/host.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 #include "testsuite/unit/dbt_rig.h"
 #include "testsuite/unit/fp_draw.h"
 #include "testsuite/unit/fp_native.h"

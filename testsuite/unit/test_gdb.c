@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "emu/base/host_thread.h"
-#include "emu/debug/gdb.h"
+#include "emu/debug/gdb/gdb.h"
 
 #define FUZZ_SEEDS 40
 #define FUZZ_PACKETS 400

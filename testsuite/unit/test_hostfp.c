@@ -8,7 +8,7 @@
 #define hostfp_x87 portable_x87
 #define hostfp_rcp portable_rcp
 #define hostfp_rsqrt portable_rsqrt
-#include "emu/cpu/hostfp_portable.c"
+#include "emu/cpu/softfp/hostfp_portable.c"
 #undef hostfp_x87
 #undef hostfp_rcp
 #undef hostfp_rsqrt

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 
 int main(void)
 {

@@ -18,7 +18,7 @@
 #include "denali/pool/pool.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
-#include "emu/cpu/interp.h"
+#include "emu/cpu/interp/interp.h"
 
 #define QUANTUM_NS 2000000u
 #define MOST 12

@@ -13,7 +13,7 @@
 #include "dbt/dbt.h"
 #include "dbt/lockstep.h"
 #include "emu/cpu/engine.h"
-#include "emu/cpu/sysregs.h"
+#include "emu/cpu/pc/sysregs.h"
 
 #define RAM_BYTES (4 * MIB)
 #define IDT 0x2000u

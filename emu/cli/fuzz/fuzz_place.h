@@ -3,7 +3,7 @@
 #ifndef DENALI_FUZZ_PLACE_H
 #define DENALI_FUZZ_PLACE_H
 
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 #include "emu/fuzz/way.h"
 
 /* FUNCTION or 0xADDRESS. */

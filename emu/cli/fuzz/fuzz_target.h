@@ -4,7 +4,7 @@
 #define DENALI_FUZZ_TARGET_H
 
 #include "emu/cli/fuzz/fuzz_options.h"
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 
 struct fuzz_target;
 

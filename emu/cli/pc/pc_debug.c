@@ -7,7 +7,7 @@
 #include "emu/cli/pc/pc_debug.h"
 
 #include "emu/cli/cli.h"
-#include "emu/debug/gdb.h"
+#include "emu/debug/gdb/gdb.h"
 #include "emu/debug/monitor.h"
 
 #include <errno.h>

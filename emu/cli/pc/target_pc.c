@@ -10,7 +10,7 @@
 #include "emu/base/host_thread.h"
 #include "emu/cli/pc/target_pc_history.h"
 #include "emu/cli/pc/target_pc_snapshots.h"
-#include "emu/cpu/mmu.h"
+#include "emu/cpu/pc/mmu.h"
 
 #include <errno.h>
 #include <stdio.h>

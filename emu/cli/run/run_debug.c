@@ -17,7 +17,7 @@
 #include "emu/cli/run/run_end.h"
 #include "emu/cli/run/run_engine.h"
 #include "emu/cli/run/run_sandbox.h"
-#include "emu/debug/gdb.h"
+#include "emu/debug/gdb/gdb.h"
 #include "emu/debug/monitor.h"
 
 #include <errno.h>

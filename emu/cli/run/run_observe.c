@@ -6,7 +6,7 @@
 #include "emu/cli/cli.h"
 #include "emu/debug/coverage.h"
 #include "emu/debug/names.h"
-#include "emu/debug/symbols.h"
+#include "emu/debug/symbols/symbols.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -151,19 +151,21 @@ static bool reference_some(struct lockstep_cpu *lc, uint64_t limit)
     return reference_block(cpu, &lc->stretch, interp_cache_ops(lc->cache, block), ops);
 }
 
-static void run_reference(struct lockstep_cpu *lc, uint64_t limit, bool one_block)
+/* False: the subject is not to try it. */
+MUST_CHECK static bool run_reference(struct lockstep_cpu *lc, uint64_t limit, bool one_block)
 {
     struct lockstep_stretch *s = &lc->stretch;
     if (lc->pc) {
-        lockstep_pc_reference(lc, limit);
+        bool to_be_tried = lockstep_pc_reference(lc, limit);
         s->reference = *lc->cpu;
-        return;
+        return to_be_tried && !lc->log.lost;
     }
     lc->cpu->write_log = &lc->log.log;
     while (s->count < limit && reference_some(lc, limit - s->count) && !one_block)
         ;
     lc->cpu->write_log = NULL;
     s->reference = *lc->cpu;
+    return !lc->log.lost; /* else too much was written to be undone */
 }
 
 /*
@@ -243,6 +245,14 @@ static const char *find_difference(struct lockstep_cpu *lc)
 static void note_memory(struct lockstep_cpu *lc)
 {
     struct lockstep_stretch *s = &lc->stretch;
+    const struct lockstep_mirror *m = &lc->mirror;
+    if (m->found) {
+        s->memory_at = m->at;
+        s->memory_reference = m->was;
+        s->memory_subject = m->is;
+        s->stray_since = m->checked_at;
+        return;
+    }
     if (s->memory_at == UINT64_MAX)
         return;
     const struct lockstep_page *page = &lc->log.page[lc->log.index[s->memory_at >> PAGE_BITS] - 1];
@@ -270,6 +280,33 @@ static void restore_state(struct lockstep_cpu *lc)
         lockstep_pc_restore(lc);
 }
 
+static void try_subject(struct lockstep *ls, struct lockstep_cpu *lc)
+{
+    struct lockstep_stretch *s = &lc->stretch;
+    if (lc->pc)
+        lockstep_pc_before_subject(lc);
+    run_subject(ls, lc);
+    if (lc->pc)
+        s->differs = lockstep_pc_after_subject(lc);
+    if (!s->differs)
+        s->differs = find_difference(lc);
+}
+
+/* Ends a stretch: was all as it should be? */
+static bool accept(struct lockstep_cpu *lc)
+{
+    struct lockstep_stretch *s = &lc->stretch;
+    if (lc->log.lost)
+        lockstep_mirror_expect(&lc->mirror, 0, ram_size(lc->cpu->ram));
+    if (!s->differs && lc->mirror.found)
+        s->differs = "memory that it had no reason to write";
+    if (s->differs)
+        note_memory(lc);
+    else
+        lockstep_log_accept(&lc->log);
+    return !s->differs;
+}
+
 /* Runs one stretch of at most `limit` instructions by both; false on a difference. */
 static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t limit,
                         bool one_block)
@@ -281,31 +318,24 @@ static bool run_stretch(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t l
     s->before = *cpu;
     keep_debug(lc, &s->debug_before);
     s->count = s->traced = s->undefined = 0;
+    s->stray_since = UINT64_MAX;
     s->memory_at = UINT64_MAX;
     s->reference_exit = ENGINE_EXIT_BUDGET;
     lockstep_log_begin(&lc->log);
     uint32_t first_tsc = lc->tsc.next;
-
-    run_reference(lc, limit, one_block);
+    bool to_be_tried = run_reference(lc, limit, one_block);
     keep_debug(lc, &s->debug_reference);
     s->differs = NULL;
-    if (lc->log.lost) /* too much was written to be undone: nothing to compare */
-        return true;
-    lockstep_log_undo(&lc->log);
-    restore_state(lc);
-    cpu->fault = s->before.fault;
-    cpu->exit = s->before.exit;
-    lc->tsc.next = first_tsc;
-    restore_debug(lc);
-    if (lc->pc)
-        lockstep_pc_before_subject(lc);
-    run_subject(ls, lc);
-    s->differs = lc->pc ? lockstep_pc_after_subject(lc) : NULL;
-    if (!s->differs)
-        s->differs = find_difference(lc);
-    if (s->differs)
-        note_memory(lc);
-    return !s->differs;
+    if (to_be_tried) {
+        lockstep_log_undo(&lc->log);
+        restore_state(lc);
+        cpu->fault = s->before.fault;
+        cpu->exit = s->before.exit;
+        lc->tsc.next = first_tsc;
+        restore_debug(lc);
+        try_subject(ls, lc);
+    }
+    return accept(lc);
 }
 
 static void back_to_start(struct lockstep_cpu *lc)
@@ -315,19 +345,29 @@ static void back_to_start(struct lockstep_cpu *lc)
     restore_state(lc);
 }
 
+/* Back at its start, and what is kept of it. NULL: no memory. */
+static struct lockstep_stretch *begin_again(struct lockstep_cpu *lc)
+{
+    struct lockstep_stretch *whole = malloc(sizeof(*whole));
+    back_to_start(lc);
+    if (lc->pc)
+        lockstep_pc_repeat(lc);
+    if (whole)
+        *whole = lc->stretch;
+    lc->tsc.next = 0;
+    return whole;
+}
+
 /* A long stretch differed: again from its start, block by block. Keeps the long one if it agrees
  * now. */
 static void narrow(struct lockstep *ls, struct lockstep_cpu *lc)
 {
-    struct lockstep_stretch *whole = malloc(sizeof(*whole));
-    uint64_t left = lc->stretch.count + 1;
-    back_to_start(lc);
-    if (!whole || (lc->pc && !lockstep_pc_can_repeat(lc))) {
-        free(whole);
+    if (lc->mirror.found) /* it happened before, and there is no way back there */
         return;
-    }
-    *whole = lc->stretch;
-    lc->tsc.next = 0;
+    uint64_t left = lc->stretch.count + (lc->stretch.reference_exit != ENGINE_EXIT_BUDGET);
+    struct lockstep_stretch *whole = begin_again(lc);
+    if (!whole)
+        return;
     while (left && run_stretch(ls, lc, lc->pc ? 1 : left, true)) {
         if (lc->stretch.reference_exit != ENGINE_EXIT_BUDGET)
             break;
@@ -340,6 +380,27 @@ static void narrow(struct lockstep *ls, struct lockstep_cpu *lc)
     free(whole);
 }
 
+/* A PC's stretch that differs in accessed and dirty bits alone agrees when both begin it with an
+ * empty TLB? Then each was right, by what its own TLB held. */
+static bool agrees_without_tlb(struct lockstep *ls, struct lockstep_cpu *lc)
+{
+    const struct lockstep_stretch *s = &lc->stretch;
+    if (!lc->pc || lc->mirror.found || s->memory_at == UINT64_MAX ||
+        !lockstep_log_differs_in_marks(&lc->log))
+        return false;
+    uint64_t count = s->count;
+    enum engine_exit exit = s->reference_exit;
+    struct lockstep_stretch *whole = begin_again(lc);
+    if (!whole)
+        return false;
+    bool agrees =
+        run_stretch(ls, lc, count, false) && s->count == count && s->reference_exit == exit;
+    if (!agrees && !s->differs)
+        lc->stretch = *whole;
+    free(whole);
+    return agrees;
+}
+
 /* A stop that came together with another exit waits for the next run. */
 static bool take_stop(struct lockstep_cpu *lc)
 {
@@ -348,19 +409,30 @@ static bool take_stop(struct lockstep_cpu *lc)
     return stopped;
 }
 
+/* Looks at all memory now and then. */
+static bool strays(struct lockstep_cpu *lc, bool end)
+{
+    lockstep_mirror_check(&lc->mirror, lc->cpu->icount, end);
+    return lc->mirror.found && !accept(lc);
+}
+
 static enum engine_exit run_stretches(struct lockstep *ls, struct lockstep_cpu *lc, uint64_t budget)
 {
     while (budget && !lc->stopped) {
         uint64_t limit = budget < STRETCH_INSTRUCTIONS ? budget : STRETCH_INSTRUCTIONS;
         lc->tsc.count = lc->tsc.next = 0;
-        if (!run_stretch(ls, lc, limit, false)) {
+        if (!run_stretch(ls, lc, limit, false) && !agrees_without_tlb(ls, lc)) {
             narrow(ls, lc);
             return ENGINE_EXIT_DIVERGED;
         }
         if (lc->stretch.reference_exit != ENGINE_EXIT_BUDGET)
             return lc->stretch.reference_exit;
         budget -= lc->stretch.count;
+        if (strays(lc, false))
+            return ENGINE_EXIT_DIVERGED;
     }
+    if (strays(lc, true))
+        return ENGINE_EXIT_DIVERGED;
     return take_stop(lc) ? ENGINE_EXIT_STOP : ENGINE_EXIT_BUDGET;
 }
 
@@ -371,7 +443,11 @@ static enum engine_exit lockstep_run(struct engine *engine, struct cpu *cpu, uin
     if (cpu->debug && cpu_debug_enter(cpu, &exit))
         return exit;
     hook_tsc(lc);
+    if (lc->pc)
+        lockstep_pc_enter(lc);
     exit = run_stretches(from_engine(engine), lc, budget);
+    if (lc->pc)
+        lockstep_pc_leave(lc);
     unhook_tsc(lc);
     return exit;
 }
@@ -392,7 +468,7 @@ static int lockstep_attach(struct engine *engine, struct cpu *cpu, uint64_t imag
         return -ENOMEM;
     lc->cpu = cpu;
     cpu->no_fpu_pointers = 1; /* a translator does not know them: nobody keeps them */
-    int err = lockstep_log_init(&lc->log, cpu->ram);
+    int err = lockstep_log_init(&lc->log, cpu->ram, &lc->mirror);
     if (!err)
         err = interp_cache_create(&lc->cache);
     if (!err && !cpu->flat)

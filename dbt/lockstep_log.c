@@ -23,10 +23,8 @@ MUST_CHECK static bool make_room(struct lockstep_log *log)
     return true;
 }
 
-static void note_page(struct cpu_write_log *base, gpa_t gpa, uint32_t len)
+static void note_page(struct lockstep_log *log, gpa_t gpa)
 {
-    (void)len; /* within the page */
-    struct lockstep_log *log = CONTAINER_OF(base, struct lockstep_log, log);
     uint32_t number = (uint32_t)(gpa >> PAGE_BITS);
     const void *now = ram_span(log->ram, (gpa_t)number << PAGE_BITS, PAGE_SIZE);
     if (!now || log->index[number])
@@ -37,13 +35,34 @@ static void note_page(struct cpu_write_log *base, gpa_t gpa, uint32_t len)
     }
     struct lockstep_page *page = &log->page[log->count++];
     page->page = (gpa_t)number << PAGE_BITS;
+    lockstep_mirror_look(log->mirror, page->page);
     memcpy(page->before, now, PAGE_SIZE);
     log->index[number] = log->count;
 }
 
-int lockstep_log_init(struct lockstep_log *log, struct ram *ram)
+void lockstep_log_note(struct lockstep_log *log, gpa_t gpa, uint64_t len)
 {
-    *log = (struct lockstep_log){.log = {note_page}, .ram = ram};
+    for (gpa_t page = gpa & ~(gpa_t)PAGE_MASK; page < gpa + len; page += PAGE_SIZE)
+        note_page(log, page);
+}
+
+void lockstep_log_note_subject(struct lockstep_log *log, gpa_t gpa)
+{
+    uint32_t count = log->count;
+    note_page(log, gpa);
+    if (log->count > count)
+        memcpy(log->page[count].reference, log->page[count].before, PAGE_SIZE);
+}
+
+static void before_write(struct cpu_write_log *base, gpa_t gpa, uint32_t len)
+{
+    (void)len; /* within the page */
+    note_page(CONTAINER_OF(base, struct lockstep_log, log), gpa);
+}
+
+int lockstep_log_init(struct lockstep_log *log, struct ram *ram, struct lockstep_mirror *mirror)
+{
+    *log = (struct lockstep_log){.log = {before_write}, .ram = ram, .mirror = mirror};
     log->index = calloc((ram_size(ram) >> PAGE_BITS) + 1, sizeof(*log->index));
     return log->index ? 0 : -ENOMEM;
 }
@@ -84,6 +103,12 @@ void lockstep_log_restore(struct lockstep_log *log)
         put_page(log, &log->page[i], log->page[i].before);
 }
 
+void lockstep_log_accept(const struct lockstep_log *log)
+{
+    for (uint32_t i = 0; i < log->count; i++)
+        lockstep_mirror_take(log->mirror, log->page[i].page);
+}
+
 gpa_t lockstep_log_compare(const struct lockstep_log *log)
 {
     for (uint32_t i = 0; i < log->count; i++) {
@@ -97,4 +122,21 @@ gpa_t lockstep_log_compare(const struct lockstep_log *log)
         }
     }
     return UINT64_MAX;
+}
+
+/* Accessed and dirty: bits 5 and 6 of the first byte of a word. */
+#define PAGE_TABLE_MARKS 0x60u
+
+bool lockstep_log_differs_in_marks(const struct lockstep_log *log)
+{
+    for (uint32_t i = 0; i < log->count; i++) {
+        const struct lockstep_page *page = &log->page[i];
+        const uint8_t *now = ram_base(log->ram) + page->page;
+        for (uint32_t at = 0; at < PAGE_SIZE; at++) {
+            uint32_t bits = now[at] ^ page->reference[at];
+            if (bits & ~(at % 4 ? 0u : PAGE_TABLE_MARKS))
+                return false;
+        }
+    }
+    return true;
 }

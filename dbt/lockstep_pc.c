@@ -1,140 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lockstep on a PC. Each of the two has a TLB of its own, with its own history.
- * What happens beside registers and RAM (devices, the interrupt controller's
- * answer) happens once, while the interpreter runs, and is played to the subject,
- * which must ask the same. It is not undone: so an instruction that asks
- * a device is a stretch of its own. That an instruction does so is seen when it is too late;
- * then the stretch is run again, to end before it. The same with faults and
- * interrupts, which put undefined flags on a stack.
+ * Lockstep on a PC. Devices are asked once (lockstep_devices.h), and that is not undone: so an
+ * instruction that asks one is a stretch of its own. That an instruction does so is seen when it is
+ * too late; then the stretch is run again, to end before it. The same with faults and interrupts,
+ * which put undefined flags on a stack.
+ *
+ * Each of the two has a TLB of its own. They may come to hold different pages, and then accessed
+ * and dirty bits that the guest cleared without a flush are set again by one only, which is no
+ * fault of either: a stretch that differs in nothing else is run again with both empty
+ * (lockstep.c).
  */
 #include "dbt/lockstep.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "dbt/lockstep_devices.h"
 #include "emu/cpu/pc/event.h"
 #include "emu/cpu/interp/interp_pc.h"
 #include "emu/cpu/pc/mmu.h"
 #include "emu/cpu/pc/pc.h"
 
-enum tap_mode {
-    TAP_OFF,    /* whoever asks now is no engine */
-    TAP_RECORD, /* the interpreter, and it is meant */
-    TAP_PROBE,  /* the interpreter, where it must not: it gets zeroes, and is run again */
-    TAP_REPLAY, /* the subject */
-};
-
-/* The interrupt controller's answer, among the accesses. */
-#define ACCESS_ACK BUS_ACCESS_KINDS
-
 struct lockstep_pc {
     struct cpu *cpu;
-    enum tap_mode mode;
-    unsigned depth; /* of devices that ask each other */
-    struct bus_access *access;
-    uint32_t count, room, next;
+    struct lockstep_devices devices;
     uint32_t first_tsc; /* of the stretch */
-    bool asked;         /* something was, since the stretch began */
-    bool lost;          /* no memory for an access */
-    bool differs;       /* the subject asked otherwise */
-    bool map_changed;   /* the subject's TLB is stale */
-    bool kicked;
-    struct irq_pin pin, pin_before, *real_pin;
-    struct cpu_hooks hooks;
-    const struct cpu_hooks *real_hooks;
+    bool again;         /* the stretch is run once more */
     struct mmu *reference_mmu, *subject_mmu;
+    struct mmu_mark learnt;   /* by the reference's TLB before the stretch */
     uint64_t seen_generation; /* of the subject's TLB, when its last run ended */
 };
-
-/* Accesses */
-
-static void keep(struct lockstep_pc *pc, const struct bus_access *access)
-{
-    if (pc->count == pc->room) {
-        uint32_t room = pc->room ? 2 * pc->room : 64;
-        struct bus_access *more = realloc(pc->access, room * sizeof(*more));
-        if (!more) {
-            pc->lost = true;
-            return;
-        }
-        pc->access = more;
-        pc->room = room;
-    }
-    pc->access[pc->count++] = *access;
-}
-
-static void play(struct lockstep_pc *pc, struct bus_access *access)
-{
-    const struct bus_access *kept = pc->next < pc->count ? &pc->access[pc->next++] : NULL;
-    bool writes = access->kind == BUS_WRITE || access->kind == BUS_OUT;
-    if (!kept || kept->kind != access->kind || kept->address != access->address ||
-        kept->size != access->size || (writes && kept->value != access->value))
-        pc->differs = true;
-    else
-        access->value = kept->value;
-}
-
-static bool on_asked(void *opaque, struct bus_access *access)
-{
-    struct lockstep_pc *pc = opaque;
-    if (pc->depth)
-        pc->depth++;
-    if (pc->mode == TAP_OFF || pc->depth)
-        return false;
-    pc->asked = true;
-    if (pc->mode == TAP_REPLAY)
-        play(pc, access);
-    pc->depth = pc->mode == TAP_RECORD;
-    return !pc->depth;
-}
-
-/* A kick that came with it is taken at once: nothing is to pause for it. */
-static void on_answered(void *opaque, const struct bus_access *access)
-{
-    struct lockstep_pc *pc = opaque;
-    if (!pc->depth || --pc->depth)
-        return;
-    pc->kicked |= __atomic_exchange_n(&pc->cpu->stop_request, 0, __ATOMIC_ACQUIRE);
-    keep(pc, access);
-}
-
-static const struct bus_tap tap = {on_asked, on_answered};
-
-static uint8_t on_ack(void *opaque)
-{
-    struct lockstep_pc *pc = opaque;
-    struct bus_access access = {.kind = ACCESS_ACK};
-    pc->asked = true;
-    if (pc->mode == TAP_REPLAY) {
-        play(pc, &access);
-    } else if (pc->mode == TAP_RECORD) {
-        access.value = pc->real_pin->ack(pc->real_pin->opaque);
-        keep(pc, &access);
-    }
-    return (uint8_t)access.value;
-}
-
-static bool is_real(const struct lockstep_pc *pc)
-{
-    return pc->mode == TAP_RECORD || pc->mode == TAP_OFF;
-}
-
-static void on_fpu_error(void *opaque, bool raised)
-{
-    struct lockstep_pc *pc = opaque;
-    pc->asked = true;
-    if (is_real(pc) && pc->real_hooks && pc->real_hooks->fpu_error)
-        pc->real_hooks->fpu_error(pc->real_hooks->opaque, raised);
-}
-
-static void on_apic_base(void *opaque, uint64_t value)
-{
-    struct lockstep_pc *pc = opaque;
-    pc->asked = true;
-    if (is_real(pc) && pc->real_hooks && pc->real_hooks->apic_base)
-        pc->real_hooks->apic_base(pc->real_hooks->opaque, value);
-}
 
 /* The TLBs */
 
@@ -152,47 +47,57 @@ static void flush(struct lockstep_pc *pc, struct mmu *mmu)
     use_mmu(pc, now);
 }
 
+static void flush_both(struct lockstep_pc *pc)
+{
+    flush(pc, pc->reference_mmu);
+    flush(pc, pc->subject_mmu);
+}
+
 int lockstep_pc_attach(struct lockstep_cpu *lc)
 {
     struct cpu *cpu = lc->cpu;
     struct lockstep_pc *pc = calloc(1, sizeof(*pc));
     if (!pc)
         return -ENOMEM;
-    int err = mmu_create(&pc->reference_mmu);
+    int err = lockstep_mirror_init(&lc->mirror, cpu->ram);
+    if (!err)
+        err = mmu_create(&pc->reference_mmu);
     if (err) {
+        lockstep_mirror_fini(&lc->mirror);
         free(pc);
         return err;
     }
     pc->cpu = cpu;
     pc->subject_mmu = cpu->pc.mmu;
-    pc->real_pin = cpu->pc.pin;
-    pc->pin = (struct irq_pin){.ack = on_ack, .opaque = pc};
-    cpu->pc.pin = &pc->pin;
-    pc->real_hooks = cpu->pc.hooks;
-    pc->hooks = (struct cpu_hooks){pc, on_fpu_error, on_apic_base};
-    cpu->pc.hooks = &pc->hooks;
-    bus_set_tap(cpu->pc.bus, &tap, pc);
     lc->pc = pc;
+    lockstep_devices_attach(&pc->devices, lc);
     return 0;
 }
 
 void lockstep_pc_detach(struct lockstep_cpu *lc)
 {
     struct lockstep_pc *pc = lc->pc;
-    struct cpu *cpu = lc->cpu;
-    bus_set_tap(cpu->pc.bus, NULL, NULL);
+    lockstep_devices_detach(&pc->devices);
     use_mmu(pc, pc->subject_mmu);
-    cpu->pc.pin = pc->real_pin;
-    cpu->pc.hooks = pc->real_hooks;
     mmu_destroy(pc->reference_mmu);
-    free(pc->access);
+    lockstep_mirror_fini(&lc->mirror);
     free(pc);
     lc->pc = NULL;
 }
 
+void lockstep_pc_enter(struct lockstep_cpu *lc)
+{
+    lc->pc->devices.mode = TAP_SELF;
+}
+
+void lockstep_pc_leave(struct lockstep_cpu *lc)
+{
+    lc->pc->devices.mode = TAP_OUTSIDE;
+}
+
 void lockstep_pc_forget(struct lockstep_cpu *lc)
 {
-    lc->pc->map_changed = true;
+    lc->pc->devices.map_changed = true;
 }
 
 /* The interpreter's side */
@@ -213,6 +118,14 @@ static bool asks_port(const struct isa_insn *insn)
     }
 }
 
+/* Only the first of a stretch may ask a device: then it is the only one. */
+static enum tap_mode asked_mode(const struct lockstep_pc *pc, bool first)
+{
+    if (!first)
+        return TAP_PROBE;
+    return pc->again ? TAP_REPLAY : TAP_RECORD;
+}
+
 /* An instruction of a block, not the first of the stretch unless `first`. */
 static enum went reference_op(struct lockstep_cpu *lc, const struct interp_op *op, bool first)
 {
@@ -220,11 +133,11 @@ static enum went reference_op(struct lockstep_cpu *lc, const struct interp_op *o
     struct lockstep_stretch *s = &lc->stretch;
     if (!first && ((op->flags.reads & s->undefined) || asks_port(&op->insn)))
         return WENT_FAR_ENOUGH;
-    lc->pc->mode = first ? TAP_RECORD : TAP_PROBE;
+    lc->pc->devices.mode = asked_mode(lc->pc, first);
     s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->seg[ISA_CS].base + cpu->eip;
     cpu->icount++;
     enum cpu_status status = interp_run_op(cpu, op);
-    bool special = lc->pc->asked || status == CPU_FAULT;
+    bool special = lc->pc->devices.asked || status == CPU_FAULT;
     if (special && !first)
         return WENT_TOO_FAR;
     if (status == CPU_FAULT)
@@ -264,9 +177,9 @@ static enum went reference_single(struct lockstep_cpu *lc)
 {
     struct cpu *cpu = lc->cpu;
     struct lockstep_stretch *s = &lc->stretch;
-    lc->pc->mode = TAP_PROBE;
+    lc->pc->devices.mode = TAP_PROBE;
     uint32_t undefined = undefined_by_next(cpu);
-    lc->pc->mode = TAP_RECORD;
+    lc->pc->devices.mode = asked_mode(lc->pc, true);
     s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->seg[ISA_CS].base + cpu->eip;
     enum cpu_status status = interp_pc_attend(cpu);
     s->undefined = undefined;
@@ -288,8 +201,25 @@ static enum went reference_some(struct lockstep_cpu *lc, uint64_t start, uint64_
     return reference_block(lc, interp_cache_ops(lc->cache, block), ops, start);
 }
 
+/* What the reference's TLB has learned came with accessed bits that are not there any more. */
+static void unlearn(struct lockstep_pc *pc)
+{
+    use_mmu(pc, pc->reference_mmu);
+    if (!mmu_unlearn(pc->cpu, &pc->learnt))
+        flush(pc, pc->subject_mmu);
+}
+
+static void begin_reference(struct lockstep_cpu *lc)
+{
+    struct lockstep_pc *pc = lc->pc;
+    use_mmu(pc, pc->reference_mmu);
+    pc->learnt = mmu_mark(pc->reference_mmu);
+    pc->devices.asked = false;
+}
+
 static void go_back(struct lockstep_cpu *lc)
 {
+    lc->pc->devices.mode = TAP_SELF;
     lockstep_log_restore(&lc->log);
     lockstep_log_begin(&lc->log);
     state_copy(&cpu_state_list, lc->cpu, &lc->stretch.before);
@@ -297,9 +227,9 @@ static void go_back(struct lockstep_cpu *lc)
     lc->stretch.traced = lc->stretch.undefined = 0;
     lc->stretch.reference_exit = ENGINE_EXIT_BUDGET;
     lc->tsc.next = lc->pc->first_tsc;
-    lc->pc->asked = false;
-    lc->pc->pin = lc->pc->pin_before;
-    flush(lc->pc, lc->pc->reference_mmu); /* it has seen pages accessed that are not any more */
+    lc->pc->devices.pin = lc->pc->devices.pin_before;
+    unlearn(lc->pc);
+    begin_reference(lc);
 }
 
 /* A pause of a repetition is no instruction: then it goes on. */
@@ -319,34 +249,52 @@ static uint64_t run_reference(struct lockstep_cpu *lc, uint64_t limit)
     return went == WENT_TOO_FAR ? s->count - 1 : 0;
 }
 
-void lockstep_pc_reference(struct lockstep_cpu *lc, uint64_t limit)
+static void begin_stretch(struct lockstep_cpu *lc)
+{
+    struct lockstep_pc *pc = lc->pc;
+    if (pc->again)
+        lockstep_devices_again(&pc->devices);
+    else
+        lockstep_devices_begin(&pc->devices);
+    lockstep_mirror_begin(&lc->mirror);
+    pc->first_tsc = lc->tsc.next;
+    lc->stopped |= __atomic_exchange_n(&pc->cpu->stop_request, 0, __ATOMIC_ACQUIRE);
+    if (mmu_generation(pc->subject_mmu) != pc->seen_generation)
+        flush(pc, pc->reference_mmu);
+    begin_reference(lc);
+}
+
+static void stay_with_reference(struct lockstep_cpu *lc)
+{
+    struct lockstep_pc *pc = lc->pc;
+    flush_both(pc);
+    use_mmu(pc, pc->subject_mmu);
+    pc->seen_generation = mmu_generation(pc->subject_mmu);
+    lc->stopped |= pc->devices.kicked;
+}
+
+bool lockstep_pc_reference(struct lockstep_cpu *lc, uint64_t limit)
 {
     struct lockstep_pc *pc = lc->pc;
     struct cpu *cpu = lc->cpu;
     bool a20 = bus_a20(cpu->pc.bus);
-    pc->asked = pc->differs = pc->map_changed = pc->kicked = pc->lost = false;
-    pc->count = pc->next = 0;
-    pc->first_tsc = lc->tsc.next;
-    lc->stopped |= __atomic_exchange_n(&cpu->stop_request, 0, __ATOMIC_ACQUIRE);
-    pc->pin.intr = pc->real_pin->intr;
-    pc->pin.nmi = pc->real_pin->nmi;
-    pc->pin_before = pc->pin;
-    if (mmu_generation(pc->subject_mmu) != pc->seen_generation)
-        flush(pc, pc->reference_mmu);
-    use_mmu(pc, pc->reference_mmu);
+    begin_stretch(lc);
     cpu->write_log = &lc->log.log;
     uint64_t again = run_reference(lc, limit);
     if (again) {
         go_back(lc);
-        use_mmu(pc, pc->reference_mmu);
         run_reference(lc, again);
     }
     cpu->write_log = NULL;
-    pc->mode = TAP_OFF;
-    pc->depth = 0;
-    if (!pc->pin.nmi)
-        pc->real_pin->nmi = false;
-    pc->map_changed |= a20 != bus_a20(cpu->pc.bus);
+    pc->again = false;
+    pc->devices.mode = TAP_SELF;
+    pc->devices.depth = 0;
+    if (!pc->devices.pin.nmi)
+        pc->devices.real_pin->nmi = false;
+    if (!pc->devices.map_changed && a20 == bus_a20(cpu->pc.bus) && !pc->devices.lost)
+        return true;
+    stay_with_reference(lc);
+    return false;
 }
 
 void lockstep_pc_restore(struct lockstep_cpu *lc)
@@ -360,35 +308,29 @@ void lockstep_pc_restore(struct lockstep_cpu *lc)
     cpu->pc.shadow_now = cpu->pc.single_step = 0;
     cpu->pc.loaded_flags = cpu->pc.committed = 0;
     use_mmu(lc->pc, lc->pc->subject_mmu);
-    if (watched_otherwise) {
-        flush(lc->pc, lc->pc->reference_mmu);
-        flush(lc->pc, lc->pc->subject_mmu);
-    }
+    if (watched_otherwise)
+        flush_both(lc->pc);
 }
 
-bool lockstep_pc_can_repeat(struct lockstep_cpu *lc)
+void lockstep_pc_repeat(struct lockstep_cpu *lc)
 {
-    flush(lc->pc, lc->pc->reference_mmu);
-    flush(lc->pc, lc->pc->subject_mmu);
-    return !lc->pc->asked;
+    struct lockstep_pc *pc = lc->pc;
+    flush_both(pc);
+    pc->seen_generation = mmu_generation(pc->subject_mmu);
+    pc->again = pc->devices.asked || pc->devices.pin_before.nmi;
 }
 
 void lockstep_pc_before_subject(struct lockstep_cpu *lc)
 {
-    struct lockstep_pc *pc = lc->pc;
-    if (pc->map_changed)
-        flush(pc, pc->subject_mmu);
-    pc->pin = pc->pin_before;
-    pc->mode = TAP_REPLAY;
+    lockstep_devices_again(&lc->pc->devices);
 }
 
 const char *lockstep_pc_after_subject(struct lockstep_cpu *lc)
 {
     struct lockstep_pc *pc = lc->pc;
-    pc->mode = TAP_OFF;
+    const struct lockstep_devices *d = &pc->devices;
+    pc->devices.mode = TAP_SELF;
     pc->seen_generation = mmu_generation(pc->subject_mmu);
-    lc->stopped |= pc->kicked;
-    if (pc->lost)
-        return NULL;
-    return pc->differs || pc->next != pc->count ? "what it asked of devices" : NULL;
+    lc->stopped |= d->kicked;
+    return d->differs || d->next != d->count ? "what it asked of devices" : NULL;
 }

@@ -142,6 +142,13 @@ void lockstep_report(const struct lockstep_stretch *s, struct cpu *cpu, void *st
     if (s->memory_at != UINT64_MAX)
         fprintf(out, "memory at %08llx: interpreter %02x, subject %02x\n",
                 (unsigned long long)s->memory_at, s->memory_reference, s->memory_subject);
+    if (s->stray_since != UINT64_MAX) {
+        fprintf(out,
+                "written at some time between instruction %llu, when all memory was compared "
+                "last, and instruction %llu\n",
+                (unsigned long long)s->stray_since, (unsigned long long)cpu->icount);
+        return;
+    }
     print_states(out, s);
     print_code(out, s, cpu);
 }

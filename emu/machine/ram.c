@@ -23,6 +23,8 @@ struct ram {
     int64_t borders; /* between pages of different host rights, each a mapping of the host's */
     ram_code_write_fn on_code_write;
     void *on_code_write_opaque;
+    ram_host_write_fn on_host_write;
+    void *on_host_write_opaque;
     const struct ram_source *source; /* NULL: zeroes */
     uint64_t access_changes;
     _Alignas(64) uint8_t context[RAM_CONTEXT];
@@ -308,6 +310,12 @@ void ram_on_code_write(struct ram *ram, ram_code_write_fn fn, void *opaque)
     ram->on_code_write_opaque = opaque;
 }
 
+void ram_on_host_write(struct ram *ram, ram_host_write_fn fn, void *opaque)
+{
+    ram->on_host_write = fn;
+    ram->on_host_write_opaque = opaque;
+}
+
 /* The union of what is denied on the pages of a range inside RAM. */
 static unsigned range_denied(const struct ram *ram, gpa_t gpa, uint64_t len)
 {
@@ -489,16 +497,23 @@ int ram_discard(struct ram *ram, gpa_t gpa, uint64_t len)
     return err;
 }
 
-void *ram_span_write(struct ram *ram, gpa_t gpa, uint64_t len)
+static void *span_write(struct ram *ram, gpa_t gpa, const void *bytes, uint64_t len)
 {
     if (!inside(ram, gpa, len))
         return NULL;
     unsigned denied = range_denied(ram, gpa, len);
     if (denied & (RAM_DENIED_READ | RAM_DENIED_WRITE))
         return NULL;
+    if (ram->on_host_write)
+        ram->on_host_write(ram->on_host_write_opaque, gpa, bytes, len);
     if ((denied & RAM_DENIED_CODE) && unmark_range(ram, gpa, len))
         return NULL;
     return ram->view.base + gpa;
+}
+
+void *ram_span_write(struct ram *ram, gpa_t gpa, uint64_t len)
+{
+    return span_write(ram, gpa, NULL, len);
 }
 
 int ram_read(const struct ram *ram, gpa_t gpa, void *dst, uint64_t len)
@@ -512,7 +527,7 @@ int ram_read(const struct ram *ram, gpa_t gpa, void *dst, uint64_t len)
 
 int ram_write(struct ram *ram, gpa_t gpa, const void *src, uint64_t len)
 {
-    void *to = ram_span_write(ram, gpa, len);
+    void *to = span_write(ram, gpa, src, len);
     if (!to)
         return -EFAULT;
     memcpy(to, src, len);

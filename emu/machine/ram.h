@@ -160,6 +160,14 @@ const void *ram_code_bytes(const struct ram *ram, gpa_t page);
 void ram_on_code_write(struct ram *ram, ram_code_write_fn fn, void *opaque);
 
 /*
+ * Called before anybody writes [gpa, gpa+len) through ram_write or ram_span_write: devices,
+ * loaders, the debugger; of the processor's own writes only some go that way. `bytes`: what will be
+ * there; NULL: not known yet. Write nothing there. One listener; NULL: none.
+ */
+typedef void (*ram_host_write_fn)(void *opaque, gpa_t gpa, const void *bytes, uint64_t len);
+void ram_on_host_write(struct ram *ram, ram_host_write_fn fn, void *opaque);
+
+/*
  * Watch marks of a debugger (RAM_WATCH_..., 0 removes them). Only while a page
  * is armed does the host refuse what is watched: for code that runs without
  * looking at the marks. Host code must not touch an armed page. -EINVAL, -ENOMEM.

@@ -108,11 +108,16 @@ static uint64_t *logged_entry(struct mmu *mmu, uint32_t entry)
     return &mmu_table(mmu, entry >> 2 & 1, entry & 3)[entry >> 3];
 }
 
+static void flush_log_from(struct mmu *mmu, struct mmu_log *log, uint32_t first)
+{
+    for (uint32_t i = first; i < log->count; i++)
+        *logged_entry(mmu, log->entry[i]) = 0;
+    log->count = first;
+}
+
 static void flush_log(struct mmu *mmu, struct mmu_log *log)
 {
-    for (uint32_t i = 0; i < log->count; i++)
-        *logged_entry(mmu, log->entry[i]) = 0;
-    log->count = 0;
+    flush_log_from(mmu, log, 0);
 }
 
 /* The running code's own page may be among what goes. */
@@ -133,6 +138,26 @@ void mmu_flush(struct cpu *cpu, bool global)
         mmu->code.local++;
     }
     flushed(cpu);
+}
+
+struct mmu_mark mmu_mark(const struct mmu *mmu)
+{
+    return (struct mmu_mark){mmu->local.count, mmu->global.count, mmu->generation};
+}
+
+/* Nothing was dropped: so what the log got since then was not there before. */
+bool mmu_unlearn(struct cpu *cpu, const struct mmu_mark *mark)
+{
+    struct mmu *mmu = cpu->pc.mmu;
+    if (mmu->generation != mark->generation) {
+        mmu_flush(cpu, true);
+        return false;
+    }
+    flush_log_from(mmu, &mmu->local, mark->local);
+    flush_log_from(mmu, &mmu->global, mark->global);
+    mmu->code.all++;
+    flushed(cpu);
+    return true;
 }
 
 static void drop_pages(struct mmu *mmu, uint32_t page, uint32_t count)

@@ -61,6 +61,17 @@ void mmu_flush_frame(struct cpu *cpu, gpa_t gpa, uint64_t len, bool writes_only)
 /* How often anything was dropped: who keeps more than the tables compares it. */
 uint64_t mmu_generation(const struct mmu *mmu);
 
+/*
+ * For who does something and undoes it: the TLB forgets what it has learned since the mark. False:
+ * it dropped something meanwhile; then it is empty now, global pages too.
+ */
+struct mmu_mark {
+    uint32_t local, global;
+    uint64_t generation;
+};
+struct mmu_mark mmu_mark(const struct mmu *mmu);
+bool mmu_unlearn(struct cpu *cpu, const struct mmu_mark *mark);
+
 /* An answer: host NULL: the bus must be asked about `gpa`. */
 struct mmu_place {
     uint8_t *host;

@@ -15,10 +15,10 @@ static gpa_t gate(const struct cpu *cpu, gpa_t gpa)
     return gpa & (~(gpa_t)UINT32_MAX | cpu->pc.a20_mask);
 }
 
-/* Must somebody be told before this page is written? */
+/* Must the engine be told before this page is written? (A write log is told by who has one.) */
 static bool write_is_told(const struct cpu *cpu, const struct bus_page *page, gpa_t gpa)
 {
-    return cpu->write_log || (page->is_ram && ram_is_code(cpu->ram, gpa));
+    return page->is_ram && ram_is_code(cpu->ram, gpa);
 }
 
 static void remember(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user,

@@ -2,7 +2,8 @@
 /*
  * Ports that test guests and firmware use, as the public test suites have them:
  * F4h (`isa-debug-exit`: ends the run with status 2 * value + 1), E9h (debug console: bytes out;
- * reads as E9h where there is one), 80h (POST code).
+ * reads as E9h where there is one), 80h and 190h (POST code), 8900h ("Shutdown", byte by byte, is a
+ * power-off; not where the exit port is, for suites write to both and mean the status).
  */
 #ifndef DENALI_PC_DEBUG_PORTS_H
 #define DENALI_PC_DEBUG_PORTS_H

@@ -20,7 +20,7 @@ struct kernel_config;
 struct vga;
 struct i8042;
 
-enum { PC_SERIALS = 4, PC_DRIVES = 4 };
+enum { PC_SERIALS = 4, PC_PARALLELS = 3, PC_DRIVES = 4 };
 
 struct pc_config {
     uint64_t ram_bytes; /* whole pages; 1 MiB to PC_MAX_RAM */
@@ -28,9 +28,9 @@ struct pc_config {
     struct engine *engine;
     bool isa;           /* the smallest machine: a PIC, a PIT and a 16550 */
     bool deterministic; /* time counts instructions */
-    bool exit_port;
-    struct gate *gate; /* NULL, or of a deterministic machine: what comes from outside passes it;
-                          the host ends were given it, too */
+    bool exit_port;     /* and what else test suites expect: test_device.h */
+    struct gate *gate;  /* NULL, or of a deterministic machine: what comes from outside passes it;
+                           the host ends were given it, too */
     /* Files' contents; used while the machine is made. */
     const uint8_t *bios, *vga_rom;
     uint32_t bios_len, vga_rom_len;
@@ -40,6 +40,10 @@ struct pc_config {
     bool boot_menu;
     /* Host ends; they outlive the machine. */
     struct serial_backend *serial[PC_SERIALS], *debugcon;
+    struct pc_parallel {
+        struct serial_backend *paper; /* NULL: none */
+        uint16_t port;                /* 378h, 278h or 3BCh */
+    } parallel[PC_PARALLELS];
     struct medium *drive[PC_DRIVES], *floppy[2];
     bool is_cdrom[PC_DRIVES];
     struct medium *virtio_disk;

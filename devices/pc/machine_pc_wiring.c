@@ -10,6 +10,8 @@
 #include "devices/pc/i8042.h"
 #include "devices/pc/ide.h"
 #include "devices/pc/ne2000.h"
+#include "devices/pc/parallel.h"
+#include "devices/pc/test_device.h"
 #include "devices/pc/uart.h"
 #include "devices/pc/vga.h"
 #include "devices/pc/virtio.h"
@@ -92,6 +94,32 @@ static int make_serials(struct pc *pc)
             err = uart_create(&pc->board, base[i], pc_isa_line(pc, irq[i]), pc->c.serial[i]);
     }
     return err;
+}
+
+/* Interrupt 7, but 5 for the second. */
+static int make_parallels(struct pc *pc)
+{
+    int err = 0;
+    for (unsigned i = 0; !err && i < PC_PARALLELS; i++) {
+        const struct pc_parallel *p = &pc->c.parallel[i];
+        if (p->paper)
+            err = parallel_create(&pc->board, p->port, pc_isa_line(pc, p->port == 0x278 ? 5 : 7),
+                                  p->paper);
+    }
+    return err;
+}
+
+/* The lines behind the PIC's are the I/O APIC's alone. */
+static int make_test_device(struct pc *pc)
+{
+    struct irq_line line[TEST_DEVICE_LINES] = {{0}};
+    for (unsigned i = 0; i < TEST_DEVICE_LINES; i++) {
+        if (i < 16)
+            line[i] = pc_isa_line(pc, i);
+        else if (pc->ioapic)
+            line[i] = ioapic_line(pc->ioapic, i);
+    }
+    return pc->c.exit_port ? test_device_create(&pc->board, line) : 0;
 }
 
 static int make_debug_ports(struct pc *pc)
@@ -202,7 +230,11 @@ static int make_isa(struct pc *pc)
         err = pit_create(&pc->board, pc_isa_line(pc, 0), &pc->pit);
     if (!err)
         err = make_serials(pc);
-    return err ? err : make_debug_ports(pc);
+    if (!err)
+        err = make_parallels(pc);
+    if (!err)
+        err = make_debug_ports(pc);
+    return err ? err : make_test_device(pc);
 }
 
 static int make_whole(struct pc *pc)

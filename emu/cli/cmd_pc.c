@@ -221,6 +221,17 @@ static int look_at_signals(struct pc_session *s)
     return 128 + number;
 }
 
+/* The end that --exit-halt asks for. */
+static int look_at_halt(const struct pc_session *s)
+{
+    char post[32] = "";
+    if (!s->options.exit_halt || !pc_is_dead(s->pc))
+        return GO_ON;
+    if (pc_post_code(s->pc))
+        snprintf(post, sizeof(post), " (POST code %02X)", pc_post_code(s->pc));
+    return cli_complain(CLI_OK, "the guest has halted for ever, with interrupts off%s", post);
+}
+
 /* The picture at its time. Without --timeout that was all that was wanted. */
 static int look_at_screen(struct pc_session *s)
 {
@@ -259,6 +270,8 @@ static int between_turns(struct pc_session *s)
         status = look_at_screen(s);
     if (status == GO_ON && wants_end(s))
         status = CLI_OK;
+    if (status == GO_ON)
+        status = look_at_halt(s);
     if (s->display)
         display_update(s->display);
     if (status == GO_ON && host_monotonic_ns() >= s->end_ns)
@@ -295,10 +308,11 @@ static int shut_down(const struct pc_session *s)
     return status;
 }
 
+/* From 128 on none means an end of ours: suites have such (155 is "skipped"). */
 static int exit_status(const struct pc_session *s)
 {
     uint32_t status = pc_exit_status(s->pc) & 0xff;
-    if (status <= CLI_GUEST_MAX)
+    if (status <= CLI_GUEST_MAX || status > 127)
         return (int)status;
     return cli_complain(CLI_GUEST_MAX, "the guest's exit status is %u; told as %d", status,
                         CLI_GUEST_MAX);
@@ -544,8 +558,13 @@ const struct cli_verb cli_pc = {
         "      --display none|sdl|text       window, or text in the terminal (default none)\n"
         "      --serial LINE        stdio, pty, file:PATH, unix:PATH, null; up to four times.\n"
         "                           On a terminal, Ctrl-A x ends the run\n"
+        "      --parallel [PORT:]FILE    what is printed; up to three, at 378h, 278h, 3BCh.\n"
+        "                           FILE may be a LINE, too, as for --debugcon\n"
         "      --debugcon FILE      what is written to port E9h\n"
-        "      --exit-port          a write to port F4h ends the run: status 2 * value + 1\n"
+        "      --exit-port          a write to port F4h ends the run: status 2 * value + 1;\n"
+        "                           and the test device of public suites\n"
+        "      --exit-halt          HLT with interrupts off ends the run: status 0, the last\n"
+        "                           POST code on stderr\n"
         "      --net user|none|socket:PATH|tap:NAME   puts a card in (default: no card)\n"
         "      --nic virtio|ne2k    which one (default virtio)\n"
         "  -p, --publish [ADDR:]HOSTPORT:PORT[/udp]   lets the host's port lead to the guest's\n"

@@ -27,6 +27,14 @@ static int take_serial(struct pc_options *o, const char *value, struct why *why)
     return 0;
 }
 
+static int take_parallel(struct pc_options *o, const char *value, struct why *why)
+{
+    if (o->parallels == ARRAY_LEN(o->parallel))
+        return why_fail(why, -EINVAL, "--parallel: a PC has three parallel ports");
+    o->parallel[o->parallels++] = value;
+    return 0;
+}
+
 static int take_publish(struct pc_options *o, const char *value, struct why *why)
 {
     struct net_error error;
@@ -105,11 +113,13 @@ static const struct option options[] = {
     TEXT_OPTION("timeout", timeout),
     TEXT_OPTION("at", at),
     CALL_OPTION("serial", 0, take_serial),
+    CALL_OPTION("parallel", 0, take_parallel),
     CALL_OPTION("publish", 'p', take_publish),
     CALL_OPTION("wait", 0, take_wait),
     CALL_OPTION("type", 0, take_type),
     FLAG_OPTION("boot-menu", boot_menu),
     FLAG_OPTION("exit-port", exit_port),
+    FLAG_OPTION("exit-halt", exit_halt),
     FLAG_OPTION("screen-text", screen_text),
     FLAG_OPTION("deterministic", deterministic),
     FLAG_OPTION("no-reboot", no_reboot),

@@ -20,6 +20,8 @@ struct pc_options {
     const char *display, *debugcon, *screenshot, *engine, *net, *nic, *pcap, *timeout, *at;
     const char *serial[4];
     unsigned serials;
+    const char *parallel[3];
+    unsigned parallels;
     struct net_publish publish[NET_MAX_PUBLISH];
     unsigned publishes;
     struct pc_step step[PC_MAX_STEPS];
@@ -28,7 +30,7 @@ struct pc_options {
     const char *commands, *monitor_socket; /* NULL: not said */
     const char *snapshot_save, *restore, *record;
     bool monitor, batch, state_hash;
-    bool boot_menu, exit_port, screen_text, deterministic, no_reboot, verify, stands, help;
+    bool boot_menu, exit_port, exit_halt, screen_text, deterministic, no_reboot, verify, stands, help;
     /* Worked out from the above. */
     uint64_t ram_bytes, timeout_ns, at_ns; /* 0: not said */
 };

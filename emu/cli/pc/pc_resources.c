@@ -265,6 +265,32 @@ static bool shows_nothing(const struct pc_options *o)
     return !o->display || !strcmp(o->display, "none");
 }
 
+/* A plain name is a file's. */
+static int open_log(const char *name, struct serial_backend **out, struct why *why)
+{
+    char spec[4096];
+    bool whole = strchr(name, ':') || !strcmp(name, "stdio") || !strcmp(name, "null");
+    snprintf(spec, sizeof(spec), "%s%s", whole ? "" : "file:", name);
+    return serial_open(spec, out, why);
+}
+
+/* [378:|278:|3bc:]LINE; else the first port in this order that nobody has. */
+static int open_parallel(const char *text, struct pc_parallel *p, unsigned *taken, struct why *why)
+{
+    static const uint16_t ports[PC_PARALLELS] = {0x378, 0x278, 0x3bc};
+    char *end;
+    unsigned long said = strtoul(text, &end, 16);
+    bool told = end != text && *end == ':';
+    for (unsigned i = 0; i < PC_PARALLELS; i++) {
+        if ((*taken >> i & 1) || (told && said != ports[i]))
+            continue;
+        *taken |= 1u << i;
+        p->port = ports[i];
+        return open_log(told ? end + 1 : text, &p->paper, why);
+    }
+    return why_fail(why, -EINVAL, "--parallel %s: the ports are 378, 278 and 3bc, each once", text);
+}
+
 static int open_lines(const struct pc_options *o, struct pc_resources *r, struct why *why)
 {
     int err = 0;
@@ -272,12 +298,10 @@ static int open_lines(const struct pc_options *o, struct pc_resources *r, struct
         err = serial_open(o->serial[i], &r->config.serial[i], why);
     if (!err && !o->serials && shows_nothing(o) && o->kernel)
         err = serial_open("stdio", &r->config.serial[0], why);
-    if (!err && o->debugcon) {
-        char spec[4096];
-        bool whole = strchr(o->debugcon, ':') || !strcmp(o->debugcon, "stdio");
-        snprintf(spec, sizeof(spec), "%s%s", whole ? "" : "file:", o->debugcon);
-        err = serial_open(spec, &r->config.debugcon, why);
-    }
+    if (!err && o->debugcon)
+        err = open_log(o->debugcon, &r->config.debugcon, why);
+    for (unsigned i = 0, taken = 0; !err && i < o->parallels; i++)
+        err = open_parallel(o->parallel[i], &r->config.parallel[i], &taken, why);
     if (!err && o->virtio_console)
         err = serial_open(o->virtio_console, &r->config.virtio_console, why);
     return err;
@@ -378,6 +402,8 @@ void pc_resources_close(struct pc_resources *r)
     for (unsigned i = 0; i < PC_SERIALS; i++)
         serial_close(c->serial[i]);
     serial_close(c->debugcon);
+    for (unsigned i = 0; i < PC_PARALLELS; i++)
+        serial_close(c->parallel[i].paper);
     serial_close(c->virtio_console);
     if (c->net)
         c->net->ops->destroy(c->net);

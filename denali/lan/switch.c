@@ -89,9 +89,9 @@ void lan_set_tag(struct lan *lan, uint8_t tag)
     lan->tag = tag;
 }
 
-void lan_set_pressed(struct lan *lan, bool (*is_pressed)(const struct lan_port *port))
+void lan_set_pressure(struct lan *lan, unsigned (*pressure)(const struct lan_port *port))
 {
-    atomic_store_explicit(&lan->is_pressed, is_pressed, memory_order_relaxed);
+    atomic_store_explicit(&lan->pressure, pressure, memory_order_relaxed);
 }
 
 static uint32_t host_bits(const struct lan_subnet *s)

@@ -8,10 +8,11 @@
  * much in the queues of others; what does not fit is dropped and counted at the
  * port that has to do with it, so an overload costs only who makes it. Whoever sends
  * to a port is heard there in turns, a frame each: one that floods it delays nobody
- * else. And where a receiver is pressed (it has used up its share of the
- * processors, and others wait), frames of one who sends more than LAN_HOT_PER_S (large
- * ones count several times), or has LAN_PRESSED_QUEUE waiting there, are dropped, so
- * that what is left of the share is for the others.
+ * else. And a receiver may be pressed (it has used up its share of the processors, and
+ * others wait): more so, the less is left of the share. Under a pressure of 1 it does
+ * not hear what one sends beyond LAN_HOT_PER_S (large frames count several times), under
+ * 2 beyond half of that; nor, under either, one who has LAN_PRESSED_QUEUE waiting
+ * there. So what is left of the share is for those who send little.
  *
  * Who is asked for by ARP hears it alone; who has no address here is asked for at
  * the uplinks and at ports without an address. Other broadcasts go to all, but a
@@ -36,6 +37,7 @@
 #define LAN_FLOOD_PER_S 1000u
 #define LAN_HOT_PER_S 20000u
 #define LAN_HOT_BYTES 256u /* a frame counts once, and once more for each so many */
+#define LAN_PRESSURES 2u
 #define LAN_PRESSED_QUEUE 4u
 #define LAN_ANY_IP UINT32_MAX
 
@@ -46,7 +48,7 @@ struct lan_shape;
 
 enum lan_port_flags {
     LAN_UPLINK = 1,  /* leads out: any source, and what nobody here is called */
-    LAN_PRESSED = 2, /* lan_set_pressed's function may be asked about it */
+    LAN_PRESSED = 2, /* lan_set_pressure's function may be asked about it */
     LAN_WIDE = 4,    /* stands for many peers: its queue is as long as an uplink's */
 };
 
@@ -87,8 +89,9 @@ MUST_CHECK int lan_set_subnet(struct lan *lan, const struct lan_subnet *subnet);
 /* The byte that tells this LAN's MACs from those of others that it is joined to; 0 at first. */
 void lan_set_tag(struct lan *lan, uint8_t tag);
 
-/* For ports with LAN_PRESSED: whether one is pressed. Inside the switch: must not call it. */
-void lan_set_pressed(struct lan *lan, bool (*is_pressed)(const struct lan_port *port));
+/* For ports with LAN_PRESSED: 0, or how pressed one is, at most LAN_PRESSURES. Inside the switch:
+ * must not call it. */
+void lan_set_pressure(struct lan *lan, unsigned (*pressure)(const struct lan_port *port));
 
 /* ip: 0: none; LAN_ANY_IP: a free one of the subnet. -ENOMEM; -EEXIST: another port has that
  * address, or it is reserved; -ERANGE: it is not the subnet's; -EADDRNOTAVAIL: none is free. */

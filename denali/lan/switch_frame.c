@@ -21,6 +21,7 @@
 #define ARP_BYTES 28u
 #define ARP_REQUEST 1u
 #define HOT_BURST_NS 5000000u
+#define HOT_BURST_LEAST 16u /* frames */
 
 /* Accounts. */
 
@@ -33,7 +34,10 @@ static struct lan_account *account_of(struct lan_port *port)
         return NULL;
     account->held = LAN_HOLDER;
     account->floods = bucket_of(LAN_FLOOD_PER_S, 1000000000u);
-    account->hot = bucket_of(LAN_HOT_PER_S, HOT_BURST_NS);
+    for (unsigned i = 0; i < LAN_PRESSURES; i++) {
+        uint64_t per_s = LAN_HOT_PER_S >> i, least_ns = HOT_BURST_LEAST * 1000000000u / per_s;
+        account->hot[i] = bucket_of(per_s, least_ns > HOT_BURST_NS ? least_ns : HOT_BURST_NS);
+    }
     return port->account = account;
 }
 
@@ -188,15 +192,22 @@ static void push_out(struct lan_port *to, const struct lan_account *account)
     free_frame(victim);
 }
 
-/* Of the sender's, whatever it is for: frames by what a receiver has to do with them. */
-static bool is_hot(struct lan_port *from, size_t len)
+/*
+ * The least pressure under which a receiver does not hear this frame; over LAN_PRESSURES: there is
+ * none. Of all the sender's frames, whatever they are for, counted by what a receiver has to do.
+ */
+static unsigned unheard_from(struct lan_port *from, size_t len)
 {
     uint64_t now = host_monotonic_ns();
     struct lan_account *account = account_of(from);
-    if (!account || bucket_free_at(&account->hot) > now)
-        return true;
-    bucket_take(&account->hot, 1 + len / LAN_HOT_BYTES, now);
-    return false;
+    unsigned least = account ? LAN_PRESSURES + 1 : 1;
+    for (unsigned i = account ? LAN_PRESSURES : 0; i-- > 0;) {
+        if (bucket_free_at(&account->hot[i]) > now)
+            least = i + 1;
+        else
+            bucket_take(&account->hot[i], 1 + len / LAN_HOT_BYTES, now);
+    }
+    return least;
 }
 
 /* In the queue. */
@@ -214,9 +225,14 @@ static bool is_too_much(struct lan_port *from, const struct lan_port *to, size_t
 {
     if (!(to->flags & LAN_PRESSED) || (from->flags & LAN_UPLINK))
         return false;
-    bool (*is_pressed)(const struct lan_port *port) =
-        atomic_load_explicit(&from->lan->is_pressed, memory_order_relaxed);
-    return is_pressed && (is_hot(from, len) || has_many(from, to)) && is_pressed(to);
+    unsigned (*pressure)(const struct lan_port *port) =
+        atomic_load_explicit(&from->lan->pressure, memory_order_relaxed);
+    if (!pressure)
+        return false;
+    unsigned least = unheard_from(from, len);
+    if (has_many(from, to))
+        least = 1;
+    return least <= LAN_PRESSURES && pressure(to) >= least;
 }
 
 /* Inside the stripe: whether a frame of `from` fits, perhaps instead of another's. */

@@ -39,9 +39,9 @@ struct lan_stripe {
 
 /* What one sender has in queues, and what it may still send to all. */
 struct lan_account {
-    _Atomic uint64_t held; /* bytes, and above LAN_HOLDER frames and the port itself */
-    struct bucket floods;  /* inside the sender's lane */
-    struct bucket hot;     /* likewise: is not over LAN_HOT_PER_S */
+    _Atomic uint64_t held;            /* bytes, and above LAN_HOLDER frames and the port itself */
+    struct bucket floods;             /* inside the sender's lane */
+    struct bucket hot[LAN_PRESSURES]; /* likewise: what is heard under each pressure */
 };
 #define LAN_HOLDER (1ull << 40)
 
@@ -86,8 +86,8 @@ struct lan {
     struct lan_stripe stripe[STRIPES];
     struct lan_ticks ticks;
     uint8_t tag;
-    bool (*_Atomic is_pressed)(const struct lan_port *port); /* NULL: nobody asks */
-    struct lan_subnet subnet;                                /* prefix 0: none */
+    unsigned (*_Atomic pressure)(const struct lan_port *port); /* NULL: nobody asks */
+    struct lan_subnet subnet;                                  /* prefix 0: none */
     uint32_t next_ip;
     /* Changed inside all lanes. */
     struct lan_port **port; /* by number; NULL: free */

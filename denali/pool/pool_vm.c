@@ -28,20 +28,30 @@ static uint64_t running_ns(const struct pool_vm *vm)
     return 0;
 }
 
-/* Others wait for processors, and it has not much left of what it may claim before them. */
-static bool is_pressed(const struct lan_port *port)
+/* Others wait for processors. 1: part of what it may claim before them is used up; 2: more than
+ * half, unless it runs long when it runs, so that it is not frames which use it up. */
+static unsigned pressure_of(const struct pool_vm *vm)
+{
+    const struct sched *sched = vm->pool->config.sched;
+    uint64_t all = sched->ops->quantum_ns(sched), ran = running_ns(vm);
+    uint64_t lead = sched->ops->lead_ns(sched, &vm->node);
+    lead = lead > ran ? lead - ran : 0;
+    if (!vm->pool->ready || lead >= all - all / 8)
+        return 0;
+    return lead < all / 2 && vm->node.burst_ns < all / 2 ? 2 : 1;
+}
+
+static unsigned pressure(const struct lan_port *port)
 {
     const struct pool_vm *vm =
         CONTAINER_OF((struct lan_port *)(uintptr_t)port, struct pool_vm, port);
     struct pool *pool = vm->pool;
-    const struct sched *sched = pool->config.sched;
-    if (!sched->ops->lead_ns)
-        return false;
+    if (!pool->config.sched->ops->lead_ns)
+        return 0;
     host_lock_enter(&pool->lock);
-    bool pressed = pool->ready && sched->ops->lead_ns(sched, &vm->node) <
-                                      running_ns(vm) + sched->ops->quantum_ns(sched) / 2;
+    unsigned level = pressure_of(vm);
     host_lock_leave(&pool->lock);
-    return pressed;
+    return level;
 }
 
 /* Adding. */
@@ -170,7 +180,7 @@ static int shape(struct pool_vm *vm, const struct quota *q)
 static int add_port(struct pool_vm *vm, const struct pool_vm_config *c)
 {
     if (vm->pool->config.sched->ops->lead_ns)
-        lan_set_pressed(c->lan, is_pressed);
+        lan_set_pressure(c->lan, pressure);
     return lan_port_add(c->lan, &vm->port, c->ip, c->lan_flags | LAN_PRESSED, frames_arrived);
 }
 

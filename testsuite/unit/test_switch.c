@@ -278,36 +278,52 @@ START_TEST(a_full_queue_is_shared)
 }
 END_TEST
 
-static bool always(const struct lan_port *port)
+static unsigned pressed_by; /* of the test's only receiver */
+
+static unsigned by(const struct lan_port *port)
 {
     (void)port;
-    return true;
+    return pressed_by;
 }
 
-/* A receiver that has used up its share hears no more of who floods it than a rate, and all of who
- * does not; neither of one who leaves it what it has taken. */
+/* Sends until 20,000 frames have gone; no more of them are heard than the rate allows. */
+static void flood_is_cut(struct lan_port *busy, const uint8_t *mac, unsigned per_s)
+{
+    unsigned heard = 0;
+    uint64_t begin = host_monotonic_ns();
+    for (unsigned i = 0; i < 20000; i++) {
+        send_to(&a, mac, IP(1));
+        heard += drain(busy);
+    }
+    uint64_t took_ns = host_monotonic_ns() - begin;
+    ck_assert_uint_ge(heard, 1);
+    ck_assert_uint_le(heard, per_s / 100 + took_ns / (1000000000u / per_s) + 1);
+}
+
+/* A receiver that has used up part of its share hears no more of who floods it than a rate, of
+ * which half is left where little of the share is, and all of who does not; neither of one who
+ * leaves it what it has taken. */
 START_TEST(a_flood_does_not_use_up_a_share)
 {
     struct lan_port busy;
     uint8_t mac[6];
-    unsigned heard = 0;
     ck_assert_int_eq(lan_port_add(lan, &busy, IP(9), LAN_PRESSED, bell), 0);
     lan_port_mac(&busy, mac);
-    lan_set_pressed(lan, always);
-    uint64_t begin = host_monotonic_ns();
-    for (unsigned i = 0; i < 20000; i++) {
-        send_to(&a, mac, IP(1));
-        heard += drain(&busy);
+    lan_set_pressure(lan, by);
+    for (pressed_by = 1; pressed_by <= LAN_PRESSURES; pressed_by++) {
+        flood_is_cut(&busy, mac, LAN_HOT_PER_S >> (pressed_by - 1));
+        send_to(&b, mac, IP(2));
+        ck_assert_uint_eq(drain(&busy), 1);
     }
-    uint64_t took_ns = host_monotonic_ns() - begin;
-    ck_assert_uint_ge(heard, 1);
-    ck_assert_uint_le(heard, LAN_HOT_PER_S / 100 + took_ns / (1000000000u / LAN_HOT_PER_S) + 1);
-    send_to(&b, mac, IP(2));
-    ck_assert_uint_eq(drain(&busy), 1);
+    pressed_by = 1;
     for (unsigned i = 0; i < 2 * LAN_PRESSED_QUEUE; i++)
         send_to(&b, mac, IP(2));
     ck_assert_uint_le(drain(&busy), LAN_PRESSED_QUEUE);
-    lan_set_pressed(lan, NULL);
+    pressed_by = 0;
+    for (unsigned i = 0; i < 100; i++)
+        send_to(&a, mac, IP(1));
+    ck_assert_uint_eq(drain(&busy), 100);
+    lan_set_pressure(lan, NULL);
     for (unsigned i = 0; i < 100; i++)
         send_to(&a, mac, IP(1));
     ck_assert_uint_eq(drain(&busy), 100);

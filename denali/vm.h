@@ -82,6 +82,9 @@ struct vm_config {
 /* 0, or a negative errno and `why`: -ENOEXEC: this image cannot be run (so); -EINVAL: the config
  * does not fit it. */
 MUST_CHECK int vm_create(const struct vm_config *config, struct vm **out, struct why *why);
+/* Before its first instruction: other arguments behind the first one, its name (`args` ends with a
+ * NULL). Of a VM that counts. An error changes nothing. */
+MUST_CHECK int vm_set_args(struct vm *vm, const char *const *args, struct why *why);
 /* Waits for disk requests in flight. NULL is harmless. */
 void vm_destroy(struct vm *vm);
 

@@ -9,6 +9,7 @@
 #include "emu/base/host.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_STRINGS (2 * MIB)
@@ -111,4 +112,87 @@ int vm_boot(struct vm *vm, const struct vm_config *config, struct why *why)
     vm->cpu->eip = image_entry(vm->image);
     vm->cpu->gpr[ISA_ESP] = (uint32_t)strings;
     return 0;
+}
+
+/* Other arguments. */
+
+/* What a guest finds at its start, copied: the strings and two NULL-ended lists of them. */
+struct found {
+    uint64_t addr, len;
+    char *bytes;       /* a NUL behind them */
+    const char **args; /* then the new ones */
+    const char **env;
+};
+
+static void found_fini(struct found *f)
+{
+    free(f->bytes);
+    free(f->args);
+    free(f->env);
+}
+
+static size_t count_list(const char *const *list)
+{
+    size_t n = 0;
+    while (list[n])
+        n++;
+    return n;
+}
+
+static int found_init(struct vm *vm, const char *const *args, struct found *f)
+{
+    const volatile struct denali_regs *regs = vm_regs(vm);
+    uint64_t args_len = regs->args_len, env_len = regs->env_len;
+    uint32_t envs = regs->env_count;
+    size_t more = count_list(args);
+    *f = (struct found){.addr = regs->args_addr, .len = args_len + env_len};
+    if (f->len > MAX_STRINGS || envs > env_len || !regs->args_count)
+        return -EINVAL;
+    f->bytes = calloc(1, f->len + 1);
+    f->args = calloc(more + 2, sizeof(*f->args));
+    f->env = calloc((size_t)envs + 1, sizeof(*f->env));
+    int err =
+        f->bytes && f->args && f->env ? ram_read(vm->ram, f->addr, f->bytes, f->len) : -ENOMEM;
+    if (err)
+        return err;
+    f->args[0] = f->bytes;
+    memcpy(f->args + 1, args, more * sizeof(*args));
+    const char *at = f->bytes + args_len;
+    for (uint32_t n = 0; n < envs && at < f->bytes + f->len; n++, at += strlen(at) + 1)
+        f->env[n] = at;
+    return 0;
+}
+
+/* The old ones are wiped out: a guest counts on memory that is zero. */
+static int replace_strings(struct vm *vm, const struct found *f, struct why *why)
+{
+    const struct vm_config config = {.args = (const char *const *)f->args,
+                                     .env = (const char *const *)f->env};
+    volatile struct denali_regs *regs = vm_regs_write(vm);
+    uint64_t start;
+    char *zeros = regs ? calloc(1, f->len + 1) : NULL;
+    int err = zeros ? ram_write(vm->ram, f->addr, zeros, f->len) : -ENOMEM;
+    free(zeros);
+    if (err)
+        return why_fail(why, err, "no memory");
+    err = place_strings(vm, &config, regs, &start, why);
+    if (!err)
+        vm->cpu->gpr[ISA_ESP] = (uint32_t)start;
+    else if (ram_write(vm->ram, f->addr, f->bytes, f->len))
+        err = why_fail(why, -EIO, "the old arguments cannot be put back");
+    return err;
+}
+
+int vm_set_args(struct vm *vm, const char *const *args, struct why *why)
+{
+    struct found found = {.bytes = NULL};
+    if (vm->cpu->icount)
+        return why_fail(why, -EBUSY, "arguments are given before the first instruction");
+    int err = found_init(vm, args, &found);
+    if (err)
+        why_fail(why, err, "the guest's arguments cannot be changed: %s", strerror(-err));
+    else
+        err = replace_strings(vm, &found, why);
+    found_fini(&found);
+    return err;
 }

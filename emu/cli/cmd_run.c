@@ -92,7 +92,7 @@ static void copy_program(struct run *run, char out[RECORD_PATH])
     if (run_files_find(&run->options, &run->boot, &files, &why))
         return;
     if (files.count && !files.file[0].kernel && run->boot.linux_program)
-        copy_path(out, files.file[0].path);
+        snprintf(out, RECORD_PATH, "%s", files.file[0].path);
     run_files_free(&files);
 }
 

@@ -55,7 +55,7 @@ static void attach(struct debug_vm *d)
     t->name = d->files.name;
     t->files = d->files.count;
     memcpy(t->file, d->files.file, sizeof(d->files.file));
-    t->root = d->options->replay ? NULL : d->options->root;
+    target_vm_set_root(d->target, d->files.root);
 }
 
 /* A recording is looked at, forwards and backwards. */

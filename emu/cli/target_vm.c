@@ -12,6 +12,7 @@
 #include "dbt/dbt.h"
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
+#include "emu/cli/pack/pack_root.h"
 #include "emu/machine/ram.h"
 
 #include <errno.h>
@@ -136,8 +137,12 @@ static void describe_caught(struct target_vm *t, struct target_stop *stop)
         break;
     case VM_EVENT_INTERRUPT:
         stop->kind = TARGET_STOP_INTERRUPT;
-        if (vm_describe(t->vm, 0, &regs))
-            stop->number = ((const struct denali_regs *)regs.object)->delivered;
+        if (vm_describe(t->vm, 0, &regs)) {
+            const struct denali_regs *r = regs.object;
+            stop->number = r->delivered;
+            stop->from_eip = r->intr_context.eip;
+            stop->from_esp = r->intr_context.esp;
+        }
         break;
     case VM_EVENT_HYPERCALL:
         stop->kind = TARGET_STOP_HYPERCALL;
@@ -286,6 +291,20 @@ static void forget_caught(struct target *target)
     vm_forget_caught(of(target)->vm);
 }
 
+static int set_args(struct target *target, const char *const *args, struct why *why)
+{
+    int err = vm_set_args(of(target)->vm, args, why);
+    if (of(target)->history)
+        history_changed(of(target)->history);
+    return err;
+}
+
+static int open_file(struct target *target, const char *path, uint64_t *offset, uint64_t *size)
+{
+    const char *root = of(target)->root;
+    return root ? pack_root_open(root, path, offset, size) : -ENOENT;
+}
+
 static bool describe(struct target *target, unsigned n, struct target_state *out)
 {
     struct vm_group group;
@@ -320,6 +339,8 @@ static const struct target_ops ops = {
     .pause = do_pause,
     .catch_events = catch_events,
     .forget_caught = forget_caught,
+    .set_args = set_args,
+    .open_file = open_file,
     .describe = describe,
     .counters = counters,
     .translation = translation,
@@ -350,6 +371,11 @@ void target_vm_attach(struct target_vm *t, struct vm *vm)
     t->target.stop.eip = target_eip(&t->target);
     if (t->tape)
         target_vm_keep_history(t);
+}
+
+void target_vm_set_root(struct target_vm *t, const char *image)
+{
+    t->root = image;
 }
 
 void target_vm_add_file(struct target_vm *t, const char *path, bool kernel)

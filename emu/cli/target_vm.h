@@ -20,6 +20,8 @@ MUST_CHECK int target_vm_create(const char *name, struct target_vm **out, struct
 /* From here on it can run and be looked at. */
 void target_vm_attach(struct target_vm *t, struct vm *vm);
 void target_vm_add_file(struct target_vm *t, const char *path, bool kernel);
+/* The packed root that it has for its tree of files (pack_root.h); the path must outlive it. */
+void target_vm_set_root(struct target_vm *t, const char *image);
 void target_vm_destroy(struct target_vm *t); /* NULL is harmless */
 
 /* Of a VM with a tape, a replay's: target->history from here on. */

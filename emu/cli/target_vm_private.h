@@ -14,6 +14,7 @@ struct target_vm {
     struct vm *vm;
     struct tape *tape;       /* NULL, or the VM's */
     struct history *history; /* NULL: none is kept */
+    const char *root;        /* packed; NULL: it has none */
     int waker;
     _Atomic bool running;
     unsigned catches; /* enum target_catch */

@@ -161,6 +161,9 @@ static bool is_told_anyway(const struct breakpoints *b, const struct target *tar
                 return stop->fatal;
         return true; /* nobody asked for faults: the machine tells only those that end it */
     }
+    if (stop->kind == TARGET_STOP_INTERRUPT &&
+        target->catches[TARGET_CATCHER_GDB] & TARGET_CATCH_INTERRUPT)
+        return true; /* it came into gdb's step */
     return stop->kind != TARGET_STOP_BREAKPOINT && stop->kind != TARGET_STOP_WATCHPOINT &&
            stop->kind != TARGET_STOP_INTERRUPT && stop->kind != TARGET_STOP_HYPERCALL &&
            stop->kind != TARGET_STOP_PORT;

@@ -127,12 +127,13 @@ static int read_extent(FILE *in, struct coverage_file *f)
     return f->begin < f->end ? 0 : -EINVAL;
 }
 
-int coverage_add_file(struct coverage *c, const char *path, uint32_t offset, struct why *why)
+int coverage_add_file(struct coverage *c, const char *path, const char *place, uint32_t offset,
+                      struct why *why)
 {
     struct coverage_file f = {.path = path, .offset = offset};
     if (c->files == COVERAGE_FILES)
         return why_fail(why, -ENOSPC, "coverage of more than %u files", COVERAGE_FILES);
-    FILE *in = fopen(path, "rb");
+    FILE *in = fopen(place, "rb");
     int err = in ? read_extent(in, &f) : -errno;
     f.in = in;
     if (err && in)

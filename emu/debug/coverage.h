@@ -19,10 +19,11 @@ void coverage_destroy(struct coverage *coverage); /* after the engine; NULL is h
 /* For engine_options. */
 struct engine_coverage *coverage_engine(struct coverage *coverage);
 
-/* An ELF file whose code may run, opened now and read at the end: its path outlives the coverage;
- * `offset` is added to its addresses. -EINVAL: it is no ELF file. */
-MUST_CHECK int coverage_add_file(struct coverage *coverage, const char *path, uint32_t offset,
-                                 struct why *why);
+/* An ELF file whose code may run, opened now at `place` and read at the end: its path, by which it
+ * is told, outlives the coverage; `offset` is added to its addresses. -EINVAL: it is no ELF file.
+ */
+MUST_CHECK int coverage_add_file(struct coverage *coverage, const char *path, const char *place,
+                                 uint32_t offset, struct why *why);
 
 /* Opens what will be written, for a process that may not do so later. -ENOTSUP: lcov needs libdw.
  */

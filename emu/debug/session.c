@@ -85,7 +85,8 @@ static void read_files(struct session_vm *vm)
     for (unsigned i = 0; i < vm->target->files; i++) {
         const struct target_file *f = &vm->target->file[i];
         struct why why;
-        if (f->path && symbols_add(vm->symbols, f->path, f->offset, &why))
+        if (f->path &&
+            symbols_add_copy(vm->symbols, f->path, target_file_place(f), f->offset, &why))
             fprintf(stderr, "denali: %s\n", why.text);
     }
 }

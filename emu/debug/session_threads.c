@@ -124,7 +124,7 @@ static bool take_saved(struct walk *w, uint32_t thread, struct target_thread *ou
 static bool take_thread(struct walk *w, uint32_t thread, struct target_thread *out)
 {
     struct value fpu;
-    int64_t tid;
+    int64_t tid, gs;
     memset(out, 0, sizeof(*out));
     if (!member_number(w, thread, "tid", &tid))
         return false;
@@ -132,6 +132,8 @@ static bool take_thread(struct walk *w, uint32_t thread, struct target_thread *o
     out->running = thread == w->current;
     if (member(w, thread, "fpu", &fpu))
         out->fpu = fpu.address;
+    if (member_number(w, thread, "gs_base", &gs))
+        out->gs_base = (uint32_t)gs;
     tell_name(w, thread, out->name);
     tell_state(w, thread, out->state, sizeof(out->state));
     return take_saved(w, thread, out);

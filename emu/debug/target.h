@@ -58,6 +58,7 @@ struct target_stop {
     bool has_fault;
     bool fatal; /* of FAULT: the guest has no handler for it, and ends if it goes on */
     uint32_t number;
+    uint32_t from_eip, from_esp; /* of INTERRUPT: where the guest goes on after its handler */
     bool write;
     int status;
     char text[200]; /* one line for people, of DIED and others; may be empty */
@@ -99,7 +100,8 @@ struct target_thread {
      * 0: not known. */
     uint32_t gpr[8], eip, eflags;
     uint32_t saved, fpu;
-    bool in_call; /* it came by a system call, which may still write into them */
+    uint32_t gs_base; /* the C library's thread, while another runs; else the processor's is */
+    bool in_call;     /* it came by a system call, which may still write into them */
     char name[32], state[32];
 };
 
@@ -167,6 +169,13 @@ struct target_ops {
     /* What was caught and is not done yet is not done: the instruction is tried again. NULL: that
      * cannot be. */
     void (*forget_caught)(struct target *target);
+    /* Before its first instruction: it begins with these arguments behind its name (`args` ends
+     * with a NULL). NULL: it has none. */
+    int (*set_args)(struct target *target, const char *const *args, struct why *why);
+
+    /* A regular file of the guest's own tree, as it was at the start: an open file of the host, the
+     * caller's, and where in it the contents lie; -ENOENT. NULL: no tree is known. */
+    int (*open_file)(struct target *target, const char *path, uint64_t *offset, uint64_t *size);
 
     /* The n-th group of state; false: there are no more. */
     bool (*describe)(struct target *target, unsigned n, struct target_state *out);
@@ -180,7 +189,8 @@ struct target_ops {
 /* An ELF file that runs in the target: for gdb's exec-file and for symbols. */
 #define TARGET_FILES 4u
 struct target_file {
-    const char *path; /* absolute */
+    const char *path; /* absolute; what people call it */
+    const char *copy; /* where its bytes are on this host, if not there; may be NULL */
     bool kernel;      /* under the program: Ilwaco under a Linux program */
     uint32_t offset;  /* what is added to its addresses */
 };
@@ -195,9 +205,7 @@ struct target {
     unsigned id; /* from 1, unique in its loop; gdb's process number */
     unsigned files;
     struct target_file file[TARGET_FILES]; /* the program first */
-    const char
-        *root; /* a folder of the host that is the guest's tree of files; NULL: there is none */
-    struct target_stop stop; /* the last one */
+    struct target_stop stop;               /* the last one */
 
     /* The loop's. */
     enum target_run run;
@@ -206,7 +214,13 @@ struct target {
     uint32_t range_begin, range_end; /* steps go on while eip is in there; see loop_set_range */
     bool ended, resumed;
     void *breakpoints; /* emu/debug/breakpoint.h's */
+    uint64_t begin;    /* gdb's: who goes back from behind this instruction comes no further */
 };
+
+static inline const char *target_file_place(const struct target_file *file)
+{
+    return file->copy ? file->copy : file->path;
+}
 
 static inline bool target_goes_back(const struct target *target)
 {

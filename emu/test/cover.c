@@ -41,38 +41,17 @@ void cover_destroy(struct cover *cover)
     free(cover);
 }
 
-static bool same_files(const struct run_files *a, const struct run_files *b)
-{
-    bool same = a->count == b->count;
-    for (unsigned i = 0; same && i < a->count; i++)
-        same = !strcmp(a->file[i].path, b->file[i].path);
-    return same;
-}
-
-static int copy_files(const struct run_files *from, struct run_files *to)
-{
-    *to = (struct run_files){.name = "coverage"};
-    for (unsigned i = 0; i < from->count; i++) {
-        to->file[i] = from->file[i];
-        to->file[i].path = strdup(from->file[i].path);
-        if (!to->file[i].path)
-            return -ENOMEM;
-        to->count++;
-    }
-    return 0;
-}
-
 static int make_program(struct program *p, const struct run_files *files, struct why *why)
 {
     struct engine_options options = {.count = true};
     struct why ignored;
-    if (copy_files(files, &p->files) || coverage_create(&p->coverage)) {
+    if (run_files_copy(files, &p->files) || coverage_create(&p->coverage)) {
         run_files_free(&p->files);
         return why_fail(why, -ENOMEM, "no memory");
     }
     for (unsigned i = 0; i < p->files.count; i++) {
-        if (coverage_add_file(p->coverage, p->files.file[i].path, p->files.file[i].offset,
-                              &ignored))
+        const struct target_file *f = &p->files.file[i];
+        if (coverage_add_file(p->coverage, f->path, target_file_place(f), f->offset, &ignored))
             continue; /* no ELF file: its code lies elsewhere */
     }
     options.coverage = coverage_engine(p->coverage);
@@ -89,7 +68,7 @@ int cover_engine(struct cover *cover, const struct run_files *files, struct engi
                  struct why *why)
 {
     for (unsigned i = 0; i < cover->programs; i++) {
-        if (same_files(&cover->program[i].files, files)) {
+        if (run_files_are_same(&cover->program[i].files, files)) {
             *out = cover->program[i].engine;
             return 0;
         }

@@ -6,6 +6,7 @@
 #include "emu/cli/pack/pack_image.h"
 #include "emu/cli/pack/pack_root.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -151,16 +152,42 @@ static bool walk_path(const struct image *image, struct walk *walk, const char *
     return true;
 }
 
+/* A regular file's inode, links followed. */
+static bool find_file(const struct image *image, const char *path, struct rootfs_inode *out)
+{
+    struct walk walk = {.stack = {ROOTFS_ROOT}};
+    return walk_path(image, &walk, path) && get_inode(image, walk.stack[walk.depth], out) &&
+           S_ISREG(out->mode);
+}
+
+static void close_image(struct image *image)
+{
+    munmap((void *)(uintptr_t)image->data, image->bytes);
+}
+
 bool pack_root_has_program(const char *path, const char *program)
 {
     struct image image;
     struct rootfs_inode inode;
-    struct walk walk = {.stack = {ROOTFS_ROOT}};
     if (!open_image(path, &image))
         return false;
-    bool has = walk_path(&image, &walk, program) &&
-               get_inode(&image, walk.stack[walk.depth], &inode) && S_ISREG(inode.mode) &&
-               (inode.mode & 0111);
-    munmap((void *)(uintptr_t)image.data, image.bytes);
+    bool has = find_file(&image, program, &inode) && (inode.mode & 0111);
+    close_image(&image);
     return has;
+}
+
+int pack_root_open(const char *path, const char *file, uint64_t *offset, uint64_t *size)
+{
+    struct image image;
+    struct rootfs_inode inode;
+    if (!open_image(path, &image))
+        return -ENOENT;
+    bool found = find_file(&image, file, &inode);
+    close_image(&image);
+    if (!found)
+        return -ENOENT;
+    *offset = inode.offset;
+    *size = inode.size;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
 }

@@ -19,4 +19,9 @@ MUST_CHECK int pack_root(const char *root, char **image, struct why *why);
  * links are followed inside the root. */
 bool pack_root_has_program(const char *image, const char *path);
 
+/* The image, opened, and where in it the contents of the regular file `path` lie; links are
+ * followed inside the root. A negative errno: -ENOENT. */
+MUST_CHECK int pack_root_open(const char *image, const char *path, uint64_t *offset,
+                              uint64_t *size);
+
 #endif

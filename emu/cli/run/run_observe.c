@@ -70,7 +70,8 @@ static void add_files(struct run_observe *b, const struct run_files *files)
 {
     struct why why;
     for (unsigned i = 0; b->coverage && i < files->count; i++) {
-        if (coverage_add_file(b->coverage, files->file[i].path, files->file[i].offset, &why))
+        const struct target_file *f = &files->file[i];
+        if (coverage_add_file(b->coverage, f->path, target_file_place(f), f->offset, &why))
             cli_complain(0, "%s", why.text);
     }
 }
@@ -103,7 +104,8 @@ static int find_symbols(struct run_observe *b, const struct run_files *files, st
     struct why ignored;
     int err = symbols_create(&symbols) ? why_fail(why, -ENOMEM, "no memory") : 0;
     for (unsigned i = 0; !err && i < files->count; i++) {
-        if (symbols_add(symbols, files->file[i].path, files->file[i].offset, &ignored))
+        const struct target_file *f = &files->file[i];
+        if (symbols_add_copy(symbols, f->path, target_file_place(f), f->offset, &ignored))
             continue; /* then it has none */
     }
     for (unsigned i = 0; !err && i < o->traces; i++)

@@ -46,6 +46,7 @@ static void disconnect(struct gdb *gdb)
     }
     gdb_close_files(gdb);
     gdb->waiting = false;
+    gdb->step.target = NULL;
     gdb->syscalls = (struct gdb_syscalls){.on = false};
 }
 
@@ -89,6 +90,7 @@ static void reset(struct gdb *gdb)
     gdb->general = gdb->control =
         (struct gdb_thread_id){.target = first ? first : loop_target(gdb->loop, 0)};
     gdb->signals = (struct gdb_signals){.told = 0};
+    gdb->step.target = NULL;
     gdb_forget_threads(gdb);
 }
 
@@ -138,16 +140,6 @@ static void on_knock(void *opaque, short revents)
 
 /* Stops. */
 
-/* As if it had not stopped; with it those that only stood because it did. */
-static void go_on(struct gdb *gdb, struct target *target, uint64_t steps)
-{
-    for (unsigned n = 0; n < loop_targets(gdb->loop); n++) {
-        struct target *other = loop_target(gdb->loop, n);
-        if (other == target || (!other->ended && other->stop.kind == TARGET_STOP_ASKED))
-            loop_resume(gdb->loop, other, other == target ? steps : 0);
-    }
-}
-
 static void on_stopped(struct loop_front *front, struct target *target)
 {
     struct gdb *gdb = of_front(front);
@@ -156,11 +148,13 @@ static void on_stopped(struct loop_front *front, struct target *target)
         return;
     gdb_forget_threads(gdb);
     if (gdb_passes_syscall(gdb, target) || gdb_passes_signal(gdb, target) ||
-        gdb_passes_arrival(gdb, target, &steps)) {
-        go_on(gdb, target, steps);
+        gdb_passes_arrival(gdb, target, &steps) || gdb_passes_step(gdb, target) ||
+        gdb_passes_interrupt(gdb, target)) {
+        gdb_go_on(gdb, target, steps);
         return;
     }
     gdb->waiting = false;
+    gdb_end_step(gdb);
     gdb_remove_kind(gdb, NULL, GDB_POINT_ARRIVE);
     gdb_begin(gdb);
     gdb_put_stop(gdb, target);
@@ -356,7 +350,7 @@ int gdb_create(struct loop *loop, const struct gdb_config *config, struct gdb **
     gdb->front.stopped = on_stopped;
     gdb->listen_fd = gdb->fd = -1;
     for (unsigned i = 0; i < GDB_FILES; i++)
-        gdb->file[i] = -1;
+        gdb->file[i].fd = -1;
     int err = start_listening(gdb, why);
     if (err) {
         if (gdb->listen_fd >= 0)

@@ -59,7 +59,7 @@ static int find_entry(struct gdb *gdb, uint32_t *out)
 void gdb_handle_syscalls(struct gdb *gdb, const char *packet)
 {
     struct gdb_syscalls *s = &gdb->syscalls;
-    struct gdb_point entry = {gdb->general.target, GDB_POINT_ENTRY, 0, 0, 0};
+    struct gdb_point entry = {.target = gdb->general.target, .type = GDB_POINT_ENTRY};
     const char *at = packet + strlen("QCatchSyscalls:");
     bool on = *at == '1';
     if ((*at != '0' && *at != '1') || !take_numbers(s, at + 1)) {
@@ -89,7 +89,10 @@ static bool at_entry(struct gdb *gdb, struct target *target)
 {
     const struct cpu *cpu = target_cpu(target);
     struct gdb_syscalls *s = &gdb->syscalls;
-    struct gdb_point back = {target, GDB_POINT_RETURN, 0, cpu->gpr[ISA_EAX], cpu->gpr[ISA_ESP]};
+    struct gdb_point back = {.target = target,
+                             .type = GDB_POINT_RETURN,
+                             .len = cpu->gpr[ISA_EAX],
+                             .esp = cpu->gpr[ISA_ESP]};
     uint32_t vector;
     if (!trap_word(target, cpu->flat->trap_number, &vector) || vector != LINUX_SYSCALL_VECTOR ||
         !is_wanted(s, cpu->gpr[ISA_EAX]) || !trap_word(target, cpu->flat->trap_eip, &back.addr) ||
@@ -167,23 +170,45 @@ uint32_t gdb_meant_eip(const struct gdb *gdb, struct target *target, uint32_t ei
     return s->at == target && eip == s->shown ? s->entry : eip;
 }
 
-/* qXfer:auxv:read:: : as it lies in the program's memory. */
-void gdb_handle_auxv(struct gdb *gdb, uint64_t offset, uint64_t length)
+/* The auxiliary vector. */
+
+#define AUXV_ROOM 512u
+
+/* As it lies in the program's memory: how many bytes; 0: it is not known. */
+static uint32_t read_auxv(struct gdb *gdb, struct target *target, uint8_t out[AUXV_ROOM])
 {
-    uint8_t bytes[512];
     uint32_t start, end;
-    struct target *target = gdb->general.target;
     void *opaque = gdb->config.command_opaque;
     bool known = gdb->config.linux_word &&
                  gdb->config.linux_word(opaque, target, GDB_AUXV_START, &start) &&
                  gdb->config.linux_word(opaque, target, GDB_AUXV_END, &end);
-    if (!known || !start || end <= start || end - start > sizeof(bytes) ||
-        target->ops->read(target, TARGET_LINEAR, start, bytes, end - start)) {
-        gdb_put(gdb, "E00");
-        return;
+    if (!known || !start || end <= start || end - start > AUXV_ROOM ||
+        target->ops->read(target, TARGET_LINEAR, start, out, end - start))
+        return 0;
+    return end - start;
+}
+
+bool gdb_auxv_word(struct gdb *gdb, struct target *target, uint32_t type, uint32_t *out)
+{
+    uint8_t bytes[AUXV_ROOM];
+    uint32_t len = read_auxv(gdb, target, bytes), entry[2];
+    for (uint32_t at = 0; at + sizeof(entry) <= len; at += sizeof(entry)) {
+        memcpy(entry, bytes + at, sizeof(entry));
+        if (entry[0] == type) {
+            *out = entry[1];
+            return true;
+        }
     }
-    uint64_t size = end - start, left = offset < size ? size - offset : 0;
-    uint64_t n = length < left ? length : left;
-    gdb_put(gdb, n == left ? "l" : "m");
-    gdb_put_binary(gdb, bytes + (size - left), (size_t)n);
+    return false;
+}
+
+/* qXfer:auxv:read:: */
+void gdb_handle_auxv(struct gdb *gdb, uint64_t offset, uint64_t length)
+{
+    uint8_t bytes[AUXV_ROOM];
+    uint32_t len = read_auxv(gdb, gdb->general.target, bytes);
+    if (len)
+        gdb_put_piece(gdb, bytes, len, offset, length);
+    else
+        gdb_put(gdb, "E00");
 }

@@ -144,6 +144,16 @@ void gdb_put_binary(struct gdb *gdb, const void *bytes, size_t len)
     }
 }
 
+void gdb_put_piece(struct gdb *gdb, const void *bytes, size_t size, uint64_t offset, uint64_t len)
+{
+    size_t most = GDB_PACKET_MAX / 2 - 1; /* all may need escapes */
+    size_t left = offset < size ? size - (size_t)offset : 0;
+    size_t n = len < most ? (size_t)len : most;
+    bool last = left <= n;
+    gdb_put(gdb, last ? "l" : "m");
+    gdb_put_binary(gdb, (const char *)bytes + (size - left), last ? left : n);
+}
+
 void gdb_put_error(struct gdb *gdb, int err)
 {
     gdb_begin(gdb);

@@ -6,7 +6,7 @@
 #include "emu/debug/gdb/gdb.h"
 
 #define GDB_PACKET_MAX 0x10000u /* characters between $ and # */
-#define GDB_FILES 8u
+#define GDB_FILES 256u          /* gdb keeps each library's open */
 
 /* gdb's own numbers of signals. */
 enum gdb_signal {
@@ -25,7 +25,8 @@ struct gdb_point {
     struct target *target;
     uint8_t type; /* of the Z packet, or one of ours */
     uint32_t addr, len;
-    uint32_t esp; /* of a system call's return: it is that of the one who called */
+    uint32_t esp;   /* of a system call's return: it is that of the one who called */
+    uint32_t stack; /* of an arrival: ESP there; 0: any */
 };
 /* Of system calls: the kernel's entry; behind the INT, `len` is the call's number. */
 enum {
@@ -71,11 +72,23 @@ struct gdb_signals {
     uint32_t again_eip;
 };
 
+/* A step that is under way: what is passed over meanwhile does not end it. */
+struct gdb_step {
+    struct target *target; /* NULL: none */
+    uint32_t begin, end;   /* it goes on while eip is in there */
+    uint32_t thread;       /* and while another thread runs; 0: any */
+};
+
 /* A packet under construction. What does not fit is left out, and `full` says so. */
 struct gdb_reply {
     char text[GDB_PACKET_MAX];
     uint32_t len;
     bool full;
+};
+
+struct gdb_open_file {
+    int fd;                /* -1: free */
+    uint64_t offset, size; /* what of it is the file */
 };
 
 enum gdb_parse { GDB_OUTSIDE, GDB_BODY, GDB_SUM_HIGH, GDB_SUM_LOW };
@@ -109,7 +122,8 @@ struct gdb {
     uint32_t points, points_room;
     struct gdb_syscalls syscalls;
     struct gdb_signals signals;
-    int file[GDB_FILES]; /* descriptors of vFile:open, -1: free */
+    struct gdb_step step;
+    struct gdb_open_file file[GDB_FILES]; /* of vFile:open */
 };
 
 /* gdb_packet.c: bytes to packets and back. */
@@ -121,7 +135,9 @@ void gdb_put(struct gdb *gdb, const char *text);
 void gdb_put_format(struct gdb *gdb, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void gdb_put_hex(struct gdb *gdb, const void *bytes, size_t len);
 void gdb_put_binary(struct gdb *gdb, const void *bytes, size_t len); /* as far as it fits */
-void gdb_put_error(struct gdb *gdb, int err);                        /* a negative errno */
+/* A piece of a document, as qXfer has it. */
+void gdb_put_piece(struct gdb *gdb, const void *bytes, size_t size, uint64_t offset, uint64_t len);
+void gdb_put_error(struct gdb *gdb, int err); /* a negative errno */
 
 /* Numbers and bytes of a packet's text; *at moves behind what was read. False: none there. */
 bool gdb_take_hex(const char **at, uint64_t *out);
@@ -162,16 +178,34 @@ void gdb_remove_points(struct gdb *gdb, struct target *target); /* NULL: of all 
 MUST_CHECK int gdb_insert_point(struct gdb *gdb, const struct gdb_point *point);
 void gdb_remove_kind(struct gdb *gdb, struct target *target, uint8_t type); /* NULL: of all */
 unsigned gdb_fault_signal(const struct cpu_fault *fault);
-/* Where a step is to end (arrive_later), but in another thread or before its instruction: it is to
- * go on, for `steps`. */
-bool gdb_passes_arrival(struct gdb *gdb, struct target *target, uint64_t *steps);
 int gdb_remove_point(struct gdb *gdb, const struct gdb_point *point);
 bool gdb_has_point(const struct gdb *gdb, const struct target *target, unsigned type,
                    uint32_t addr);
 const struct gdb_point *gdb_find_at(const struct gdb *gdb, const struct target *target,
                                     unsigned type, uint32_t addr);
 
+/* gdb_step.c */
+enum gdb_action { GDB_NOTHING, GDB_CONTINUE, GDB_STEP };
+struct gdb_request {
+    enum gdb_action action;
+    bool pass;           /* the signal that was told comes to the program */
+    uint32_t begin, end; /* of a step in a range */
+};
+/* True: it is gdb->step, by single instructions. False: by running to a place. */
+bool gdb_plan_step(struct gdb *gdb, const struct gdb_thread_id *id,
+                   const struct gdb_request *request);
+void gdb_end_step(struct gdb *gdb);
+/* The end of a step, but in another thread than the one that is to step. */
+bool gdb_passes_step(struct gdb *gdb, struct target *target);
+bool gdb_passes_interrupt(struct gdb *gdb, struct target *target);
+/* Where a step is to end, but in another thread or before its instruction: it is to go on, for
+ * `steps`. */
+bool gdb_passes_arrival(struct gdb *gdb, struct target *target, uint64_t *steps);
+/* A stop was passed over: the target goes on, for `steps`, or with the step that is under way. */
+void gdb_go_on(struct gdb *gdb, struct target *target, uint64_t steps);
+
 /* gdb_signals.c */
+void gdb_catch(struct gdb *gdb, struct target *target); /* what the target is to stop for */
 void gdb_handle_pass_signals(struct gdb *gdb, const char *packet); /* QPassSignals: */
 /* A program under Linux: what is needed to hear of its signals, from now on; and no more. */
 void gdb_watch_signals(struct gdb *gdb, struct target *target);
@@ -180,9 +214,19 @@ void gdb_ignore_signals(struct gdb *gdb, struct target *target);
 bool gdb_passes_signal(struct gdb *gdb, struct target *target);
 bool gdb_stands_at_signal(const struct gdb *gdb, const struct target *target);
 bool gdb_is_in_kernel(struct gdb *gdb, struct target *target);
+/* Where the kernel's code lies; false: it is not known. */
+bool gdb_kernel_range(struct gdb *gdb, struct target *target, uint32_t *start, uint32_t *end);
+/* At a signal that was told: where the kernel's siginfo of it lies, laid out as Linux's. */
+bool gdb_signal_info(struct gdb *gdb, struct target *target, uint32_t *out);
 /* It goes on from a signal that was told: which comes to the program, or is forgotten. */
 void gdb_leave_signal(struct gdb *gdb, struct target *target, bool pass);
 unsigned gdb_death_signal(const struct gdb *gdb, const struct target *target); /* 0: none */
+
+/* gdb_siginfo.c: what qXfer:siginfo:read tells of the last stop. */
+void gdb_handle_siginfo(struct gdb *gdb, uint64_t offset, uint64_t length);
+
+/* gdb_tls.c */
+void gdb_handle_tls(struct gdb *gdb, const char *packet); /* qGetTLSAddr: */
 
 /* gdb_process.c */
 void gdb_handle_attach(struct gdb *gdb, const char *packet); /* vAttach; */
@@ -195,6 +239,8 @@ void gdb_run_to_program(struct gdb *gdb, struct target *target);
 /* gdb_linux.c */
 void gdb_handle_syscalls(struct gdb *gdb, const char *packet); /* QCatchSyscalls: */
 void gdb_handle_auxv(struct gdb *gdb, uint64_t offset, uint64_t length);
+/* An entry of the program's auxiliary vector; false: it has none such. */
+bool gdb_auxv_word(struct gdb *gdb, struct target *target, uint32_t type, uint32_t *out);
 /* A stop that only serves to catch system calls, and is not to be told. */
 bool gdb_passes_syscall(struct gdb *gdb, struct target *target);
 void gdb_put_syscall(struct gdb *gdb); /* into a stop reply */

@@ -7,6 +7,7 @@
 #include "emu/debug/gdb/gdb_private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct target *take_process(struct gdb *gdb, const char *packet, const char *name)
@@ -62,13 +63,43 @@ static int begin_new_future(struct target *target)
     return err ? err : target->ops->write(target, TARGET_PHYSICAL, 0, &byte, 1);
 }
 
-static int restart(struct gdb *gdb, struct target *target)
+/* What a vRun names behind its file: texts in hex, each behind a semicolon. */
+struct arguments {
+    char *text;
+    const char **list; /* NULL-ended, into `text` */
+};
+
+static void free_arguments(struct arguments *args)
+{
+    free(args->text);
+    free(args->list);
+}
+
+static int take_arguments(const char *at, struct arguments *out)
+{
+    size_t len = strlen(at) + 1, count = 0, used = 0;
+    *out = (struct arguments){.text = calloc(1, len), .list = calloc(len, sizeof(*out->list))};
+    if (!out->text || !out->list)
+        return -ENOMEM;
+    while (gdb_take_char(&at, ';')) {
+        char *text = out->text + used;
+        if (*at && *at != ';' && !gdb_take_text(&at, text, len - used))
+            return -EINVAL;
+        out->list[count++] = text;
+        used += strlen(text) + 1;
+    }
+    return *at ? -EINVAL : 0;
+}
+
+static int restart(struct gdb *gdb, struct target *target, const char *const *args)
 {
     struct target_stop stop = {.kind = TARGET_STOP_NONE};
     struct why why;
     if (!target_goes_back(target) || target->history->first(target))
         return -ENOTSUP;
     int err = target->history->seek(target, 0, &stop, &why);
+    if (!err && args[0])
+        err = target->ops->set_args ? target->ops->set_args(target, args, &why) : -ENOTSUP;
     if (!err)
         err = begin_new_future(target);
     if (err)
@@ -84,12 +115,17 @@ static int restart(struct gdb *gdb, struct target *target)
     return 0;
 }
 
-/* vRun;FILE;ARGUMENT...: the same program with the same arguments, whatever the file is called. */
+/* vRun;FILE;ARGUMENT...: the same program, whatever the file is called; with the same arguments
+ * where none are named. */
 void gdb_handle_vrun(struct gdb *gdb, const char *packet)
 {
     struct target *target = ended(gdb);
-    const char *arguments = strchr(packet + strlen("vRun;"), ';');
-    int err = !target ? -ESRCH : arguments && arguments[1] ? -EINVAL : restart(gdb, target);
+    const char *behind = strchr(packet + strlen("vRun;"), ';');
+    struct arguments args;
+    int err = take_arguments(behind ? behind : "", &args);
+    if (!err)
+        err = target ? restart(gdb, target, args.list) : -ESRCH;
+    free_arguments(&args);
     if (err)
         gdb_put_error(gdb, err);
     else

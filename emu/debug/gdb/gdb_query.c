@@ -26,10 +26,9 @@ static void handle_supported(struct gdb *gdb, const char *packet)
     gdb->hwbreak = strstr(packet, "hwbreak+") != NULL;
     gdb_put_format(gdb, "PacketSize=%x;QStartNoAckMode+;multiprocess+;swbreak+;hwbreak+;",
                    GDB_PACKET_MAX);
-    gdb_put(
-        gdb,
-        "vContSupported+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
-        "qXfer:memory-map:read+;qXfer:osdata:read+;qXfer:auxv:read+;QCatchSyscalls+;QPassSignals+");
+    gdb_put(gdb, "vContSupported+;qXfer:features:read+;qXfer:threads:read+;qXfer:exec-file:read+;"
+                 "qXfer:memory-map:read+;qXfer:osdata:read+;qXfer:auxv:read+;"
+                 "qXfer:siginfo:read+;QCatchSyscalls+;QPassSignals+");
     if (can_go_back(gdb))
         gdb_put(gdb, ";ReverseStep+;ReverseContinue+");
 }
@@ -325,25 +324,18 @@ static char *exec_file(struct gdb *gdb, const char *annex)
     return target && target->files ? strdup(target->file[0].path) : NULL;
 }
 
-static void put_piece(struct gdb *gdb, const char *text, uint64_t offset, uint64_t len)
-{
-    size_t size = strlen(text), most = GDB_PACKET_MAX / 2 - 1; /* all may need escapes */
-    size_t left = offset < size ? size - offset : 0;
-    size_t n = len < most ? (size_t)len : most;
-    bool last = left <= n;
-    gdb_put(gdb, last ? "l" : "m");
-    gdb_put_binary(gdb, text + size - left, last ? left : n);
-}
-
 /* qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH */
 static void handle_transfer(struct gdb *gdb, const char *packet)
 {
     static const struct {
         const char *name;
-        char *(*make)(struct gdb *gdb, const char *annex);
+        char *(*make)(struct gdb *gdb, const char *annex); /* text, freed by the caller */
+        void (*put)(struct gdb *gdb, uint64_t offset, uint64_t length); /* or bytes, at once */
     } objects[] = {
-        {"features", features}, {"threads", threads},     {"memory-map", memory_map},
-        {"osdata", processes},  {"exec-file", exec_file}, {"auxv", NULL},
+        {"features", features, NULL},          {"threads", threads, NULL},
+        {"memory-map", memory_map, NULL},      {"osdata", processes, NULL},
+        {"exec-file", exec_file, NULL},        {"auxv", NULL, gdb_handle_auxv},
+        {"siginfo", NULL, gdb_handle_siginfo},
     };
     const char *object = packet + strlen("qXfer:");
     char annex[32];
@@ -361,13 +353,13 @@ static void handle_transfer(struct gdb *gdb, const char *packet)
             good =
                 gdb_take_hex(&at, &offset) && gdb_take_char(&at, ',') && gdb_take_hex(&at, &length);
         }
-        if (good && !objects[i].make) {
-            gdb_handle_auxv(gdb, offset, length);
+        if (good && objects[i].put) {
+            objects[i].put(gdb, offset, length);
             return;
         }
         char *text = good ? objects[i].make(gdb, annex) : NULL;
         if (text)
-            put_piece(gdb, text, offset, length);
+            gdb_put_piece(gdb, text, strlen(text), offset, length);
         else
             gdb_put(gdb, "E00");
         free(text);
@@ -388,6 +380,7 @@ void gdb_handle_query(struct gdb *gdb, const char *packet)
         {"QCatchSyscalls:", false, gdb_handle_syscalls},
         {"QPassSignals:", false, gdb_handle_pass_signals},
         {"qCRC:", false, handle_crc},
+        {"qGetTLSAddr:", false, gdb_handle_tls},
         {"qC", true, handle_current},
         {"qfThreadInfo", true, handle_threads},
         {"qsThreadInfo", true, handle_more_threads},

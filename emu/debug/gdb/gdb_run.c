@@ -81,6 +81,13 @@ static bool is_breakpoint(const struct gdb_point *p)
     return p->type < 2 || p->type >= GDB_POINT_ENTRY;
 }
 
+/* Of the past, as gdb is told of it. */
+static uint64_t beginning(struct target *target)
+{
+    uint64_t first = target->history->first(target);
+    return first < target->begin ? target->begin : first;
+}
+
 static void put_reason(struct gdb *gdb, struct target *target)
 {
     const struct target_stop *stop = &target->stop;
@@ -94,7 +101,7 @@ static void put_reason(struct gdb *gdb, struct target *target)
              gdb_has_point(gdb, target, 1, stop->eip))
         gdb_put(gdb, "hwbreak:;");
     if (stop->kind == TARGET_STOP_HISTORY) {
-        bool begins = target_goes_back(target) && stop->icount <= target->history->first(target);
+        bool begins = target_goes_back(target) && stop->icount <= beginning(target);
         gdb_put(gdb, begins ? "replaylog:begin;" : "replaylog:end;");
     }
 }
@@ -141,68 +148,33 @@ void gdb_put_stop(struct gdb *gdb, struct target *target)
 
 /* Resuming. */
 
-enum action { ACT_NOTHING, ACT_CONTINUE, ACT_STEP };
-
-struct request {
-    enum action action;
-    bool pass;           /* the signal that was told comes to the program */
-    uint32_t begin, end; /* of a step in a range */
-};
-
-/* A step of a thread that is in the kernel ends where it comes back to the program: after the call,
- * or after one instruction. */
-static bool arrive_later(struct gdb *gdb, struct target *target, uint32_t tid)
-{
-    const struct target_thread *t = gdb_saved_thread(gdb, target, tid);
-    struct gdb_point p = {.target = target, .type = GDB_POINT_ARRIVE};
-    if (!t || (t->running && gdb_stands_at_signal(gdb, target)))
-        return t != NULL;
-    p.addr = t->eip;
-    p.len = t->number;
-    p.esp = t->in_call ? 0 : 1;
-    return gdb_insert_point(gdb, &p) == 0;
-}
-
-/* A step from a system call goes to where that returns, since gdb stands there already. */
-static void resume(struct gdb *gdb, const struct gdb_thread_id *id, const struct request *request)
+static void resume(struct gdb *gdb, const struct gdb_thread_id *id,
+                   const struct gdb_request *request)
 {
     struct target *target = id->target;
-    uint32_t shown;
-    if (request->action == ACT_NOTHING || target->ended)
+    if (request->action == GDB_NOTHING || target->ended)
         return;
-    bool step = request->action == ACT_STEP && !gdb_shows_syscall(gdb, target, &shown) &&
-                !arrive_later(gdb, target, id->tid);
+    bool steps = request->action == GDB_STEP && gdb_plan_step(gdb, id, request);
     gdb_leave_signal(gdb, target, request->pass);
-    loop_resume(gdb->loop, target, step ? 1 : 0);
-    if (step)
-        loop_set_range(target, request->begin, request->end);
+    loop_resume(gdb->loop, target, steps ? 1 : 0);
+    if (steps)
+        loop_set_range(target, gdb->step.begin, gdb->step.end);
     gdb->waiting = true;
     gdb_forget_threads(gdb);
 }
 
-bool gdb_passes_arrival(struct gdb *gdb, struct target *target, uint64_t *steps)
-{
-    const struct target_stop *stop = &target->stop;
-    const struct gdb_point *p = gdb_find_at(gdb, target, GDB_POINT_ARRIVE, stop->eip);
-    if (stop->kind != TARGET_STOP_BREAKPOINT || !p || gdb_has_point(gdb, target, 0, stop->eip) ||
-        gdb_has_point(gdb, target, 1, stop->eip))
-        return false;
-    *steps = p->len == gdb_running_thread(gdb, target) ? p->esp : 0;
-    return *steps || p->len != gdb_running_thread(gdb, target);
-}
-
 /* "c", "s", "C05", "S05", "r10,20"; a signal means what is told of the program's, and nothing to
  * any other machine. "t": it stands already. */
-static bool take_action(const char **at, struct request *out)
+static bool take_action(const char **at, struct gdb_request *out)
 {
     uint64_t number, end;
     char c = **at;
-    *out = (struct request){.action = c == 'c' || c == 'C' ? ACT_CONTINUE : ACT_STEP};
+    *out = (struct gdb_request){.action = c == 'c' || c == 'C' ? GDB_CONTINUE : GDB_STEP};
     if (!c || !strchr("cCsSrt", c))
         return false;
     (*at)++;
     if (c == 't')
-        out->action = ACT_NOTHING;
+        out->action = GDB_NOTHING;
     if (c == 'C' || c == 'S') {
         bool good = gdb_take_hex(at, &number);
         out->pass = number != 0;
@@ -220,7 +192,7 @@ static bool take_action(const char **at, struct request *out)
 #define MAX_ACTIONS 128u
 
 struct choice {
-    struct request request;
+    struct gdb_request request;
     struct gdb_thread_id id;
 };
 
@@ -247,7 +219,7 @@ static const struct choice *choose(const struct choice *choice, unsigned count,
     const struct choice *found = NULL;
     for (unsigned i = 0; i < count; i++) {
         bool mine = choice[i].id.all || choice[i].id.target == target;
-        if (mine && choice[i].id.tid && choice[i].request.action == ACT_STEP)
+        if (mine && choice[i].id.tid && choice[i].request.action == GDB_STEP)
             return &choice[i];
         if (mine && !found)
             found = &choice[i];
@@ -273,7 +245,7 @@ static void do_actions(struct gdb *gdb, const char *at)
 /* c, s, C, S: of the H thread; those that continue let all others run too. */
 static void do_simple(struct gdb *gdb, const char *packet)
 {
-    struct request request;
+    struct gdb_request request;
     struct target *target = gdb_live(gdb, gdb->control.target);
     const char *at = packet;
     uint64_t addr;
@@ -290,7 +262,7 @@ static void do_simple(struct gdb *gdb, const char *packet)
         const struct gdb_thread_id id = {.target = loop_target(gdb->loop, n)};
         if (id.target == target)
             resume(gdb, &gdb->control, &request);
-        else if (request.action == ACT_CONTINUE)
+        else if (request.action == GDB_CONTINUE)
             resume(gdb, &id, &request);
     }
 }
@@ -343,6 +315,18 @@ static int continue_back(struct gdb *gdb, struct target *target, struct target_s
     return err ? err : undo_access(target, stop, why);
 }
 
+/* Who stands behind the beginning does not come before it. */
+static int come_no_further(struct target *target, uint64_t from, struct target_stop *stop,
+                           struct why *why)
+{
+    uint64_t begin = beginning(target);
+    if (from < begin || target->history->now(target) >= begin)
+        return 0;
+    int err = target->history->seek(target, begin, stop, why);
+    stop->kind = TARGET_STOP_HISTORY;
+    return err;
+}
+
 static void do_back(struct gdb *gdb, bool step)
 {
     struct target *target = gdb_live(gdb, gdb->control.target);
@@ -352,8 +336,11 @@ static void do_back(struct gdb *gdb, bool step)
         gdb_put_error(gdb, -ENOTSUP);
         return;
     }
+    uint64_t from = target->history->now(target);
     int err = step ? target->history->step_back(target, &stop, &why)
                    : continue_back(gdb, target, &stop, &why);
+    if (!err)
+        err = come_no_further(target, from, &stop, &why);
     if (err) {
         gdb_put_error(gdb, err);
         return;
@@ -468,8 +455,10 @@ void gdb_handle_point(struct gdb *gdb, const char *packet)
     }
     if (type > 4)
         return; /* a kind that is not known: the empty answer */
-    const struct gdb_point p = {gdb->general.target, (uint8_t)type, (uint32_t)addr, (uint32_t)len,
-                                0};
+    const struct gdb_point p = {.target = gdb->general.target,
+                                .type = (uint8_t)type,
+                                .addr = (uint32_t)addr,
+                                .len = (uint32_t)len};
     int err = *packet == 'Z' ? gdb_insert_point(gdb, &p) : gdb_remove_point(gdb, &p);
     if (err)
         gdb_put_error(gdb, err);

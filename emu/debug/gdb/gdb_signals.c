@@ -56,11 +56,24 @@ static bool kernel_word(struct gdb *gdb, struct target *target, enum gdb_linux_w
            gdb->config.linux_word(gdb->config.command_opaque, target, what, out);
 }
 
+bool gdb_kernel_range(struct gdb *gdb, struct target *target, uint32_t *start, uint32_t *end)
+{
+    return gdb_is_linux(target) && kernel_word(gdb, target, GDB_KERNEL_START, start) &&
+           kernel_word(gdb, target, GDB_KERNEL_END, end);
+}
+
 bool gdb_is_in_kernel(struct gdb *gdb, struct target *target)
 {
     uint32_t start, end, eip = target_eip(target);
-    return gdb_is_linux(target) && kernel_word(gdb, target, GDB_KERNEL_START, &start) &&
-           kernel_word(gdb, target, GDB_KERNEL_END, &end) && eip >= start && eip < end;
+    return gdb_kernel_range(gdb, target, &start, &end) && eip >= start && eip < end;
+}
+
+void gdb_catch(struct gdb *gdb, struct target *target)
+{
+    bool hears = gdb_is_linux(target) && target_cpu(target)->flat;
+    bool steps = gdb->step.target == target;
+    target_catch(target, TARGET_CATCHER_GDB,
+                 (hears ? TARGET_CATCH_FAULT : 0u) | (steps ? TARGET_CATCH_INTERRUPT : 0u));
 }
 
 static void watch_function(struct gdb *gdb, struct target *target, enum gdb_linux_word what,
@@ -77,7 +90,7 @@ void gdb_watch_signals(struct gdb *gdb, struct target *target)
         return;
     watch_function(gdb, target, GDB_SIGNAL_SEND, GDB_POINT_SIGNAL);
     watch_function(gdb, target, GDB_SIGNAL_DEATH, GDB_POINT_DEATH);
-    target_catch(target, TARGET_CATCHER_GDB, TARGET_CATCH_FAULT);
+    gdb_catch(gdb, target);
 }
 
 void gdb_ignore_signals(struct gdb *gdb, struct target *target)
@@ -96,6 +109,11 @@ static bool argument(struct target *target, unsigned n, uint32_t *out)
 {
     uint32_t at = target_cpu(target)->gpr[ISA_ESP] + 4 * n;
     return target->ops->read(target, TARGET_LINEAR, at, out, 4) == 0;
+}
+
+bool gdb_signal_info(struct gdb *gdb, struct target *target, uint32_t *out)
+{
+    return gdb_stands_at_signal(gdb, target) && argument(target, 2, out);
 }
 
 /* SIGKILL and SIGSTOP are nobody's business but the kernel's. */

@@ -53,6 +53,13 @@ static bool program_eip(struct target *target, uint32_t *out)
            !target->ops->read(target, TARGET_LINEAR, frame, out, 4);
 }
 
+/* For gdb the past begins here, too: the kernel's boot is nothing that it knows. */
+static void stands_at_program(struct target *target)
+{
+    target->stop.kind = TARGET_STOP_STEP;
+    target->begin = target_cpu(target)->icount;
+}
+
 /* The monitor's: gdb has none yet. */
 static bool has_breakpoints(const struct cpu *cpu)
 {
@@ -74,7 +81,7 @@ void gdb_run_to_program(struct gdb *gdb, struct target *target)
     if (target->ops->pause)
         target->ops->pause(target, false);
     if (run_to(target, eip) && program_eip(target, &eip) && run_to(target, eip))
-        target->stop.kind = TARGET_STOP_STEP;
+        stands_at_program(target);
     if (target->ops->pause)
         target->ops->pause(target, true);
 }

@@ -100,16 +100,22 @@ static int read_file(int fd, const char *path, uint8_t **bytes, size_t *len, str
     return 0;
 }
 
-int symbols_add(struct symbols *s, const char *path, uint32_t bias, struct why *why)
+int symbols_add_copy(struct symbols *s, const char *path, const char *place, uint32_t bias,
+                     struct why *why)
 {
     uint8_t *bytes = NULL;
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(place, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return why_fail(why, -errno, "cannot open %s: %s", path, strerror(errno));
     int err = read_file(fd, path, &bytes, &len, why);
     close(fd);
     return err ? err : symbols_add_bytes(s, path, bytes, len, bias, why);
+}
+
+int symbols_add(struct symbols *s, const char *path, uint32_t bias, struct why *why)
+{
+    return symbols_add_copy(s, path, path, bias, why);
 }
 
 void symbols_remove(struct symbols *s, const char *path)

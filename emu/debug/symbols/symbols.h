@@ -27,6 +27,9 @@ void symbols_destroy(struct symbols *symbols);
  */
 MUST_CHECK int symbols_add(struct symbols *symbols, const char *path, uint32_t bias,
                            struct why *why);
+/* The same for one that is called `path` but lies at `place`. */
+MUST_CHECK int symbols_add_copy(struct symbols *symbols, const char *path, const char *place,
+                                uint32_t bias, struct why *why);
 /* The same for a file's bytes, from malloc, which are taken over in any case; `name` is shown. */
 MUST_CHECK int symbols_add_bytes(struct symbols *symbols, const char *name, uint8_t *bytes,
                                  size_t len, uint32_t bias, struct why *why);

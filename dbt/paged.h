@@ -65,6 +65,7 @@ struct paged_block {
     struct paged_block *in_hash;
     struct paged_block *in_page[2]; /* the next of its page, and of its second */
     bool dead;
+    bool keeps; /* several accesses share a look into the TLB */
 };
 
 /* A direct jump within a page, not yet led to its block. */
@@ -92,6 +93,7 @@ enum paged_reason {
     PAGED_TRAP,   /* the instruction at eip is the interpreter's */
     PAGED_KICK,   /* somebody wants the thread's attention */
     PAGED_CALLED, /* a called instruction went elsewhere; paged.exit says */
+    PAGED_APART,  /* what p->apart takes to be in one page is not */
     PAGED_BUDGET, /* counting: the block at eip is longer than what may still be done */
 };
 
@@ -132,11 +134,13 @@ struct paged {
     struct paged_block *others; /* blocks of memory that is no RAM */
     uint32_t frames;
     uint64_t removals;
-    bool running;          /* what is written now the guest writes, or a device that it asked */
-    enum engine_exit exit; /* of PAGED_CALLED; ENGINE_EXITS: none */
-    uint64_t count_end;    /* counting: cpu->icount when r12 comes to 0 */
-    bool was_watched;      /* there were watchpoints in the last run */
-    uint64_t filled_for;   /* the place whose miss was filled last: see paged_fault.c */
+    bool running;              /* what is written now the guest writes, or a device that it asked */
+    enum engine_exit exit;     /* of PAGED_CALLED; ENGINE_EXITS: none */
+    uint64_t count_end;        /* counting: cpu->icount when r12 comes to 0 */
+    bool was_watched;          /* there were watchpoints in the last run */
+    uint8_t *refusals;         /* paged_keep.c */
+    struct paged_block *apart; /* of PAGED_APART */
+    uint64_t filled_for;       /* the place whose miss was filled last: see paged_fault.c */
     struct engine_counters counters;
 };
 
@@ -206,6 +210,15 @@ static inline uint32_t paged_slot(uint32_t eip)
 struct paged_block *paged_translate(struct paged *p, const uint8_t *code, uint32_t room,
                                     const uint8_t *second, const struct paged_mode *mode,
                                     bool *full);
+
+/* This one; who jumps into it finds the way to another. */
+void paged_drop_block(struct paged *p, struct paged_block *block);
+
+/* paged_keep.c: the instructions from this one on ask the TLB each for itself, in whatever blocks
+ * they come. */
+#define PAGED_REFUSAL_BYTES 8192u
+void paged_keep_refuse(struct paged *p, const struct paged_block *block,
+                       const struct paged_side *from);
 
 /* paged_stub.c */
 void paged_emit_stubs(struct paged *p);

@@ -37,6 +37,7 @@ static const struct array arrays[] = {
     {offsetof(struct paged, hash), HASH_BUCKETS * sizeof(struct paged_block *)},
     {offsetof(struct paged, page), (1u << 20) * sizeof(struct paged_block *)},
     {offsetof(struct paged, page_heat), 1u << 20},
+    {offsetof(struct paged, refusals), PAGED_REFUSAL_BYTES},
     {offsetof(struct paged, dispatch[0].block), PAGED_SLOTS * sizeof(struct paged_block *)},
     {offsetof(struct paged, dispatch[1].block), PAGED_SLOTS * sizeof(struct paged_block *)},
     {offsetof(struct paged, dispatch[0].filled), PAGED_SLOTS * sizeof(uint16_t)},
@@ -316,6 +317,29 @@ void paged_drop_frame(struct paged *p, uint32_t frame)
     drop_list(p, &p->page[frame]);
     if (p->running && p->page_heat[frame] < UINT8_MAX)
         p->page_heat[frame]++;
+}
+
+/*
+ * It stays in its page's list, dead, and others of the page are chained to its body: which becomes
+ * the way to the table. A block that keeps is longer than that. It has no sides any more: a kick
+ * there steps on until it is out.
+ */
+void paged_drop_block(struct paged *p, struct paged_block *block)
+{
+    bool has_table = !(block->mode.bits & PAGED_DOWN) && !paged_exact(&block->mode);
+    struct emit_mem entry = emit_at(EMIT_R14, PAGED_DISPATCH + (int32_t)paged_slot(block->eip) * 8);
+    struct emit e;
+    if (block->dead)
+        return;
+    remove_block(p, block);
+    block->sides = 0;
+    emit_begin(&e, p->cache.rw, block->body, block->end);
+    emit_mov_imm32(&e, EMIT_R9, block->eip);
+    if (has_table)
+        emit_jmp_mem(&e, &entry);
+    else
+        emit_jmp(&e, p->stubs.miss);
+    BUG_ON(e.full, "the block is too short");
 }
 
 void paged_drop_others(struct paged *p)

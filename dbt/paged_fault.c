@@ -53,6 +53,23 @@ static bool fill(struct paged *p, uint32_t linear, bool write)
            cpu->pc.tlb[kind][linear >> PAGE_BITS];
 }
 
+/* Beyond the ramp's end: an access, or the stretch that several share, goes on in another page. */
+static bool is_over_end(const struct host_frame *frame)
+{
+    uint64_t end = frame->gpr[EMIT_R14] + PAGED_RAMP + PAGED_RAMP_BYTES;
+    return frame->trap == HOST_TRAP_PAGE && frame->address - end < PAGE_SIZE;
+}
+
+/* Once for each place: after that it is asked for itself. */
+static void on_apart(struct paged *p, struct host_frame *frame, struct paged_block *block,
+                     const struct paged_side *side)
+{
+    p->counters.signals++;
+    p->apart = block;
+    leave_at(p, frame, block->eip + paged_side_guest(side), undone_at(p, block, side), PAGED_APART);
+    paged_keep_refuse(p, block, side);
+}
+
 /* Twice in a row at one place: what was filled is not what the processor asks for, or the guest
  * walks through pages; the interpreter does one instruction, so there is no end without progress.
  */
@@ -106,6 +123,8 @@ bool paged_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
     bool out_of_budget = block && !side && host >= block->body && frame->trap == HOST_TRAP_PAGE;
     if (block && asked)
         try_to_leave(p, frame, block, side, host);
+    else if (side && block->keeps && is_over_end(frame))
+        on_apart(p, frame, block, side);
     else if (side)
         on_fault(p, frame, block, side);
     else if (out_of_budget)

@@ -5,13 +5,14 @@
  *   lea  r9d, [address]                     unless a register is the address
  *   pext r11d, r9d, r13d                    the offset in the page: does the access
  *   mov  r11d, [r14 + r11 + edge]           reach over its end? then this faults
- *   shrx r10d, r9d, r15d                    the page
- *   mov  r10, [r14 + r10*8 + table]         what to add; 0 where it is not known,
- *   op   gs:[r9 + r10]                      and then this faults
+ *   shrx r11d, r9d, r15d                    the page
+ *   mov  r11, [r14 + r11*8 + table]         what to add; 0 where it is not known,
+ *   op   gs:[r9 + r11]                      and then this faults
  *
  * gs is based at 4 GiB that nobody can access, so that an addend of 0 faults at
  * a place that tells the linear address. A segment that is not flat adds its
- * base, and one of 64 KiB in real mode looks at its end by the same trick.
+ * base, and one of 64 KiB in real mode looks at its end by the same trick. What
+ * several accesses of a block may share is paged_keep.c's.
  */
 #include "dbt/paged_rewrite.h"
 
@@ -114,6 +115,14 @@ static void touch_end(struct paged_rewrite *r, unsigned index, int32_t disp, uns
     emit_load32(&r->emit, EMIT_R11, &at);
 }
 
+void paged_touch_page_end(struct paged_rewrite *r, unsigned reg, unsigned bytes)
+{
+    if (bytes == 1)
+        return;
+    paged_emit_pext(&r->emit, EMIT_R11, reg, EMIT_R13);
+    touch_end(r, EMIT_R11, PAGED_EDGE, bytes);
+}
+
 static int32_t table_disp(bool write)
 {
     return write ? MMU_WRITE * PAGED_TABLE_BYTES : MMU_READ * PAGED_TABLE_BYTES;
@@ -132,11 +141,8 @@ void paged_page_access(struct paged_rewrite *r, unsigned reg, unsigned addend, b
 void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
                          struct emit_mem *out)
 {
-    if (bytes > 1) {
-        paged_emit_pext(&r->emit, EMIT_R11, reg, EMIT_R13);
-        touch_end(r, EMIT_R11, PAGED_EDGE, bytes);
-    }
-    paged_page_access(r, reg, EMIT_R10, write, out);
+    paged_touch_page_end(r, reg, bytes);
+    paged_page_access(r, reg, EMIT_R11, write, out);
 }
 
 /* A constant address: its page and whether it reaches over the end are known. */
@@ -146,12 +152,12 @@ static void access_constant(struct paged_rewrite *r, uint32_t linear, bool write
     struct emit *e = &r->emit;
     struct emit_mem entry =
         emit_at(EMIT_R14, (int32_t)((linear >> PAGE_BITS) * 8) + table_disp(write));
-    emit_load64(e, EMIT_R10, &entry);
+    emit_load64(e, EMIT_R11, &entry);
     if (linear <= INT32_MAX) {
-        *out = emit_at(EMIT_R10, (int32_t)linear);
+        *out = emit_at(EMIT_R11, (int32_t)linear);
     } else {
         emit_mov_imm32(e, EMIT_R9, linear);
-        *out = emit_at_index(EMIT_R9, EMIT_R10, 1, 0);
+        *out = emit_at_index(EMIT_R9, EMIT_R11, 1, 0);
     }
     out->gs = true;
 }
@@ -179,6 +185,10 @@ void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned
     bool alone = insn->index == ISA_NOREG && !insn->disp && insn->adsize == 4;
     bool constant = insn->index == ISA_NOREG && insn->base == ISA_NOREG && insn->adsize == 4;
     unsigned reg = EMIT_R9;
+    if (class == PAGED_FLAT && insn->index == ISA_NOREG && insn->base != ISA_NOREG &&
+        insn->adsize == 4 &&
+        paged_keep_access(r, insn->base, (int32_t)insn->disp, bytes, write, out))
+        return;
     if (class == PAGED_FLAT && constant && (insn->disp & PAGE_MASK) + bytes <= PAGE_SIZE) {
         access_constant(r, insn->disp, write, out);
         return;
@@ -194,11 +204,19 @@ void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned
     paged_linear_access(r, reg, bytes, write, out);
 }
 
+void paged_flat_access(struct paged_rewrite *r, unsigned reg, int32_t disp, unsigned bytes,
+                       bool write, struct emit_mem *out)
+{
+    struct emit_mem at = emit_at(reg, disp);
+    if (paged_keep_access(r, reg, disp, bytes, write, out))
+        return;
+    if (disp)
+        emit_lea32(&r->emit, EMIT_R9, &at);
+    paged_linear_access(r, disp ? EMIT_R9 : reg, bytes, write, out);
+}
+
 void paged_stack_access(struct paged_rewrite *r, int32_t disp, unsigned bytes, bool write,
                         struct emit_mem *out)
 {
-    struct emit_mem at = emit_at(EMIT_RSP, disp);
-    if (disp)
-        emit_lea32(&r->emit, EMIT_R9, &at);
-    paged_linear_access(r, disp ? EMIT_R9 : EMIT_RSP, bytes, write, out);
+    paged_flat_access(r, EMIT_RSP, disp, bytes, write, out);
 }

@@ -104,7 +104,7 @@ bool paged_leave_frame(struct paged_rewrite *r, const struct isa_insn *insn)
     struct emit_mem frame, above = emit_at(EMIT_RBP, 4);
     if (insn->opsize != 4 || !paged_can_stack(r))
         return false;
-    paged_linear_access(r, EMIT_RBP, 4, false, &frame);
+    paged_flat_access(r, EMIT_RBP, 0, 4, false, &frame);
     emit_load32(&r->emit, EMIT_R8, &frame);
     emit_lea32(&r->emit, EMIT_RSP, &above);
     emit_mov32(&r->emit, EMIT_RBP, EMIT_R8);

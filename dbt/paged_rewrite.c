@@ -149,6 +149,7 @@ static void need_fpu(struct paged_rewrite *r)
     if (!e->full)
         memcpy(e->base + back, &e->at, sizeof(e->at));
     r->fpu_loaded = true;
+    paged_keep_drop(r);
 }
 
 /* The interpreter */
@@ -168,6 +169,7 @@ void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool e
     emit_jmp(&r->emit, p->stubs.call);
     call->after = ends ? 0 : r->emit.at;
     r->fpu_loaded = false;
+    paged_keep_drop(r);
     r->ended = ends;
 }
 
@@ -185,11 +187,47 @@ static bool leads_away(const struct isa_insn *insn)
     return insn->row->attr & (ISA_T_JUMP | ISA_T_BRANCH | ISA_T_CALL | ISA_T_RET | ISA_T_UNDEF);
 }
 
+/* What a rewriter does to r10. */
+enum keeping { LOSES, KEEPS, LOSES_AT_LAST };
+
+static enum keeping keeping_of(const struct isa_insn *insn)
+{
+    switch (insn->row->sem) {
+    case ISA_SEM_BT:
+    case ISA_SEM_BTC:
+    case ISA_SEM_BTR:
+    case ISA_SEM_BTS:
+    case ISA_SEM_DEC:
+    case ISA_SEM_INC:
+    case ISA_SEM_JCC:
+    case ISA_SEM_LEA:
+    case ISA_SEM_LEAVE:
+    case ISA_SEM_MOV:
+    case ISA_SEM_NOP:
+    case ISA_SEM_POP:
+    case ISA_SEM_PUSH:
+        return KEEPS;
+    case ISA_SEM_CALL: /* memory first, then the way to the target */
+    case ISA_SEM_JMP:
+    case ISA_SEM_RET:
+        return LOSES_AT_LAST;
+    default:
+        return slot[insn->row->sem] ? LOSES : KEEPS;
+    }
+}
+
+bool paged_keeps_page(const struct isa_insn *insn)
+{
+    return keeping_of(insn) != LOSES;
+}
+
 void paged_rewrite_insn(struct paged_rewrite *r)
 {
     const struct isa_insn *insn = &r->insns[r->index].insn;
     paged_rewrite_fn fn = slot[insn->row->sem];
     mark(r);
+    if (keeping_of(insn) == LOSES)
+        paged_keep_drop(r);
     if (!may_use_fpu(r, insn))
         fn = paged_never;
     else if (!fn)
@@ -198,4 +236,7 @@ void paged_rewrite_insn(struct paged_rewrite *r)
         need_fpu(r);
     if (!fn(r, insn))
         paged_call_out(r, insn, leads_away(insn));
+    if (keeping_of(insn) != KEEPS)
+        paged_keep_drop(r);
+    paged_keep_step(r);
 }

@@ -5,8 +5,9 @@
  *
  *   - All eight guest registers, esp too, are the host registers of the same
  *     number with upper halves zero; the guest's flags are the host's. r8 - r11
- *     are free; r8 holds values, r9 an address or a jump target, r10 and r11 what
- *     a memory access needs.
+ *     are free; r8 holds values, r9 an address or a jump target, r11 what a memory
+ *     access needs, r10 the addend that several share (paged_keep.c), or what those
+ *     rewriters need after which it is forgotten (paged_rewrite.c says which).
  *   - Nothing the guest sees changes before the last host instruction that can
  *     fault: the instruction is then done again, or by the interpreter.
  *   - Guest memory is touched only through paged_access.
@@ -19,6 +20,7 @@
 #define DENALI_DBT_PAGED_REWRITE_H
 
 #include "dbt/paged.h"
+#include "dbt/paged_place.h"
 
 struct paged_insn {
     struct isa_insn insn;
@@ -31,6 +33,16 @@ struct paged_way {
     uint32_t done; /* the block's instructions that are done when it is taken */
 };
 
+/* paged_keep.c: the stretch of memory that is in one page, whose addend r10 keeps. */
+struct paged_keep {
+    struct paged_place at[8]; /* the registers, before the instruction at hand */
+    uint32_t root;            /* the stretch is from root + low to root + high */
+    int32_t low, high;
+    unsigned until; /* the index of the first instruction that this plan is not for */
+    bool loaded;    /* r10 is what it should be */
+    bool written;   /* and allows writing */
+};
+
 struct paged_rewrite {
     struct paged *paged;
     struct paged_block *block;
@@ -38,7 +50,8 @@ struct paged_rewrite {
     const struct paged_insn *insns;
     unsigned count, index;
     bool ended;
-    bool fpu_loaded;           /* seen to earlier in the block */
+    bool fpu_loaded; /* seen to earlier in the block */
+    struct paged_keep keep;
     bool shadow;               /* a kick may not stop before the next instruction */
     uint32_t question, taking; /* counting: fields that get the block's length */
     unsigned ways;
@@ -84,6 +97,11 @@ void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, 
  * register that gets the TLB's word. */
 void paged_page_access(struct paged_rewrite *r, unsigned reg, unsigned addend, bool write,
                        struct emit_mem *out);
+/* The linear address reg + disp, a flat segment; with disp it is left in r9. */
+void paged_flat_access(struct paged_rewrite *r, unsigned reg, int32_t disp, unsigned bytes,
+                       bool write, struct emit_mem *out);
+/* Faults if `bytes` at `reg` reach over the end of a page. */
+void paged_touch_page_end(struct paged_rewrite *r, unsigned reg, unsigned bytes);
 /* The effective address of LEA and its like into `reg`, within the address size. */
 void paged_address(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg);
 /* rorx, sarx dst, src, count; pext, pdep dst, src, mask: no flags. */
@@ -92,6 +110,15 @@ void paged_emit_sarx(struct emit *e, unsigned dst, unsigned src, unsigned count)
 void paged_emit_shrx64(struct emit *e, unsigned dst, unsigned src, unsigned count);
 void paged_emit_pext(struct emit *e, unsigned dst, unsigned src, unsigned mask);
 void paged_emit_pdep(struct emit *e, unsigned dst, unsigned src, unsigned mask);
+
+/* paged_keep.c. False: this access is none that shares, and nothing is emitted. */
+bool paged_keep_access(struct paged_rewrite *r, unsigned reg, int32_t disp, unsigned bytes,
+                       bool write, struct emit_mem *out);
+void paged_keep_begin(struct paged_rewrite *r); /* a block */
+void paged_keep_step(struct paged_rewrite *r);  /* after each instruction */
+void paged_keep_drop(struct paged_rewrite *r);  /* r10 is something else from here on */
+/* Does its rewriter leave r10 alone? (paged_rewrite.c) */
+bool paged_keeps_page(const struct isa_insn *insn);
 
 /* paged_control.c: ways out, and their stubs; `eip` is wrapped by whoever asks. */
 void paged_emit_ways(struct paged_rewrite *r);

@@ -279,6 +279,9 @@ static enum engine_exit step(struct paged *p, uint64_t end)
     case PAGED_CHAIN:
         chain(p, (uint32_t)cpu->slot[PAGED_SLOT_PAYLOAD], evictions, end);
         return ENGINE_EXITS;
+    case PAGED_APART:
+        paged_drop_block(p, p->apart);
+        return ENGINE_EXITS;
     case PAGED_TRAP:
         return attend(p);
     case PAGED_CALLED:

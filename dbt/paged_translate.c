@@ -107,6 +107,7 @@ static void finish_count(struct paged_rewrite *r)
 static void rewrite_all(struct paged_rewrite *r)
 {
     emit_count(r);
+    paged_keep_begin(r);
     for (r->index = 0; r->index < r->count && !r->ended; r->index++) {
         paged_rewrite_insn(r);
         r->block->guest_len += r->insns[r->index].insn.len;

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -343,11 +342,12 @@ int serial_open_fds(int in, int to, struct serial_backend **out)
     return 0;
 }
 
-/* What a pty's reader has not taken yet would be lost with our side. */
+/* What a pty's reader has not taken yet would be lost with our side. Asked by poll, which waits for
+ * what is still on its way from our side to the other one; FIONREAD does not count that. */
 static bool is_unread(const struct serial_backend *s)
 {
-    int bytes = 0;
-    return s->slave >= 0 && ioctl(s->slave, FIONREAD, &bytes) == 0 && bytes > 0;
+    struct pollfd p = {.fd = s->slave, .events = POLLIN};
+    return s->slave >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
 }
 
 static void wait_for_reader(struct serial_backend *s)

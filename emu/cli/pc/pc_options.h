@@ -30,7 +30,8 @@ struct pc_options {
     const char *commands, *monitor_socket; /* NULL: not said */
     const char *snapshot_save, *restore, *record;
     bool monitor, batch, state_hash;
-    bool boot_menu, exit_port, exit_halt, screen_text, deterministic, no_reboot, verify, stands, help;
+    bool boot_menu, exit_port, exit_halt, screen_text, deterministic, no_reboot, verify, stands,
+        help;
     /* Worked out from the above. */
     uint64_t ram_bytes, timeout_ns, at_ns; /* 0: not said */
 };

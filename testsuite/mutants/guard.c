@@ -179,6 +179,37 @@ static bool hides_memory(unsigned id)
     }
 }
 
+static bool is_segment(x86_reg reg)
+{
+    return reg == X86_REG_CS || reg == X86_REG_DS || reg == X86_REG_ES || reg == X86_REG_FS ||
+           reg == X86_REG_GS || reg == X86_REG_SS;
+}
+
+/* With another FS this process finds none of its own variables; after SS no step is told of. */
+static bool loads_segment(const cs_insn *insn)
+{
+    const cs_x86 *x = &insn->detail->x86;
+    switch (insn->id) {
+    case X86_INS_LDS:
+    case X86_INS_LES:
+    case X86_INS_LFS:
+    case X86_INS_LGS:
+    case X86_INS_LSS:
+        return true;
+    default:
+        return insn->id == X86_INS_MOV && x->op_count && x->operands[0].type == X86_OP_REG &&
+               is_segment(x->operands[0].reg);
+    }
+}
+
+/* What the kernel answers in the processor's stead (UMIP), and steps over; and the host's bases. */
+static bool tells_of_host(unsigned id)
+{
+    return id == X86_INS_SGDT || id == X86_INS_SIDT || id == X86_INS_SLDT || id == X86_INS_SMSW ||
+           id == X86_INS_STR || id == X86_INS_RDFSBASE || id == X86_INS_RDGSBASE ||
+           id == X86_INS_RDTSCP;
+}
+
 static const char *check_kind(struct guard *g)
 {
     unsigned id = g->insn->id;
@@ -187,7 +218,8 @@ static const char *check_kind(struct guard *g)
     if (in_group(g, X86_GRP_INT) || in_group(g, X86_GRP_PRIVILEGE) || in_group(g, X86_GRP_CALL) ||
         in_group(g, X86_GRP_RET) || in_group(g, X86_GRP_IRET) || id == X86_INS_SYSCALL ||
         id == X86_INS_SYSENTER || id == X86_INS_WRGSBASE || id == X86_INS_WRFSBASE ||
-        id == X86_INS_XGETBV || id == X86_INS_CPUID)
+        id == X86_INS_XGETBV || id == X86_INS_CPUID || id == X86_INS_XBEGIN || tells_of_host(id) ||
+        loads_segment(g->insn))
         return "an instruction that reaches the host";
     g->tells_time |= id == X86_INS_RDTSC;
     return NULL;

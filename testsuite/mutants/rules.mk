@@ -2,7 +2,7 @@
 # make verify-mutants COUNT=N: damaged translations against the verifier and the guard harness.
 # make verify-blocks: blocks of real programs, none of which may be refused.
 ifneq ($(and $(capstone_libs),$(zydis_libs)),)
-mutants_objs = $(patsubst %,obj/testsuite/mutants/%.o,main corpus guard mutate)
+mutants_objs = $(patsubst %,obj/testsuite/mutants/%.o,main jobs work corpus guard mutate)
 all_objs += $(mutants_objs)
 -include $(mutants_objs:.o=.d)
 tests: mutants/mutants

@@ -135,11 +135,13 @@ static enum went reference_op(struct lockstep_cpu *lc, const struct interp_op *o
         return WENT_FAR_ENOUGH;
     lc->pc->devices.mode = asked_mode(lc->pc, first);
     s->trace[s->traced++ % LOCKSTEP_TRACE] = cpu->seg[ISA_CS].base + cpu->eip;
-    cpu->icount++;
+    uint64_t before = cpu->icount++;
     enum cpu_status status = interp_run_op(cpu, op);
     bool special = lc->pc->devices.asked || status == CPU_FAULT;
-    if (special && !first)
+    if (special && !first) {
+        cpu->icount = before; /* a repetition that paused has not counted itself */
         return WENT_TOO_FAR;
+    }
     if (status == CPU_FAULT)
         status = event_deliver_fault(cpu);
     if (status == CPU_EXIT)
@@ -246,7 +248,7 @@ static uint64_t run_reference(struct lockstep_cpu *lc, uint64_t limit)
             went = WENT_ON;
     }
     s->count = cpu->icount - start;
-    return went == WENT_TOO_FAR ? s->count - 1 : 0;
+    return went == WENT_TOO_FAR ? s->count : 0;
 }
 
 static void begin_stretch(struct lockstep_cpu *lc)

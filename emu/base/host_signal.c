@@ -24,8 +24,22 @@
 #if defined(__x86_64__)
 #include <asm/prctl.h>
 
-/* Ignored by default, so a kick that comes too late does no harm. */
+#if defined(__SANITIZE_THREAD__)
+#define THREADS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREADS_SANITIZED 1
+#endif
+#endif
+
+/* Ignored by default, so a kick that comes too late does no harm. ThreadSanitizer keeps signals
+ * back until the thread calls one of its functions, which a guest's loop never does; but for those
+ * that an instruction may have caused, of which this one has no other use. */
+#ifdef THREADS_SANITIZED
+#define KICK_SIGNAL SIGSYS
+#else
 #define KICK_SIGNAL SIGURG
+#endif
 
 #define ALTSTACK_BYTES (64 * KIB)
 #define HWCAP2_FSGSBASE (1u << 1)

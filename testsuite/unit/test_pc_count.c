@@ -12,6 +12,7 @@
 
 #include "dbt/dbt.h"
 #include "dbt/lockstep.h"
+#include "emu/base/host_thread.h"
 #include "emu/cpu/engine.h"
 #include "emu/cpu/pc/sysregs.h"
 
@@ -22,6 +23,7 @@
 #define DATA 0x20000u
 #define STACK 0x30000u
 #define HANDLERS 0x8000u
+#define SCREEN 0x500000u
 #define INTERRUPT 0x81u
 #define SLICES 400u
 
@@ -389,6 +391,77 @@ START_TEST(counts_far)
 }
 END_TEST
 
+static uint32_t screen_read(void *opaque, uint32_t offset, unsigned size)
+{
+    (void)opaque, (void)offset, (void)size;
+    return 0;
+}
+
+static void screen_write(void *opaque, uint32_t offset, unsigned size, uint32_t value)
+{
+    struct machine *m = opaque;
+    (void)size;
+    m->asked = m->asked * 31 + offset + value;
+}
+
+static const struct bus_ops screen_ops = {screen_read, screen_write, 1 | 2 | 4};
+
+static void add_screen(struct machine *m)
+{
+    const struct bus_region_config config = {.name = "screen",
+                                             .space = BUS_MEMORY,
+                                             .len = PAGE_SIZE,
+                                             .ops = &screen_ops,
+                                             .opaque = m,
+                                             .priority = BUS_NORMAL};
+    struct bus_region *region;
+    ck_assert_int_eq(bus_region_create(m->bus, &config, &region), 0);
+    bus_region_map(region, SCREEN);
+}
+
+struct stopper {
+    struct machine *m;
+    uint32_t done;
+};
+
+static void stop_all_the_time(void *opaque)
+{
+    struct stopper *s = opaque;
+    while (!__atomic_load_n(&s->done, __ATOMIC_ACQUIRE))
+        s->m->engine->ops->stop(s->m->engine, s->m->cpu);
+}
+
+/* Another thread wants the processor back while a repetition writes to a device. */
+START_TEST(stopped_in_a_repetition)
+{
+    struct machine m[MACHINES];
+    for (unsigned i = 0; i < MACHINES; i++) {
+        make(&m[i], (enum kind)i);
+        add_screen(&m[i]);
+        /* again: inc eax; edi = SCREEN; ecx = 40; jmp; rep stosd; jmp again */
+        poke(&m[i], CODE, "\x40\xbf\x00\x00\x50\x00\xb9\x28\x00\x00\x00\xeb\x00\xf3\xab\xeb\xef",
+             17);
+        struct stopper stopper = {&m[i], 0};
+        struct host_thread thread;
+        if (i)
+            ck_assert_int_eq(host_thread_start(&thread, "stopper", stop_all_the_time, &stopper), 0);
+        while (m[i].cpu->icount < 6000) {
+            enum engine_exit exit = engine_run(m[i].cpu, 6000 - m[i].cpu->icount);
+            if (exit == ENGINE_EXIT_DIVERGED)
+                m[i].engine->ops->report(m[i].engine, m[i].cpu, stdout);
+            ck_assert(exit == ENGINE_EXIT_BUDGET || exit == ENGINE_EXIT_STOP);
+        }
+        __atomic_store_n(&stopper.done, 1, __ATOMIC_RELEASE);
+        if (i)
+            host_thread_join(&thread);
+        compare(m[0].cpu, m[i].cpu);
+        ck_assert_uint_eq(m[0].asked, m[i].asked);
+    }
+    for (unsigned i = 0; i < MACHINES; i++)
+        unmake(&m[i]);
+}
+END_TEST
+
 int main(void)
 {
     struct engine *engine;
@@ -403,6 +476,7 @@ int main(void)
     tcase_set_timeout(tcase, 100);
     tcase_add_loop_test(tcase, counts_alike, 0, 12);
     tcase_add_test(tcase, counts_far);
+    tcase_add_test(tcase, stopped_in_a_repetition);
     tcase_add_loop_test(tcase, sees_what_is_wrong, 0, 3);
     tcase_add_test(tcase, devices_write_where_they_are_asked);
     suite_add_tcase(suite, tcase);

@@ -178,7 +178,8 @@ static bool must_pause(const struct cpu *cpu)
     if (cpu->flat)
         return interp_traps(cpu);
     bool interrupt = cpu->pc.pin->intr && (cpu->eflags & ISA_F_I);
-    return cpu->pc.single_step || cpu->pc.pending_debug || interrupt || cpu->stop_request;
+    return cpu->pc.single_step || cpu->pc.pending_debug || interrupt ||
+           __atomic_load_n(&cpu->stop_request, __ATOMIC_RELAXED);
 }
 
 enum cpu_status interp_repeat(struct cpu *cpu, const struct isa_insn *insn, unsigned bytes,

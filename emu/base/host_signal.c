@@ -24,12 +24,36 @@
 #if defined(__x86_64__)
 #include <asm/prctl.h>
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESSES_SANITIZED 1
+#elif defined(__SANITIZE_THREAD__)
 #define THREADS_SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
+#if __has_feature(address_sanitizer)
+#define ADDRESSES_SANITIZED 1
+#elif __has_feature(thread_sanitizer)
 #define THREADS_SANITIZED 1
 #endif
+#endif
+
+/*
+ * What sanitizers must know of this program: the alternate stacks are ours; an allocation may fail;
+ * what a process has not freed when it ends, it leaves to the host. ASAN_OPTIONS and TSAN_OPTIONS
+ * say otherwise.
+ */
+#ifdef ADDRESSES_SANITIZED
+__attribute__((weak)) const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "use_sigaltstack=0:detect_leaks=0:allocator_may_return_null=1";
+}
+#endif
+#ifdef THREADS_SANITIZED
+__attribute__((weak)) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "use_sigaltstack=0:report_signal_unsafe=0:allocator_may_return_null=1";
+}
 #endif
 
 /* Ignored by default, so a kick that comes too late does no harm. ThreadSanitizer keeps signals

@@ -212,6 +212,7 @@ int hostile_attack_begin(struct hostile_world *w, const struct hostile_attack *a
     for (unsigned i = 0; !err && i < w->attackers; i++) {
         w->attacker[i].ends = 0;
         w->attacker[i].console.len = 0;
+        w->attacker[i].console.text[0] = 0;
         w->attacker[i].console.round = false;
         err = add_attacker(w, i, why);
     }

@@ -160,9 +160,13 @@ int main(void)
     TCase *t = tcase_create("record");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, good_one);
-    tcase_add_test(t, accidents);
-    tcase_add_test(t, malice);
     suite_add_tcase(s, t);
+    TCase *damage = tcase_create("damage");
+    tcase_set_timeout(damage, 60);
+    tcase_set_tags(damage, "one_thread");
+    tcase_add_test(damage, accidents);
+    tcase_add_test(damage, malice);
+    suite_add_tcase(s, damage);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);

@@ -664,11 +664,16 @@ int main(void)
     tcase_add_test(t, keyboard);
     tcase_add_test(t, signals);
     tcase_add_test(t, no_lost_wakeup);
-    tcase_add_loop_test(t, hostile_registers, 0, 2);
     tcase_add_test(t, stop_ends_a_loop);
     tcase_add_test(t, deterministic);
     tcase_add_test(t, deterministic_idle);
     suite_add_tcase(s, t);
+    TCase *alone = tcase_create("hostile");
+    tcase_set_timeout(alone, 60);
+    tcase_set_tags(alone, "one_thread");
+    tcase_add_checked_fixture(alone, setup, teardown);
+    tcase_add_loop_test(alone, hostile_registers, 0, 2);
+    suite_add_tcase(s, alone);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);

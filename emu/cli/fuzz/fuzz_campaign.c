@@ -110,6 +110,7 @@ static void set_environment(const struct fuzz_options *o)
     };
     for (size_t i = 0; i < ARRAY_LEN(set); i++)
         setenv(set[i][0], set[i][1], 0);
+    unsetenv("ASAN_OPTIONS"); /* afl-fuzz takes none but its own; ours are in host_signal.c */
     if (o->until_crash)
         setenv("AFL_BENCH_UNTIL_CRASH", "1", 1);
 }

@@ -266,6 +266,13 @@ uint32_t emit_jcc(struct emit *e, unsigned cc, uint32_t target)
     return put_rel32(e, target);
 }
 
+uint32_t emit_jcc_for_good(struct emit *e, unsigned cc)
+{
+    emit_u8(e, 0x0f);
+    emit_u8(e, (uint8_t)(0x80 | cc));
+    return put_rel32(e, e->at);
+}
+
 static uint32_t put_rel8(struct emit *e, uint8_t opcode)
 {
     emit_u8(e, opcode);

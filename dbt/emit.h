@@ -32,7 +32,7 @@ enum emit_reg {
 };
 
 /* Condition codes, as in the low four bits of Jcc. */
-enum emit_cc { EMIT_O, EMIT_NO, EMIT_B, EMIT_AE, EMIT_E, EMIT_NE };
+enum emit_cc { EMIT_O, EMIT_NO, EMIT_B, EMIT_AE, EMIT_E, EMIT_NE, EMIT_L = 12 };
 
 struct emit {
     uint8_t *base; /* writable view of the cache */
@@ -93,6 +93,7 @@ void emit_jmp_mem(struct emit *e, const struct emit_mem *mem);
  */
 uint32_t emit_jmp(struct emit *e, uint32_t target);
 uint32_t emit_jcc(struct emit *e, unsigned cc, uint32_t target);
+uint32_t emit_jcc_for_good(struct emit *e, unsigned cc); /* no padding: not to be changed later */
 uint32_t emit_jmp8(struct emit *e);
 uint32_t emit_jcc8(struct emit *e, unsigned cc);
 uint32_t emit_jrcxz(struct emit *e);

@@ -69,11 +69,14 @@ static void on_fault(struct dbt_cpu *d, struct host_frame *frame, const struct b
     leave_at(d, frame, block, block_side_at(block, host), STUB_TRAP);
 }
 
-/* A counting block begins with a load that faults when the budget does not hold the block. */
+/* A counting block begins with a load that faults when the budget may not hold the block; so does
+ * what lies behind it for branches that leave before the block asks. */
 static bool is_budget_check(const struct host_frame *frame, const struct image *image,
                             const struct block *block, uint32_t host)
 {
-    return image->counting && !block->exact && host == block->host && frame->trap == HOST_TRAP_PAGE;
+    const struct side *side = block_side_at(block, host);
+    return image->counting && side->asks && side->host == host - block->host &&
+           frame->trap == HOST_TRAP_PAGE;
 }
 
 /* An indirect jump to a page without blocks: r9 is the guest address, and the state is exact. */

@@ -36,6 +36,7 @@ struct side {
     uint32_t eip;
     /* of counting blocks: instructions done, not yet taken off r12; below 0: the other way round */
     int8_t uncounted;
+    bool asks; /* begins with a load that faults where the budget is short */
 };
 
 /* A direct jump out of a block. `block` is what it is chained to, if anything. */
@@ -58,7 +59,7 @@ struct block {
     uint16_t sides, exits;
     uint8_t pages;
     uint8_t rank;      /* below BLOCK_RANKS; see IMAGE_SLACK */
-    uint8_t check_len; /* of counting blocks: bytes of host code that look at the budget */
+    uint8_t check_len; /* of counting blocks that ask at their start: bytes of host code that do */
     bool dead;
     uint16_t exact; /* 0, or: not chained, runs at most this many instructions */
     uint32_t guest_len;
@@ -147,14 +148,17 @@ MUST_CHECK int image_create(uint64_t key, const struct cpu *cpu, uint64_t cache_
 void image_destroy(struct image *image);
 
 /*
- * Counting blocks ask whether the budget holds IMAGE_SLACK instructions by a load below the
- * dispatch table, which faults if it does not: the ramp is readable, one page everywhere, so that
+ * Counting blocks ask whether r12, the budget less IMAGE_SLACK, is not below 0. Within the block
+ * where nothing depends on the flags, by the subtraction that counts; else at its start, by a load
+ * below the dispatch table, which faults: the ramp is readable, one page everywhere, so that
  * it costs the host's caches no more than that; below it nothing is accessible. So a budget of
  * blocks is below IMAGE_RAMP, less a page for the load's own bytes. A direct jump to a block of
- * higher rank goes behind that block's question: from one question to the next control comes
- * through at most one block of each rank.
+ * higher rank goes behind the question at that block's start: from one question to the next control
+ * comes through at most one block of each rank, and through the first part of one that asks within.
  */
-#define IMAGE_SLACK (BLOCK_RANKS * BLOCK_MAX_INSNS)
+#define IMAGE_SLACK ((BLOCK_RANKS + 1) * BLOCK_MAX_INSNS)
+/* With less than this exact blocks go on: no block's first step asks for more than is left. */
+#define IMAGE_BUDGET_MIN (IMAGE_SLACK + BLOCK_MAX_INSNS)
 #define IMAGE_RAMP ((uint32_t)MIB)
 #define IMAGE_BUDGET_MAX (IMAGE_RAMP - PAGE_SIZE)
 MUST_CHECK int image_make_ramp(struct image *image);

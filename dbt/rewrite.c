@@ -237,8 +237,9 @@ void rewrite_insn(struct rewrite *r)
     rewrite_fn fn = slot[insn->row->sem];
     if (!fn && rewrite_is_plain(insn))
         fn = rewrite_plain;
-    rewrite_pay_ahead(r);
+    rewrite_pay(r);
     rewrite_mark(r, rewrite_eip(r));
+    rewrite_ask(r);
     bool can = fn && (!r->image->watches || rewrite_watch(r, insn));
     if (!can || !fn(r, insn))
         rewrite_leave(r, STUB_INTERP, rewrite_eip(r), 0, false);
@@ -287,24 +288,30 @@ void rewrite_set_stack(struct rewrite *r, unsigned reg)
     r->touched = false;
 }
 
-void rewrite_mark(struct rewrite *r, uint32_t eip)
+struct side *rewrite_mark_uncounted(struct rewrite *r, uint32_t eip, int uncounted)
 {
     struct block *block = r->block;
     uint32_t host = r->emit.at - block->host;
     if (block->sides >= BLOCK_MAX_SIDES || host > UINT16_MAX) {
         r->full = true;
-        return;
+        return NULL;
     }
-    block->side[block->sides++] =
-        (struct side){.host = (uint16_t)host,
-                      .delta = (int16_t)r->delta,
-                      .eip = eip,
-                      .uncounted = (int8_t)(r->counting ? (int)r->index - (int)r->counted : 0)};
+    struct side *side = &block->side[block->sides++];
+    *side = (struct side){.host = (uint16_t)host,
+                          .delta = (int16_t)r->delta,
+                          .eip = eip,
+                          .uncounted = (int8_t)uncounted};
+    return side;
+}
+
+void rewrite_mark(struct rewrite *r, uint32_t eip)
+{
+    (void)rewrite_mark_uncounted(r, eip, r->counting ? (int)r->index - r->counted : 0);
 }
 
 /* Ways out. */
 
-static void add_exit(struct rewrite *r, uint32_t field, struct rewrite_exit exit)
+void rewrite_add_exit(struct rewrite *r, uint32_t field, struct rewrite_exit exit)
 {
     if (r->exits >= BLOCK_MAX_EXITS) {
         r->full = true;
@@ -326,7 +333,7 @@ void rewrite_jump_to(struct rewrite *r, uint32_t eip)
 {
     rewrite_settle(r);
     rewrite_count(r, r->index + 1);
-    add_exit(r, emit_jmp(&r->emit, r->emit.at), chain_exit(r, eip));
+    rewrite_add_exit(r, emit_jmp(&r->emit, r->emit.at), chain_exit(r, eip));
     r->ended = true;
 }
 
@@ -334,11 +341,10 @@ void rewrite_branch_to(struct rewrite *r, unsigned cc, uint32_t eip)
 {
     struct rewrite_exit exit = chain_exit(r, eip);
     rewrite_settle(r);
-    if (r->counted > r->index + 1)
-        exit.refund = (uint8_t)(r->counted - (r->index + 1));
-    else
-        rewrite_count(r, r->index + 1);
-    add_exit(r, emit_jcc(&r->emit, cc, r->emit.at), exit);
+    if (r->counting)
+        exit.refund = (int8_t)(r->counted - (int)(r->index + 1));
+    exit.unasked = r->counting && r->way.asks && r->way.paid > r->index;
+    rewrite_add_exit(r, emit_jcc(&r->emit, cc, r->emit.at), exit);
 }
 
 void rewrite_jump_r9(struct rewrite *r)
@@ -362,16 +368,18 @@ void rewrite_leave(struct rewrite *r, enum stub_reason reason, uint32_t eip, uin
 {
     rewrite_settle(r);
     rewrite_count(r, r->index + done);
-    add_exit(r, emit_jmp(&r->emit, r->emit.at),
-             (struct rewrite_exit){.eip = eip,
-                                   .payload = payload,
-                                   .count = (uint16_t)(r->index + done),
-                                   .reason = (uint8_t)reason});
+    rewrite_add_exit(r, emit_jmp(&r->emit, r->emit.at),
+                     (struct rewrite_exit){.eip = eip,
+                                           .payload = payload,
+                                           .count = (uint16_t)(r->index + done),
+                                           .reason = (uint8_t)reason});
     r->ended = true;
 }
 
-/* The stub's room is fixed: three immediate loads at most, one jump with its padding. */
+/* The stub's room: three immediate loads at most, one jump with its padding; and what STUB_ASKED
+ * does before that. */
 #define STUB_BYTES 32u
+#define STUB_ASKED_BYTES 64u
 
 static void emit_exit(struct rewrite *r, struct emit *e, const struct rewrite_exit *exit)
 {
@@ -384,6 +392,8 @@ static void emit_exit(struct rewrite *r, struct emit *e, const struct rewrite_ex
         *record = (struct exit){.field = exit->field, .stub = stub, .eip = exit->eip};
         payload = image_exit_id(r->image, record);
     }
+    if (exit->reason == STUB_ASKED)
+        rewrite_unask(r, e, exit);
     emit_mov_imm32(e, EMIT_R8, exit->eip);
     emit_mov_imm32(e, EMIT_R10, payload);
     if (r->exact)
@@ -397,12 +407,20 @@ static void emit_exit(struct rewrite *r, struct emit *e, const struct rewrite_ex
     emit_patch32(e->base, exit->field, stub);
 }
 
+static uint32_t stubs_room(const struct rewrite *r)
+{
+    uint32_t bytes = 0;
+    for (unsigned i = 0; i < r->exits; i++)
+        bytes += r->exit[i].reason == STUB_ASKED ? STUB_ASKED_BYTES : STUB_BYTES;
+    return bytes;
+}
+
 bool rewrite_exits(struct rewrite *r)
 {
     struct emit stubs;
     rewrite_refunds(r);
     r->block->host_len = r->emit.at - r->block->host;
-    if (!image_block_stubs(r->image, &r->emit, r->exits * STUB_BYTES, &stubs))
+    if (!image_block_stubs(r->image, &r->emit, stubs_room(r), &stubs))
         return false;
     r->block->stubs = stubs.at;
     for (unsigned i = 0; i < r->exits; i++)

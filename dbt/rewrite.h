@@ -27,7 +27,8 @@
 struct scan_insn {
     struct isa_insn insn;
     uint32_t eip;
-    bool flags_seen; /* somebody may look at the status flags after it */
+    bool flags_seen;   /* somebody may look at the status flags after it */
+    bool renews_flags; /* it writes them all, depends on none, and cannot fault */
 };
 
 struct scan {
@@ -56,9 +57,19 @@ struct rewrite_exit {
     uint32_t payload;
     uint16_t count; /* guest instructions done */
     uint8_t reason; /* enum stub_reason */
-    uint8_t refund; /* guest instructions counted and not done */
+    int8_t refund;  /* guest instructions counted and not done; below 0: the other way round */
     uint8_t index;  /* of the instruction that jumps */
     bool inside;    /* leads to a tail: no stub */
+    bool unasked;   /* the budget was not asked for on the way here */
+    bool touched;   /* of STUB_ASKED: as in struct rewrite, and the pending difference */
+    int16_t delta;
+};
+
+/* Of counting blocks: a stretch of the block that is counted by one step. */
+struct rewrite_way {
+    unsigned end;  /* the instruction after its last */
+    unsigned paid; /* the instruction before which it is counted */
+    bool asks;     /* and the budget asked for, by the same step */
 };
 
 struct rewrite {
@@ -72,9 +83,10 @@ struct rewrite {
     bool touched;  /* the stack was accessed since rsp was last set: see rewrite_settle */
     bool ended;    /* the block goes on nowhere from here */
     bool exact;
-    bool counting;    /* r12 counts the instructions that are done */
-    unsigned counted; /* how many of this block's are taken off r12 already */
-    bool full;        /* too many exits or side entries */
+    bool counting; /* r12 counts the instructions that are done */
+    int counted;   /* how many of this scan's are taken off r12 already */
+    struct rewrite_way way;
+    bool full; /* too many exits or side entries */
     unsigned exits;
     struct rewrite_exit exit[BLOCK_MAX_EXITS];
 };
@@ -112,22 +124,30 @@ void rewrite_settle(struct rewrite *r); /* delta becomes 0; changes r8 at most *
 void rewrite_move_stack(struct rewrite *r, int32_t by);
 void rewrite_set_stack(struct rewrite *r, unsigned reg); /* esp = low half of a host register */
 
-/* Counting blocks: refuses to begin the block unless there is budget for all of it; takes the first
- * `done` instructions off r12. Before a condition that may leave, so that both ways agree. */
-void rewrite_check_budget(struct rewrite *r);
+/* Counting blocks, rewrite_count.c. At the block's start: asks for the budget, unless a step within
+ * the block will. */
+void rewrite_begin_count(struct rewrite *r);
+/* Before and after the mark of each instruction: what is to be counted here. */
+void rewrite_pay(struct rewrite *r);
+void rewrite_ask(struct rewrite *r);
+/* The first `done` instructions are taken off r12, no more and no less. Before a condition that may
+ * leave, so that both ways agree. */
 void rewrite_count(struct rewrite *r, unsigned done);
-/* Before each instruction: counts it and what follows, unless that is done. */
-void rewrite_pay_ahead(struct rewrite *r);
-/* Behind the block: what exits give back, and the tails. */
+/* Behind the block: what exits pay or give back, and the tails. */
 void rewrite_refunds(struct rewrite *r);
+/* In the stub of STUB_ASKED: as before the instruction. */
+void rewrite_unask(struct rewrite *r, struct emit *stub, const struct rewrite_exit *exit);
 
 /* Where the image counts hits: the basic block that begins at eip, or the way from `from` that a
  * branch at the block's end does not take. */
 void rewrite_hit_block(struct rewrite *r, uint32_t eip);
 void rewrite_hit_way(struct rewrite *r, uint32_t from, uint32_t to);
 
-/* Notes that host code from here on belongs to the instruction at eip with the present delta. */
+/* Notes that host code from here on belongs to the instruction at eip with the present delta, of
+ * which so many are done and not yet counted. */
 void rewrite_mark(struct rewrite *r, uint32_t eip);
+struct side *rewrite_mark_uncounted(struct rewrite *r, uint32_t eip, int uncounted);
+void rewrite_add_exit(struct rewrite *r, uint32_t field, struct rewrite_exit exit);
 
 /* Ways out. All settle the stack first. */
 void rewrite_jump_to(struct rewrite *r, uint32_t eip);

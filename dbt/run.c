@@ -282,6 +282,7 @@ static enum engine_exit handle(struct dbt_cpu *d, uint32_t reason, uint64_t remo
     case STUB_CHAIN:
         return on_chain(d, (uint32_t)d->cpu->slot[STUB_SLOT_PAYLOAD], removals);
     case STUB_INTERP:
+    case STUB_ASKED:
         return d->rejection.finding.what ? ENGINE_EXIT_REJECTED : interpret(d);
     case STUB_TRAP:
         return on_trap(d);
@@ -383,11 +384,11 @@ static enum engine_exit step_counting(struct dbt_cpu *d, uint64_t budget)
     struct cpu *cpu = d->cpu;
     uint32_t chunk = budget < COUNT_CHUNK ? (uint32_t)budget : COUNT_CHUNK;
     uint64_t removals = d->image->removals;
-    if (budget < IMAGE_SLACK)
+    if (budget < IMAGE_BUDGET_MIN)
         return step_exact(d, budget);
-    cpu->slot[STUB_SLOT_BUDGET] = chunk;
+    cpu->slot[STUB_SLOT_BUDGET] = chunk - IMAGE_SLACK;
     uint32_t reason = enter_table(d);
-    uint32_t done = chunk - (uint32_t)cpu->slot[STUB_SLOT_BUDGET];
+    uint32_t done = chunk - IMAGE_SLACK - (uint32_t)cpu->slot[STUB_SLOT_BUDGET];
     cpu->icount += done;
     bool is_done = reason == STUB_HYPERCALL || reason == STUB_PORT;
     if (reason == STUB_BUDGET && chunk == budget)

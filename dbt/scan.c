@@ -138,6 +138,18 @@ static bool observes(const struct isa_insn *insn)
            (row->attr & (ISA_T_FPU | ISA_T_MMX | ISA_T_SSE));
 }
 
+/* Whatever the flags were before it? What is undefined after it may depend on that; but logical
+ * operations clear AF, whatever manuals say. */
+static bool renews_flags(const struct isa_insn *insn, struct isa_flags flags)
+{
+    unsigned sem = insn->row->sem;
+    bool logical =
+        sem == ISA_SEM_AND || sem == ISA_SEM_OR || sem == ISA_SEM_XOR || sem == ISA_SEM_TEST;
+    unsigned kills = flags.kills | (logical ? ISA_F_A : 0u);
+    return (kills & STATUS_FLAGS) == STATUS_FLAGS && !(flags.reads & STATUS_FLAGS) &&
+           !observes(insn);
+}
+
 static void find_live_flags(struct scan *scan)
 {
     uint16_t live = STATUS_FLAGS;
@@ -150,6 +162,7 @@ static void find_live_flags(struct scan *scan)
             live &= (uint16_t)~flags.undef; /* nobody can rely on what they become */
         if (observes(&at->insn))
             live = STATUS_FLAGS;
+        at->renews_flags = renews_flags(&at->insn, flags);
     }
 }
 

@@ -73,7 +73,7 @@ static void emit_enter(struct emit *e)
     if (host_has_wrgsbase())
         emit_op_reg(e, &op_wrgsbase, WRGSBASE, EMIT_R15);
     emit_op_mem(e, &op_fxsave, FXRSTOR, &fpu);
-    emit_load32(e, EMIT_R12, &budget);
+    emit_load64(e, EMIT_R12, &budget);
     emit_load32(e, EMIT_RAX, &flags);
     push(e, EMIT_RAX);
     popfq(e);
@@ -113,7 +113,7 @@ static void emit_after_save(struct emit *e)
 
     emit_store32(e, &payload, EMIT_R10);
     emit_store32(e, &count, EMIT_R11);
-    emit_store32(e, &budget, EMIT_R12);
+    emit_store64(e, &budget, EMIT_R12);
     emit_op_mem(e, &op_fxsave, FXSAVE, &fpu);
     emit_raw(e, cld_fninit, sizeof(cld_fninit));
     emit_op_mem(e, &op_fxsave, LDMXCSR, &mxcsr);

@@ -27,18 +27,21 @@ enum stub_slot {
     STUB_SLOT_PAYLOAD, /* r10 at the way out */
     STUB_SLOT_COUNT,   /* r11 at the way out: guest instructions done, of exact blocks */
     STUB_SLOT_MXCSR,   /* the host's */
-    STUB_SLOT_BUDGET,  /* r12 at the way in and out: instructions left, of counting blocks */
+    STUB_SLOT_BUDGET,  /* r12 at the way in and out, of counting blocks: instructions left, less
+                          IMAGE_SLACK; signed */
     STUB_SLOT_SCRATCH = 16,
     STUB_SLOT_SCRATCH_END = 32,
 };
 
 /* Why translated code was left; in r9 at the way out. */
 enum stub_reason {
-    STUB_MISS,      /* no translation of eip yet */
-    STUB_CHAIN,     /* a direct jump: payload is the exit's id, eip its target */
-    STUB_INTERP,    /* the interpreter is to do the instruction at eip */
-    STUB_EXACT,     /* an exact block has ended */
-    STUB_BUDGET,    /* the counting block at eip may have more instructions than are left */
+    STUB_MISS,   /* no translation of eip yet */
+    STUB_CHAIN,  /* a direct jump: payload is the exit's id, eip its target */
+    STUB_INTERP, /* the interpreter is to do the instruction at eip */
+    STUB_EXACT,  /* an exact block has ended */
+    STUB_BUDGET, /* the counting block at eip may have more instructions than are left */
+    STUB_ASKED,  /* the same within a block: its flags are lost, and the instruction at eip, which
+                    needs none of them, is the interpreter's at once */
     STUB_HYPERCALL, /* payload: function, length; eip is after it */
     STUB_PORT,      /* payload: port number, size, direction, length; eip is after it */
     STUB_TRAP,      /* the processor found a fault; dbt_cpu.trap tells which */

@@ -65,6 +65,7 @@ static void begin(struct rewrite *r, struct image *image, const struct scan *sca
     r->exact = exact != 0;
     r->counting = image->counting && !exact;
     r->counted = 0;
+    r->way = (struct rewrite_way){.end = 0};
     r->full = false;
     r->exits = 0;
     block->eip = scan->at[0].eip;
@@ -77,7 +78,7 @@ static void begin(struct rewrite *r, struct image *image, const struct scan *sca
 static void rewrite_body(struct rewrite *r)
 {
     const struct scan *scan = r->scan;
-    rewrite_check_budget(r);
+    rewrite_begin_count(r);
     rewrite_hit_block(r, scan->at[0].eip);
     for (unsigned i = 0; i < scan->count && !r->ended; i++) {
         r->index = i;

@@ -58,6 +58,8 @@ static void meet(struct verify_state *into, const struct verify_state *other)
         if (into->reg[i] != other->reg[i])
             into->reg[i] = VERIFY_UNKNOWN;
     into->touched &= other->touched;
+    if (into->counted > other->counted)
+        into->counted = other->counted;
 }
 
 static void arrive(struct verifier *v, uint32_t at, struct verify_state *state)

@@ -23,7 +23,7 @@ _Static_assert(RAM_REACH + REWRITE_MAX_DELTA + 65536 + 64 + 512 <= RAM_GUARD,
                "bounded steps from the window end among the guards");
 
 enum { RSP = 4, RCX = 1, RSI = 6, RDI = 7, FIRST_FIXED = VERIFY_TRACKED };
-enum { R11 = 11, R12 = 12, R14 = 14, R15 = 15 };
+enum { R11 = 11, R14 = 14, R15 = 15 };
 
 /* How wide a general register is in bytes; 0 for other registers. Zydis orders each width by
  * number, with AH..BH between the first four bytes and the rest. */
@@ -327,11 +327,10 @@ static const char *write_register(const struct verify_insn *insn, const ZydisDec
     }
 }
 
-/* The scratch registers are the host's until the block writes them; r12 is a count that tells
- * nothing. */
+/* The scratch registers are the host's until the block writes them. */
 static bool is_host_value(const struct verify_state *state, int reg)
 {
-    return reg >= FIRST_FIXED || (reg >= 8 && reg != R12 && state->reg[reg] != VERIFY_NARROW);
+    return reg >= FIRST_FIXED || (reg >= 8 && state->reg[reg] != VERIFY_NARROW);
 }
 
 /* No address of the host's and nothing else of it may end up with the guest. */
@@ -405,8 +404,33 @@ static const char *check_lea64(const struct verify_insn *insn, struct verify_sta
     return "a 64-bit address in a form that has no bound";
 }
 
-/* The load that faults when the budget is used up: from the ramp below the dispatch table, up to 4
- * GiB beyond it, which is the table. It changes nothing but r11, which nobody may read then. */
+/* The budget: it is taken off, and of that some may be given back. So it never grows. */
+static bool is_count(const struct verify_insn *insn, int64_t *less)
+{
+    const ZydisDecodedOperand *from = &insn->op[1];
+    bool sub = insn->d.mnemonic == ZYDIS_MNEMONIC_SUB;
+    if (insn->op[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+        insn->op[0].reg.value != ZYDIS_REGISTER_R12)
+        return false;
+    if (sub && from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+        *less = from->imm.value.s;
+        return true;
+    }
+    *less = -from->mem.disp.value;
+    return insn->d.mnemonic == ZYDIS_MNEMONIC_LEA && insn->d.address_width == 64 &&
+           from->mem.base == ZYDIS_REGISTER_R12 && from->mem.index == ZYDIS_REGISTER_NONE;
+}
+
+static const char *count(int64_t less, struct verify_state *state)
+{
+    if (!is_within(less, -state->counted, BLOCK_MAX_INSNS * 2))
+        return "the budget grows, or falls by more than a block has";
+    state->counted += (int32_t)less;
+    return NULL;
+}
+
+/* The load that faults when the budget is used up, from the ramp below the dispatch table. r12 is
+ * never above what it was at the way in. It changes nothing but r11, which nobody may read then. */
 static bool is_budget_check(const struct verify_insn *insn)
 {
     const ZydisDecodedOperandMem *mem = &insn->op[1].mem;
@@ -415,14 +439,17 @@ static bool is_budget_check(const struct verify_insn *insn)
            insn->op[1].type == ZYDIS_OPERAND_TYPE_MEMORY && insn->op[1].size == 8 &&
            mem->segment == ZYDIS_REGISTER_DS && mem->base == ZYDIS_REGISTER_R14 &&
            mem->index == ZYDIS_REGISTER_R12 && mem->scale == 1 &&
-           mem->disp.value == -(int64_t)(IMAGE_RAMP + IMAGE_SLACK);
+           mem->disp.value == -(int64_t)IMAGE_RAMP;
 }
 
 const char *verify_effects(const struct verify_insn *insn, struct verify_state *state)
 {
     const char *wrong = check_kind(&insn->d);
+    int64_t less;
     if (wrong)
         return wrong;
+    if (is_count(insn, &less))
+        return count(less, state);
     if (insn->d.mnemonic == ZYDIS_MNEMONIC_LEA && insn->d.operand_width == 64)
         return check_lea64(insn, state);
     if (is_budget_check(insn)) {

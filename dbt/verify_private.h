@@ -14,11 +14,12 @@ enum verify_class {
     VERIFY_POINTER, /* window base + a narrow value, moved by string instructions only */
 };
 
-#define VERIFY_TRACKED 13u /* rax..r12; r13 to r15 never change */
+#define VERIFY_TRACKED 12u /* rax..r11; r12 only counts, r13 to r15 never change */
 
 struct verify_state {
     uint8_t reg[VERIFY_TRACKED]; /* enum verify_class; rsp's is not used */
     bool touched;                /* memory near rsp was accessed since rsp was last set */
+    int32_t counted;             /* at least so much was taken off r12 on the way here */
     bool reachable;
 };
 

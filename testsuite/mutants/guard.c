@@ -287,9 +287,9 @@ static const char *check_insn(struct guard *g, const struct host_frame *frame)
 /* Steps. */
 
 /*
- * A counting block's load below the table (dbt/image.h): of the ramp or the table, and of nothing
- * else. The table of the harness is only a number, so the load is done here: r11 keeps what is the
- * host's. False: it is another instruction.
+ * A counting block's load below the table (dbt/image.h): of the ramp, or less below it than one run
+ * can count, and of nothing else. The table of the harness is only a number, so the load is done
+ * here: r11 keeps what is the host's. False: it is another instruction.
  */
 static bool do_budget_check(struct guard *g, struct host_frame *frame)
 {
@@ -298,8 +298,8 @@ static bool do_budget_check(struct guard *g, struct host_frame *frame)
         x->operands[1].type != X86_OP_MEM || x->operands[1].mem.base != X86_REG_R14)
         return false;
     uint64_t at = address_of(g, frame, &x->operands[1].mem), table = g->now->table;
-    if (at < table - IMAGE_RAMP - IMAGE_SLACK || at >= table + RAM_WINDOW)
-        g->harm = "a load that is neither of the ramp nor of the table";
+    if (at < table - IMAGE_RAMP - MAX_STEPS * 2 * BLOCK_MAX_INSNS || at >= table)
+        g->harm = "a load that is not of the ramp";
     else if (at < table - IMAGE_RAMP)
         g->ending = LEFT; /* the budget is used up */
     frame->rip += g->insn->size;

@@ -3,6 +3,7 @@
  * The translator does what the interpreter does: guests of every shape that
  * the rewriters know, run to their end, in single steps, and in pieces.
  */
+#include "dbt/image.h"
 #include "testsuite/unit/dbt_rig.h"
 
 #include <stdio.h>
@@ -229,6 +230,31 @@ START_TEST(counts_to_a_fault)
 }
 END_TEST
 
+/*
+ * Where counting blocks ask: within, before branches and behind them, in tails and in pieces that
+ * only jump, at their start because no instruction lets them, in loops that never fall through,
+ * with values pending on the stack; and unwinding that only returns. Whatever the budget, it ends
+ * there to the instruction, with the flags of there.
+ */
+GUEST(asks_everywhere,
+      "mov $60, %ecx\n mov $0x80000, %ebx\n"
+      "1: call 2f\n push %eax\n sub %edx, %eax\n pop %eax\n call 4f\n test $3, %cl\n jz 6f\n"
+      "7: mov $5, %esi\n 8: dec %esi\n jnz 8b\n mov %ecx, %edi\n mov $3, %ecx\n 9: loop 9b\n"
+      "mov %edi, %ecx\n mov $7, %eax\n call 10f\n dec %ecx\n jnz 1b\n jmp 99f\n"
+      "2: jc 3f\n cmp $30, %ecx\n ja 5f\n stc\n ret\n 3: mov %ecx, %edx\n jmp 4f\n"
+      "5: lea 1(%edx), %edx\n ret\n"
+      "4: inc (%ebx)\n jp 5b\n js 3f\n jecxz 5b\n 3: ret\n"
+      "6: xor %esi, %esi\n 11: add $1, %esi\n cmp $9, %esi\n je 7b\n jmp 11b\n"
+      "10: test %eax, %eax\n jz 12f\n dec %eax\n call 10b\n 12: ret\n 99:\n" GUEST_END);
+
+START_TEST(asks_exactly)
+{
+    const struct engine_options options = {.count = true};
+    for (uint64_t budget = IMAGE_BUDGET_MIN - 3; budget < IMAGE_BUDGET_MIN + 130; budget++)
+        run_pieces_with(guest_asks_everywhere, guest_asks_everywhere_end, budget, 0, &options);
+}
+END_TEST
+
 /* Small caches: everything is evicted again and again, and nothing changes. */
 START_TEST(tiny_cache)
 {
@@ -260,9 +286,10 @@ END_TEST
 int main(void)
 {
     static const TTest *const *const tests[] = {
-        &test_straight, &test_fib,      &test_memory,  &test_based, &test_stack,
-        &test_frames,   &test_branches, &test_strings, &test_bcd,   &test_floating,
-        &test_traps,    &test_returns,  &exit_is_told, &tiny_cache, &counts_to_a_fault,
+        &test_straight, &test_fib,      &test_memory,       &test_based,
+        &test_stack,    &test_frames,   &test_branches,     &test_strings,
+        &test_bcd,      &test_floating, &test_traps,        &test_returns,
+        &exit_is_told,  &tiny_cache,    &counts_to_a_fault, &asks_exactly,
     };
     TCase *tcase = tcase_create("dbt");
     for (size_t i = 0; i < ARRAY_LEN(tests); i++)

@@ -83,6 +83,10 @@ ACCEPT(loop_to_start, "dec %ecx\njne code_loop_to_start")
 ACCEPT(units, "fldpi\nfaddp\npaddb %mm1,%mm2\nmulps %xmm1,%xmm2\nldmxcsr "
               "4(%r15,%rax)\nemms\nrdtsc\nbswap %edx")
 ACCEPT(fence_any_form, ".byte 0x0f,0xae,0xf2,0x0f,0xae,0xe8,0x0f,0xae,0xff")
+ACCEPT(counts,
+       "movzbl -0x100000(%r14,%r12),%r11d\nlea -9(%r12),%r12\ncmp $1,%eax\nje 1f\nmov %eax,%ebx\n"
+       "nop\n1: lea 9(%r12),%r12")
+ACCEPT(asks, "sub $7,%r12\njl code_asks\ncmp $1,%eax")
 ACCEPT(divide, "mov $3,%ecx\nxor %edx,%edx\ndiv %ecx\ncmpxchg %ecx,(%r15,%rax)")
 
 REFUSE(host_read, "mov (%rbx),%eax")
@@ -147,6 +151,15 @@ REFUSE(reads_window_by_lea, "lea 4(%r15),%eax")
 REFUSE(reads_scratch, "mov %r13d,%eax")
 REFUSE(reads_scratch_by_lea, "lea (%r9,%rbx),%eax")
 REFUSE(reads_stack_whole, "mov %rsp,(%r15,%rbx)")
+REFUSE(budget_grows, "lea -9(%r12),%r12\nlea 10(%r12),%r12")
+REFUSE(budget_grows_joined, "je 1f\nsub $9,%r12\n1: lea 9(%r12),%r12")
+REFUSE(budget_grows_by_sub, "sub $-1,%r12")
+REFUSE(budget_falls_far, "sub $10000,%r12")
+REFUSE(budget_narrow, "lea -9(%r12d),%r12d")
+REFUSE(budget_set, "mov $9,%r12d")
+REFUSE(budget_read, "mov %r12d,%eax")
+REFUSE(budget_elsewhere, "movzbl -0x200000(%r14,%r12),%r11d")
+REFUSE(budget_kept, "movzbl -0x100000(%r14,%r12),%eax")
 REFUSE(reads_vector, "movaps %xmm9,%xmm0")
 REFUSE(sets_vector, "movaps %xmm0,%xmm8")
 REFUSE(unit_state, "fnstenv (%r15,%rax)")
@@ -256,6 +269,17 @@ int main(void)
     tcase_add_test(tc, test_loop_to_start);
     tcase_add_test(tc, test_units);
     tcase_add_test(tc, test_divide);
+    tcase_add_test(tc, test_counts);
+    tcase_add_test(tc, test_asks);
+    tcase_add_test(tc, test_budget_grows);
+    tcase_add_test(tc, test_budget_grows_joined);
+    tcase_add_test(tc, test_budget_grows_by_sub);
+    tcase_add_test(tc, test_budget_falls_far);
+    tcase_add_test(tc, test_budget_narrow);
+    tcase_add_test(tc, test_budget_set);
+    tcase_add_test(tc, test_budget_read);
+    tcase_add_test(tc, test_budget_elsewhere);
+    tcase_add_test(tc, test_budget_kept);
     tcase_add_test(tc, test_host_read);
     tcase_add_test(tc, test_host_absolute);
     tcase_add_test(tc, test_rip_relative);

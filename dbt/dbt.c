@@ -36,7 +36,7 @@ static bool is_reachable(const struct cpu_flat *flat)
 static int attach_paged(struct dbt *dbt, struct cpu *cpu)
 {
     struct paged *paged;
-    if (dbt->options.verify || dbt->options.coverage)
+    if (dbt->options.verify)
         return -ENOTSUP; /* the verifier knows the window's forms only */
     int err = paged_create(cpu, &dbt->options, &paged);
     if (err)

@@ -171,7 +171,7 @@ void lockstep_devices_attach(struct lockstep_devices *d, struct lockstep_cpu *lc
     d->pin = (struct irq_pin){.ack = on_ack, .opaque = d};
     cpu->pc.pin = &d->pin;
     d->real_hooks = cpu->pc.hooks;
-    d->hooks = (struct cpu_hooks){d, on_fpu_error, on_apic_base};
+    d->hooks = (struct cpu_hooks){d, on_fpu_error, on_apic_base, NULL};
     cpu->pc.hooks = &d->hooks;
     bus_set_tap(cpu->pc.bus, &tap, d);
     ram_on_host_write(cpu->ram, on_host_write, d);

@@ -23,6 +23,7 @@ int paged_create(struct cpu *cpu, const struct engine_options *options, struct p
         return -ENOMEM;
     p->scope.on_trap = paged_on_trap;
     p->options = *options;
+    p->options.exact |= options->coverage != NULL; /* what ends a budget is told, too */
     p->cpu = cpu;
     p->cache.fd = -1;
     int err = host_signal_prepare();

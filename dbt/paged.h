@@ -68,9 +68,11 @@ struct paged_block {
     bool keeps; /* several accesses share a look into the TLB */
 };
 
-/* A direct jump within a page, not yet led to its block. */
+/* A direct jump within a page, not yet led to its block; or, for coverage, out of it, not yet led
+ * to the code for that. */
 struct paged_exit {
     uint32_t field, eip;
+    uint32_t from, out; /* coverage: the linear address behind the jump; that code, or 0 */
 };
 
 /* What of the mode an instruction may change: nothing, what follows from one segment, anything. */
@@ -92,6 +94,7 @@ enum paged_reason {
     PAGED_CHAIN,  /* payload is the exit's number */
     PAGED_TRAP,   /* the instruction at eip is the interpreter's */
     PAGED_KICK,   /* somebody wants the thread's attention */
+    PAGED_TURNED, /* the same, on the way in or back from a call, which did not go on */
     PAGED_CALLED, /* a called instruction went elsewhere; paged.exit says */
     PAGED_APART,  /* what p->apart takes to be in one page is not */
     PAGED_BUDGET, /* counting: the block at eip is longer than what may still be done */
@@ -137,6 +140,7 @@ struct paged {
     bool running;              /* what is written now the guest writes, or a device that it asked */
     enum engine_exit exit;     /* of PAGED_CALLED; ENGINE_EXITS: none */
     uint64_t count_end;        /* counting: cpu->icount when r12 comes to 0 */
+    uint32_t undone;           /* counting: what a block that a call goes back to has taken off */
     bool was_watched;          /* there were watchpoints in the last run */
     uint8_t *refusals;         /* paged_keep.c */
     struct paged_block *apart; /* of PAGED_APART */

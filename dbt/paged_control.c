@@ -56,7 +56,7 @@ static void add_way(struct paged_rewrite *r, uint32_t field, uint32_t eip)
 
 void paged_jump_to(struct paged_rewrite *r, uint32_t eip)
 {
-    if (same_page(r, eip))
+    if (same_page(r, eip) || r->paged->options.coverage)
         add_way(r, emit_jmp(&r->emit, r->emit.at), eip);
     else
         jump_by_table(r, &r->emit, eip);
@@ -81,6 +81,12 @@ static uint32_t give_back(struct paged_rewrite *r, const struct paged_way *way)
     return emit_jmp(&r->emit, r->emit.at);
 }
 
+/* Of a basic block, whose only ways are at its end. */
+static uint32_t end_of_way(const struct paged_rewrite *r)
+{
+    return r->block->mode.cs_base + r->block->eip + r->block->guest_len;
+}
+
 static void emit_way(struct paged_rewrite *r, const struct paged_way *way)
 {
     struct emit *e = &r->emit;
@@ -90,14 +96,17 @@ static void emit_way(struct paged_rewrite *r, const struct paged_way *way)
     lead(r, field, to_itself ? r->block->body : e->at);
     if (to_itself)
         return;
-    if (same_page(r, way->eip) && !exact) {
-        p->exit_at[p->exits] = (struct paged_exit){field, way->eip};
+    bool inside = same_page(r, way->eip), told = p->options.coverage;
+    if ((inside || told) && !exact) {
+        p->exit_at[p->exits] = (struct paged_exit){field, way->eip, end_of_way(r), 0};
         emit_mov_imm32(e, EMIT_R8, way->eip);
         emit_mov_imm32(e, EMIT_R10, p->exits++);
         emit_jmp(e, p->stubs.chain);
-    } else {
-        jump_by_table(r, e, way->eip);
     }
+    if (told && !inside && !exact)
+        p->exit_at[p->exits - 1].out = e->at;
+    if (!inside || exact)
+        jump_by_table(r, e, way->eip);
 }
 
 /* The stubs of all ways, behind the body. */

@@ -116,6 +116,13 @@ static bool has_breaks(const struct cpu *cpu, uint32_t linear)
     return false;
 }
 
+static void tell_covered(const struct paged *p, uint32_t eip, uint32_t len)
+{
+    struct engine_coverage *coverage = p->options.coverage;
+    if (coverage)
+        coverage->block(coverage, p->cpu->seg[ISA_CS].base + eip, len);
+}
+
 static struct paged_block *look_up(struct paged *p, const struct paged_mode *mode)
 {
     struct cpu *cpu = p->cpu;
@@ -132,18 +139,30 @@ static struct paged_block *look_up(struct paged *p, const struct paged_mode *mod
     return second ? find_or_make(p, code, room, second, mode) : NULL;
 }
 
+/* A block that has no place in the dispatch table. */
+static struct paged_block *look_up_apart(struct paged *p, const struct paged_mode *mode)
+{
+    struct paged_block *block = look_up(p, mode);
+    if (block)
+        tell_covered(p, block->eip, block->guest_len);
+    return block;
+}
+
 static struct paged_block *obtain(struct paged *p, const struct paged_mode *mode)
 {
     uint32_t eip = p->cpu->eip;
     if (mode->bits & PAGED_DOWN)
-        return look_up(p, mode);
+        return look_up_apart(p, mode);
     struct paged_dispatch *d = paged_dispatch_now(p, mode);
     struct paged_block *block = d->block[paged_slot(eip)];
     if (block && block->eip == eip && !block->dead)
         return block;
     block = look_up(p, mode);
-    if (block)
-        paged_dispatch_set(p, paged_dispatch_now(p, mode), block);
+    if (!block)
+        return NULL;
+    paged_dispatch_set(p, paged_dispatch_now(p, mode), block);
+    tell_covered(p, eip,
+                 block->guest_len); /* it runs now, or the interpreter would be told of it */
     return block;
 }
 
@@ -193,6 +212,7 @@ uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
     if (status != CPU_OK || !may_go_on(p, call, cpl))
         return false;
     put_flags(cpu);
+    p->undone = call->block->insns - call->index - 1;
     set_target(p, call->after);
     return !is_stopped(cpu);
 }
@@ -218,6 +238,7 @@ static uint32_t enter(struct paged *p, uint32_t host)
 {
     struct cpu *cpu = p->cpu;
     paged_enter_fn fn = (paged_enter_fn)(uintptr_t)(p->cache.rx + p->stubs.enter);
+    p->undone = 0;
     set_target(p, host); /* before the question: a kick from here on turns it around */
     put_flags(cpu);
     if (is_stopped(cpu))
@@ -227,6 +248,8 @@ static uint32_t enter(struct paged *p, uint32_t host)
         take_flags(cpu);
         take_count(p);
     }
+    if (reason == PAGED_TURNED && p->options.count)
+        cpu->icount -= p->undone;
     return reason;
 }
 
@@ -234,6 +257,8 @@ static uint32_t enter(struct paged *p, uint32_t host)
 static enum engine_exit attend(struct paged *p)
 {
     p->counters.interpreted++;
+    if (!interp_pc_event_is_due(p->cpu))
+        tell_covered(p, p->cpu->eip, 1);
     if (p->cpu->debug)
         return interp_pc_debug_step(p->cpu);
     enum cpu_status status = interp_pc_attend(p->cpu);
@@ -246,6 +271,14 @@ static void chain(struct paged *p, uint32_t exit, uint64_t evictions, uint64_t e
     if (p->cpu->icount >= end || interp_pc_needs_attention(p->cpu))
         return;
     struct paged_mode mode = paged_mode_now(p->cpu);
+    const struct paged_exit *from = &p->exit_at[exit];
+    struct engine_coverage *coverage = p->options.coverage;
+    if (coverage)
+        coverage->edge(coverage, from->from, p->cpu->seg[ISA_CS].base + p->cpu->eip);
+    if (from->out) {
+        emit_patch32(p->cache.rw, from->field, from->out);
+        return;
+    }
     const struct paged_block *target = obtain(p, &mode);
     if (target && !target->second && evictions == p->counters.evictions)
         emit_patch32(p->cache.rw, p->exit_at[exit].field, target->body);
@@ -257,7 +290,7 @@ static const struct paged_block *exact_block(struct paged *p, const struct paged
 {
     struct paged_mode exact = *mode;
     exact.bits |= PAGED_EXACT(left);
-    return look_up(p, &exact);
+    return look_up_apart(p, &exact);
 }
 
 static enum engine_exit step(struct paged *p, uint64_t end)

@@ -192,7 +192,7 @@ void paged_emit_stubs(struct paged *p)
 
     stubs->stop = mark(e); /* nothing of the guest has run since the way in */
     emit_load32(e, EMIT_R8, &eip);
-    emit_mov_imm32(e, EMIT_R9, PAGED_KICK);
+    emit_mov_imm32(e, EMIT_R9, PAGED_TURNED);
     emit_jmp(e, stubs->leave);
 
     stubs->call = mark(e);

@@ -11,13 +11,14 @@ struct paged_scan {
     struct paged_insn at[PAGED_MAX_INSNS];
 };
 
-/* Instructions after which EIP or everything else may be different. */
-static bool goes_on(const struct isa_insn *insn, unsigned *branches)
+/* Instructions after which EIP or everything else may be different. `most`: branches that may be
+ * passed, and one. */
+static bool goes_on(const struct isa_insn *insn, unsigned *branches, unsigned most)
 {
     uint32_t attr = insn->row->attr;
     if (attr & (ISA_T_JUMP | ISA_T_UNDEF))
         return false;
-    if ((attr & ISA_T_BRANCH) && ++*branches >= MAX_BRANCHES)
+    if ((attr & ISA_T_BRANCH) && ++*branches >= most)
         return false;
     switch (insn->row->sem) {
     case ISA_SEM_CLI:
@@ -34,10 +35,11 @@ static bool goes_on(const struct isa_insn *insn, unsigned *branches)
     }
 }
 
-static void scan(struct paged_scan *s, const struct cpu *cpu, const uint8_t *code, uint32_t room,
+static void scan(struct paged_scan *s, const struct paged *p, const uint8_t *code, uint32_t room,
                  unsigned most)
 {
-    unsigned branches = 0;
+    const struct cpu *cpu = p->cpu;
+    unsigned branches = 0, most_branches = p->options.coverage ? 1 : MAX_BRANCHES;
     s->count = s->bytes = 0;
     while (s->count < most) {
         struct paged_insn *at = &s->at[s->count];
@@ -47,7 +49,7 @@ static void scan(struct paged_scan *s, const struct cpu *cpu, const uint8_t *cod
         at->eip = cpu->eip + s->bytes;
         s->bytes += at->insn.len;
         s->count++;
-        if (!goes_on(&at->insn, &branches))
+        if (!goes_on(&at->insn, &branches, most_branches))
             break;
     }
 }
@@ -131,7 +133,7 @@ struct paged_block *paged_translate(struct paged *p, const uint8_t *code, uint32
     if (second)
         scan_over_end(&s, p->cpu, code, room, second);
     else
-        scan(&s, p->cpu, code, room, exact ? exact : PAGED_MAX_INSNS);
+        scan(&s, p, code, room, exact ? exact : PAGED_MAX_INSNS);
     if (!s.count)
         return NULL;
     r.count = s.count;

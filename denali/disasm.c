@@ -27,13 +27,14 @@ static bool virtual_text(const uint8_t *bytes, size_t len, char *text, size_t ro
     return true;
 }
 
-bool disasm_text(const uint8_t *bytes, size_t len, uint32_t address, char *text, size_t room)
+bool disasm_text(unsigned bits, const uint8_t *bytes, size_t len, uint32_t address, char *text,
+                 size_t room)
 {
     csh handle;
     cs_insn *insn;
     if (virtual_text(bytes, len, text, room))
         return true;
-    if (cs_open(CS_ARCH_X86, CS_MODE_32, &handle) != CS_ERR_OK)
+    if (cs_open(CS_ARCH_X86, bits == 16 ? CS_MODE_16 : CS_MODE_32, &handle) != CS_ERR_OK)
         return false;
     size_t n = cs_disasm(handle, bytes, len, address, 1, &insn);
     if (n) {
@@ -46,9 +47,10 @@ bool disasm_text(const uint8_t *bytes, size_t len, uint32_t address, char *text,
 
 #else
 
-bool disasm_text(const uint8_t *bytes, size_t len, uint32_t address, char *text, size_t room)
+bool disasm_text(unsigned bits, const uint8_t *bytes, size_t len, uint32_t address, char *text,
+                 size_t room)
 {
-    (void)bytes, (void)len, (void)address, (void)text, (void)room;
+    (void)bits, (void)bytes, (void)len, (void)address, (void)text, (void)room;
     return false;
 }
 

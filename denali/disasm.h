@@ -5,8 +5,9 @@
 
 #include "emu/base/base.h"
 
-/* "mov eax, 1" of the bytes at `address`; false where they are no instruction, or this program was
- * built without a disassembler. */
-bool disasm_text(const uint8_t *bytes, size_t len, uint32_t address, char *text, size_t room);
+/* "mov eax, 1" of the bytes at `address`, code of 16 or 32 bits; false where they are no
+ * instruction, or this program was built without a disassembler. */
+bool disasm_text(unsigned bits, const uint8_t *bytes, size_t len, uint32_t address, char *text,
+                 size_t room);
 
 #endif

@@ -285,7 +285,7 @@ int outside_send(struct vdev *dev, struct net_backend *net, const void *frame, s
         note(dev->vm, &e);
     }
     if (dev->vm->trace)
-        trace_frame(dev->vm->trace, dev->vm, index_of(dev), true, frame, len, e.a);
+        trace_frame(dev->vm->trace, dev->vm->cpu, index_of(dev), true, frame, len, e.a);
     return (int)e.a;
 }
 
@@ -305,7 +305,7 @@ int outside_receive(struct vdev *dev, struct net_backend *net, void *frame, size
 {
     int n = receive(dev, net, frame, room);
     if (dev->vm->trace && n > 0)
-        trace_frame(dev->vm->trace, dev->vm, index_of(dev), false, frame, (size_t)n, n);
+        trace_frame(dev->vm->trace, dev->vm->cpu, index_of(dev), false, frame, (size_t)n, n);
     return n;
 }
 

@@ -89,7 +89,7 @@ static void print_instruction(FILE *out, struct vm *vm)
         fputs(": there is no code\n", out);
         return;
     }
-    if (disasm_text(bytes, n, eip, text, sizeof(text)))
+    if (disasm_text(32, bytes, n, eip, text, sizeof(text)))
         fprintf(out, ": %s", text);
     fputs("  [", out);
     for (size_t i = 0; i < n && i < 8; i++)

@@ -6,7 +6,7 @@
  */
 #include "denali/trace.h"
 #include "denali/disasm.h"
-#include "denali/vm_private.h"
+#include "emu/cpu/cpu.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@ struct line {
 /* Text of instructions, by address; Capstone is slow. */
 struct text {
     uint32_t eip;
-    uint8_t len, bytes[ISA_MAX_LENGTH];
+    uint8_t len, bits, bytes[ISA_MAX_LENGTH];
     char text[80];
 };
 
@@ -41,9 +41,9 @@ struct trace {
     enum isa_sem sem;
     uint32_t eip, next;
     uint64_t icount;
-    /* System calls under way: where each returns to. */
+    /* System calls under way: where each returns to, and (of a PC) in which address space. */
     struct {
-        uint32_t back, number;
+        uint32_t back, space, number;
         uint64_t icount;
     } call[CALLS];
     unsigned calls;
@@ -173,11 +173,6 @@ bool trace_steps(const struct trace *t)
            (1u << TRACE_INSTRUCTION | 1u << TRACE_BLOCK | 1u << TRACE_CALL | 1u << TRACE_SYSCALL);
 }
 
-void vm_set_trace(struct vm *vm, struct trace *trace)
-{
-    vm->trace = trace;
-}
-
 int trace_destroy(struct trace *t, struct why *why)
 {
     int err = 0;
@@ -216,31 +211,23 @@ static struct line *next_line(struct trace *t, struct line *l, enum trace_kind k
     for (struct line *l = next_line(t, NULL, kind, icount, eip); l;                                \
          l = next_line(t, l, kind, icount, eip))
 
-static unsigned fetch(struct vm *vm, uint32_t eip, uint8_t bytes[ISA_MAX_LENGTH])
+/* Linear: where a PC's segment does not begin at 0, its base is in it. */
+static uint32_t place(const struct cpu *c)
 {
-    unsigned n = 0;
-    uint8_t page[PAGE_SIZE];
-    while (n < ISA_MAX_LENGTH && (uint64_t)eip + n < vm->mem_bytes) {
-        uint32_t at = eip + n;
-        const uint8_t *from = ram_peek(vm->ram, at & ~(uint64_t)PAGE_MASK, page);
-        if (!from)
-            break;
-        do
-            bytes[n++] = from[at++ & PAGE_MASK];
-        while (n < ISA_MAX_LENGTH && (at & PAGE_MASK));
-    }
-    return n;
+    return c->flat ? c->eip : c->seg[ISA_CS].base + c->eip;
 }
 
-static const char *text_of(struct trace *t, uint32_t eip, const uint8_t *bytes, unsigned len)
+static const char *text_of(struct trace *t, unsigned bits, uint32_t eip, const uint8_t *bytes,
+                           unsigned len)
 {
     struct text *x = &t->text[eip % TEXTS];
-    if (x->eip == eip && x->len == len && !memcmp(x->bytes, bytes, len))
+    if (x->eip == eip && x->bits == bits && x->len == len && !memcmp(x->bytes, bytes, len))
         return x->text;
     x->eip = eip;
+    x->bits = (uint8_t)bits;
     x->len = (uint8_t)len;
     memcpy(x->bytes, bytes, len);
-    if (!disasm_text(bytes, len, eip, x->text, sizeof(x->text)))
+    if (!disasm_text(bits, bytes, len, eip, x->text, sizeof(x->text)))
         strcpy(x->text, "(bad)");
     return x->text;
 }
@@ -254,15 +241,19 @@ static void put_bytes(FILE *out, const uint8_t *bytes, size_t len)
     }
 }
 
-static void put_instruction(struct trace *t, struct line *l, struct vm *vm, const uint8_t *bytes,
-                            unsigned len)
+static bool is_32(const struct cpu *c)
 {
-    const struct cpu *c = vm->cpu;
-    const char *text = text_of(t, c->eip, bytes, len);
+    return c->flat || c->code32;
+}
+
+static void put_instruction(struct trace *t, struct line *l, const struct cpu *c,
+                            const uint8_t *bytes, unsigned len)
+{
+    const char *text = text_of(t, is_32(c) ? 32 : 16, place(c), bytes, len);
     fprintf(l->out,
             l->spec.json ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32 ",\"bytes\":\""
                          : "%" PRIu64 " %08" PRIx32 " ",
-            c->icount, c->eip);
+            c->icount, place(c));
     put_bytes(l->out, bytes, len);
     if (l->spec.json)
         fprintf(l->out,
@@ -279,7 +270,7 @@ static void put_block(struct line *l, const struct cpu *c)
     fprintf(l->out,
             l->spec.json ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32 "}\n"
                          : "%" PRIu64 " %08" PRIx32 "\n",
-            c->icount, c->eip);
+            c->icount, place(c));
 }
 
 static void put_call(struct trace *t, struct line *l, const struct cpu *c)
@@ -289,7 +280,7 @@ static void put_call(struct trace *t, struct line *l, const struct cpu *c)
             l->spec.json ? "{\"icount\":%" PRIu64 ",\"what\":\"%s\",\"from\":%" PRIu32
                            ",\"to\":%" PRIu32 ",\"esp\":%" PRIu32 "}\n"
                          : "%" PRIu64 " %-4s %08" PRIx32 " -> %08" PRIx32 " esp %08" PRIx32 "\n",
-            t->icount, what, t->eip, c->eip, c->gpr[ISA_ESP]);
+            t->icount, what, t->eip, place(c), c->gpr[ISA_ESP]);
 }
 
 /* System calls: INT leads to the guest's own handler; its TRAPRET comes back behind it. */
@@ -303,41 +294,40 @@ static void name_call(const struct trace *t, uint32_t number, char name[32])
         snprintf(name, 32, "call_%" PRIu32, number);
 }
 
-static void begin_call(struct trace *t, struct vm *vm, uint32_t number, uint32_t back)
+static void begin_call(struct trace *t, const struct cpu *c, uint32_t number, uint32_t back)
 {
-    const struct cpu *c = vm->cpu;
     char name[32];
     name_call(t, c->gpr[ISA_EAX], name);
     if (t->calls < CALLS) {
         t->call[t->calls].back = back;
+        t->call[t->calls].space = c->sys.cr3;
         t->call[t->calls].number = c->gpr[ISA_EAX];
         t->call[t->calls++].icount = c->icount;
     }
-    EACH_LINE(t, l, TRACE_SYSCALL, c->icount, c->eip)
+    EACH_LINE(t, l, TRACE_SYSCALL, c->icount, place(c))
     fprintf(l->out,
             l->spec.json ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32
                            ",\"vector\":%u,\"name\":\"%s\",\"args\":[%u,%u,%u,%u,%u,%u]}\n"
                          : "%" PRIu64 " %08" PRIx32 " int %#x %s(%#x, %#x, %#x, %#x, %#x, %#x)\n",
-            c->icount, c->eip, number, name, c->gpr[ISA_EBX], c->gpr[ISA_ECX], c->gpr[ISA_EDX],
+            c->icount, place(c), number, name, c->gpr[ISA_EBX], c->gpr[ISA_ECX], c->gpr[ISA_EDX],
             c->gpr[ISA_ESI], c->gpr[ISA_EDI], c->gpr[ISA_EBP]);
 }
 
-static void end_call(struct trace *t, struct vm *vm)
+static void end_call(struct trace *t, const struct cpu *c)
 {
-    const struct cpu *c = vm->cpu;
     unsigned i = t->calls;
     char name[32];
-    while (i && t->call[i - 1].back != c->eip)
+    while (i && (t->call[i - 1].back != place(c) || t->call[i - 1].space != c->sys.cr3))
         i--;
     if (!i)
         return;
     name_call(t, t->call[i - 1].number, name);
-    EACH_LINE(t, l, TRACE_SYSCALL, c->icount, c->eip)
+    EACH_LINE(t, l, TRACE_SYSCALL, c->icount, place(c))
     fprintf(l->out,
             l->spec.json ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32
                            ",\"name\":\"%s\",\"result\":%" PRId32 ",\"began\":%" PRIu64 "}\n"
                          : "%" PRIu64 " %08" PRIx32 " %s = %" PRId32 " (began at %" PRIu64 ")\n",
-            c->icount, c->eip, name, (int32_t)c->gpr[ISA_EAX], t->call[i - 1].icount);
+            c->icount, place(c), name, (int32_t)c->gpr[ISA_EAX], t->call[i - 1].icount);
     memmove(&t->call[i - 1], &t->call[i], (t->calls - i) * sizeof(t->call[0]));
     t->calls--;
 }
@@ -348,86 +338,114 @@ static bool wants(const struct trace *t, enum trace_kind kind)
 }
 
 /* What the instruction before did, now that it is done. */
-static void tell_before(struct trace *t, struct vm *vm)
+static void tell_before(struct trace *t, const struct cpu *c)
 {
-    const struct cpu *c = vm->cpu;
-    bool moved = t->stepped && c->eip != t->next;
+    bool moved = t->stepped && place(c) != t->next;
     if ((t->sem == ISA_SEM_CALL || t->sem == ISA_SEM_RET) && t->stepped && wants(t, TRACE_CALL))
         EACH_LINE(t, l, TRACE_CALL, t->icount, t->eip) put_call(t, l, c);
     if ((!t->stepped || t->jumped || moved) && wants(t, TRACE_BLOCK))
-        EACH_LINE(t, l, TRACE_BLOCK, c->icount, c->eip) put_block(l, c);
+        EACH_LINE(t, l, TRACE_BLOCK, c->icount, place(c)) put_block(l, c);
     if (t->calls && moved)
-        end_call(t, vm);
+        end_call(t, c);
 }
 
-void trace_step(struct trace *t, struct vm *vm)
+void trace_step(struct trace *t, const struct cpu *c, const uint8_t *bytes, unsigned have)
 {
-    const struct cpu *c = vm->cpu;
-    uint8_t bytes[ISA_MAX_LENGTH];
     struct isa_insn insn;
-    unsigned have = fetch(vm, c->eip, bytes);
-    if (t->stepped && c->icount == t->icount && c->eip == t->eip)
+    if (t->stepped && c->icount == t->icount && place(c) == t->eip)
         return; /* it did not run yet */
-    tell_before(t, vm);
-    bool good = have && isa_decode(bytes, have, true, &insn) == ISA_OK;
+    tell_before(t, c);
+    bool good = have && isa_decode(bytes, have, is_32(c), &insn) == ISA_OK;
     t->stepped = good;
     if (!good)
         return;
     t->sem = insn.row->sem;
     t->jumped = insn.row->attr & (ISA_T_JUMP | ISA_T_BRANCH);
-    t->eip = c->eip;
-    t->next = c->eip + insn.len;
+    t->eip = place(c);
+    t->next = t->eip + insn.len;
     t->icount = c->icount;
-    EACH_LINE(t, l, TRACE_INSTRUCTION, c->icount, c->eip)
-    put_instruction(t, l, vm, bytes, insn.len);
+    EACH_LINE(t, l, TRACE_INSTRUCTION, c->icount, place(c))
+    put_instruction(t, l, c, bytes, insn.len);
     if (t->sem == ISA_SEM_INT && wants(t, TRACE_SYSCALL))
-        begin_call(t, vm, (uint8_t)insn.imm, t->next);
+        begin_call(t, c, (uint8_t)insn.imm, t->next);
 }
 
 /* What leaves the engine. */
 
-void trace_port(struct trace *t, struct vm *vm)
+void trace_port(struct trace *t, const struct cpu *c)
 {
-    const struct cpu *c = vm->cpu;
     const char *way = c->exit.port_write ? "out" : "in";
-    EACH_LINE(t, l, TRACE_PORT, c->icount, c->eip)
+    EACH_LINE(t, l, TRACE_PORT, c->icount, place(c))
     fprintf(l->out,
             l->spec.json
                 ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32
                   ",\"way\":\"%s\",\"port\":%u,\"eax\":%u,\"ecx\":%u,\"ebx\":%u,\"edi\":%u}\n"
                 : "%" PRIu64 " %08" PRIx32 " %-3s port %#x eax %#x ecx %#x ebx %#x edi %#x\n",
-            c->icount, c->eip - c->exit.length, way, c->exit.port, c->gpr[ISA_EAX], c->gpr[ISA_ECX],
-            c->gpr[ISA_EBX], c->gpr[ISA_EDI]);
+            c->icount, place(c) - c->exit.length, way, c->exit.port, c->gpr[ISA_EAX],
+            c->gpr[ISA_ECX], c->gpr[ISA_EBX], c->gpr[ISA_EDI]);
 }
 
-void trace_upcall(struct trace *t, struct vm *vm, uint32_t batch)
+void trace_access(struct trace *t, const struct cpu *c, bool write, uint32_t port, unsigned size,
+                  uint32_t value)
 {
-    const struct cpu *c = vm->cpu;
+    EACH_LINE(t, l, TRACE_PORT, c->icount, place(c))
+    fprintf(l->out,
+            l->spec.json ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32
+                           ",\"way\":\"%s\",\"port\":%u,\"size\":%u,\"value\":%u}\n"
+                         : "%" PRIu64 " %08" PRIx32 " %-3s port %#x size %u value %#x\n",
+            c->icount, place(c), write ? "out" : "in", port, size, value);
+}
+
+static void put_error(FILE *out, const struct trace_event *e, bool json)
+{
+    if (e->has_error)
+        fprintf(out, json ? ",\"error\":%u" : " error %#x", e->error);
+    if (e->has_address)
+        fprintf(out, json ? ",\"address\":%u" : " address %08x", e->address);
+    fputs(json ? "}\n" : "\n", out);
+}
+
+void trace_event(struct trace *t, const struct cpu *c, const struct trace_event *e)
+{
+    const char *name = e->is_fault ? cpu_vector_name(e->vector) : "";
     t->stepped = false;
-    EACH_LINE(t, l, TRACE_INTERRUPT, c->icount, c->eip)
+    EACH_LINE(t, l, TRACE_INTERRUPT, c->icount, place(c))
+    {
+        fprintf(l->out,
+                l->spec.json ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32
+                               ",\"kind\":\"%s\",\"vector\":%u,\"name\":\"%s\""
+                             : "%" PRIu64 " %08" PRIx32 " %s %#x %s",
+                c->icount, place(c), e->kind, e->vector, name);
+        put_error(l->out, e, l->spec.json);
+    }
+}
+
+void trace_upcall(struct trace *t, const struct cpu *c, uint32_t batch)
+{
+    t->stepped = false;
+    EACH_LINE(t, l, TRACE_INTERRUPT, c->icount, place(c))
     fprintf(l->out,
             l->spec.json ? "{\"icount\":%" PRIu64 ",\"handler\":%" PRIu32 ",\"interrupts\":%u}\n"
                          : "%" PRIu64 " %08" PRIx32 " interrupts %#x\n",
-            c->icount, c->eip, batch);
+            c->icount, place(c), batch);
 }
 
-void trace_fault(struct trace *t, struct vm *vm)
+void trace_fault(struct trace *t, const struct cpu *c)
 {
-    const struct cpu *c = vm->cpu;
     t->stepped = false;
-    EACH_LINE(t, l, TRACE_INTERRUPT, c->icount, c->eip)
+    EACH_LINE(t, l, TRACE_INTERRUPT, c->icount, place(c))
     fprintf(l->out,
             l->spec.json ? "{\"icount\":%" PRIu64 ",\"eip\":%" PRIu32
                            ",\"fault\":\"%s\",\"error\":%u,\"address\":%u}\n"
                          : "%" PRIu64 " %08" PRIx32 " fault %s error %#x address %08x\n",
-            c->icount, c->eip, cpu_vector_name(c->fault.vector), c->fault.error, c->fault.address);
+            c->icount, place(c), cpu_vector_name(c->fault.vector), c->fault.error,
+            c->fault.address);
 }
 
-void trace_frame(struct trace *t, struct vm *vm, unsigned device, bool sent, const void *frame,
-                 size_t len, int64_t result)
+void trace_frame(struct trace *t, const struct cpu *c, unsigned device, bool sent,
+                 const void *frame, size_t len, int64_t result)
 {
-    const struct cpu *c = vm->cpu;
-    EACH_LINE(t, l, TRACE_PACKET, c->icount, c->eip)
+    EACH_LINE(t, l, TRACE_PACKET, c->icount, place(c))
     {
         fprintf(l->out,
                 l->spec.json ? "{\"icount\":%" PRIu64

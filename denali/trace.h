@@ -46,6 +46,7 @@ MUST_CHECK int trace_parse(const char *text, struct trace_spec *out, struct why 
 
 struct trace;
 struct vm;
+struct cpu;
 
 /* Names of Linux system calls; NULL: numbers. */
 typedef const char *(*trace_call_name_fn)(uint32_t number);
@@ -60,14 +61,28 @@ void vm_set_trace(struct vm *vm, struct trace *trace);
 /* Everything is in the files afterwards; or why not. NULL is harmless. */
 int trace_destroy(struct trace *trace, struct why *why);
 
-/* For the VM's own files. */
+/*
+ * For who runs the machine. Addresses are linear: a PC's CS base is in them. Of a PC a system
+ * call's result is told when control comes back behind its INT with the CR3 of then.
+ */
 
-/* Before the instruction at eip. */
-void trace_step(struct trace *trace, struct vm *vm);
-void trace_port(struct trace *trace, struct vm *vm);
-void trace_upcall(struct trace *trace, struct vm *vm, uint32_t batch);
-void trace_fault(struct trace *trace, struct vm *vm);
-void trace_frame(struct trace *trace, struct vm *vm, unsigned device, bool sent, const void *frame,
-                 size_t len, int64_t result);
+/* Before the instruction at eip, of which `have` bytes are known. */
+void trace_step(struct trace *trace, const struct cpu *cpu, const uint8_t *bytes, unsigned have);
+void trace_frame(struct trace *trace, const struct cpu *cpu, unsigned device, bool sent,
+                 const void *frame, size_t len, int64_t result);
+/* A VM's: after IN or OUT; interrupts and a fault that were delivered. */
+void trace_port(struct trace *trace, const struct cpu *cpu);
+void trace_upcall(struct trace *trace, const struct cpu *cpu, uint32_t batch);
+void trace_fault(struct trace *trace, const struct cpu *cpu);
+/* A PC's. `kind` is a word: interrupt, fault, trap, software. */
+struct trace_event {
+    const char *kind;
+    uint8_t vector;
+    bool is_fault, has_error, has_address;
+    uint32_t error, address;
+};
+void trace_access(struct trace *trace, const struct cpu *cpu, bool write, uint32_t port,
+                  unsigned size, uint32_t value);
+void trace_event(struct trace *trace, const struct cpu *cpu, const struct trace_event *event);
 
 #endif

@@ -59,7 +59,7 @@ static void upcall(struct vm *vm, uint32_t pending, uint32_t entry)
     enter_handler(vm->cpu, entry, regs->upcall_stack);
     count_delivery(vm);
     if (vm->trace)
-        trace_upcall(vm->trace, vm, batch);
+        trace_upcall(vm->trace, vm->cpu, batch);
     vm->counters.upcalls++;
 }
 
@@ -156,7 +156,7 @@ bool vm_fault_is_fatal(const struct vm *vm)
 void vm_fault(struct vm *vm)
 {
     if (vm->trace)
-        trace_fault(vm->trace, vm);
+        trace_fault(vm->trace, vm->cpu);
     struct cpu *cpu = vm->cpu;
     uint32_t entry = vm_regs(vm)->fault_entry;
     if (vm_fault_is_fatal(vm)) {

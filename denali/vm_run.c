@@ -25,7 +25,7 @@ static void do_port(struct vm *vm)
             vm->blocked = dev;
     }
     if (vm->trace)
-        trace_port(vm->trace, vm);
+        trace_port(vm->trace, vm->cpu);
     if (status == VDEV_NO_PORT)
         vm_raise_gp(vm);
 }
@@ -109,12 +109,34 @@ static enum engine_exit finish_insn(struct vm *vm, uint64_t budget)
     return exit == ENGINE_EXIT_BUDGET ? ENGINE_EXIT_STOP : exit;
 }
 
+void vm_set_trace(struct vm *vm, struct trace *trace)
+{
+    vm->trace = trace;
+}
+
+static unsigned fetch(const struct vm *vm, uint32_t eip, uint8_t bytes[ISA_MAX_LENGTH])
+{
+    unsigned n = 0;
+    uint8_t page[PAGE_SIZE];
+    while (n < ISA_MAX_LENGTH && (uint64_t)eip + n < vm->mem_bytes) {
+        uint32_t at = eip + n;
+        const uint8_t *from = ram_peek(vm->ram, at & ~(uint64_t)PAGE_MASK, page);
+        if (!from)
+            break;
+        do
+            bytes[n++] = from[at++ & PAGE_MASK];
+        while (n < ISA_MAX_LENGTH && (at & PAGE_MASK));
+    }
+    return n;
+}
+
 /* Each instruction is looked at before it runs. */
 static enum engine_exit run_traced(struct vm *vm, uint64_t budget)
 {
     enum engine_exit exit = ENGINE_EXIT_BUDGET;
+    uint8_t bytes[ISA_MAX_LENGTH];
     for (; budget && exit == ENGINE_EXIT_BUDGET; budget--) {
-        trace_step(vm->trace, vm);
+        trace_step(vm->trace, vm->cpu, bytes, fetch(vm, vm->cpu->eip, bytes));
         exit = engine_run(vm->cpu, 1);
     }
     return exit;

@@ -10,6 +10,7 @@
 
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
+#include "emu/cpu/interp/interp_pc.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -233,6 +234,32 @@ static void sleep_until(struct pc *pc, uint64_t end_ns)
     clock_advance_ns(pc->clock, wait);
 }
 
+static void event_comes(void *opaque, const struct event *event)
+{
+    struct pc *pc = opaque;
+    pc->onlooker.event(pc->onlooker.opaque, event);
+}
+
+void pc_set_onlooker(struct pc *pc, const struct pc_onlooker *onlooker)
+{
+    pc->onlooker = onlooker ? *onlooker : (struct pc_onlooker){0};
+    pc->hooks.event = pc->onlooker.event ? event_comes : NULL;
+    bus_on_port(pc->bus, pc->onlooker.port, pc->onlooker.opaque);
+}
+
+static enum engine_exit run_engine(struct pc *pc, uint64_t budget)
+{
+    enum engine_exit exit = ENGINE_EXIT_BUDGET;
+    if (!pc->onlooker.step)
+        return engine_run(pc->cpu, budget);
+    for (; budget && exit == ENGINE_EXIT_BUDGET; budget--) {
+        if (!interp_pc_event_is_due(pc->cpu))
+            pc->onlooker.step(pc->onlooker.opaque);
+        exit = engine_run(pc->cpu, 1);
+    }
+    return exit;
+}
+
 static enum engine_exit run_cpu(struct pc *pc, uint64_t end_ns, uint64_t budget)
 {
     uint64_t now = clock_now_ns(pc->clock), wait = end_ns > now ? end_ns - now : 1;
@@ -245,7 +272,7 @@ static enum engine_exit run_cpu(struct pc *pc, uint64_t end_ns, uint64_t budget)
         budget = wait;
     if (pc_gate_replays(pc))
         budget = pc_gate_budget(pc, budget);
-    enum engine_exit exit = engine_run(pc->cpu, budget);
+    enum engine_exit exit = run_engine(pc, budget);
     pc->running = false;
     if (pc->c.deterministic)
         count_time(pc);

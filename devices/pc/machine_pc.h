@@ -78,6 +78,20 @@ enum pc_state pc_run_for(struct pc *pc, uint64_t max_ns);
 /* Runs at most so many instructions, or sleeps for a moment while the guest waits. */
 enum pc_state pc_run_count(struct pc *pc, uint64_t instructions);
 
+/*
+ * Who looks on: before each instruction, when something is about to go through the interrupt
+ * table, after each access to a port; each may be NULL. Outside of a run; NULL: nobody. With `step`
+ * the machine is slow, and fastest with the interpreter.
+ */
+struct event;
+struct pc_onlooker {
+    void *opaque;
+    void (*step)(void *opaque);
+    void (*event)(void *opaque, const struct event *event);
+    void (*port)(void *opaque, const struct bus_access *access);
+};
+void pc_set_onlooker(struct pc *pc, const struct pc_onlooker *onlooker);
+
 uint32_t pc_exit_status(const struct pc *pc);
 uint64_t pc_now_ns(const struct pc *pc);
 /* The last POST code. */

@@ -22,6 +22,7 @@ struct pc {
     struct board board;
     struct cpu *cpu;
     struct cpu_hooks hooks;
+    struct pc_onlooker onlooker;
     bool attached;
     struct irq_pin pin;
     struct pic *pic;

@@ -13,6 +13,7 @@
 #include "emu/cli/cli.h"
 #include "emu/cli/debug_input.h"
 #include "emu/cli/pc/pc_debug.h"
+#include "emu/cli/pc/pc_observe.h"
 #include "emu/cli/pc/pc_record.h"
 #include "emu/cli/pc/pc_resources.h"
 #include "emu/cli/pc/pc_screen.h"
@@ -36,7 +37,8 @@ struct pc_session {
     struct engine *engine;
     struct pc *pc;
     struct pc_record *record; /* NULL: neither recorded nor replayed */
-    struct display *display;  /* NULL: none */
+    struct pc_observe *observe;
+    struct display *display; /* NULL: none */
     struct why why;
     uint64_t end_ns; /* of the host's clock; HOST_FOREVER: none */
     int signals, signal;
@@ -57,7 +59,8 @@ static int create_engine(const char *name, const struct engine_options *e, struc
 static int make_engine(struct pc_session *s, const char *name)
 {
     const struct engine_options e = {.verify = s->options.verify,
-                                     .count = s->options.deterministic};
+                                     .count = s->options.deterministic || s->options.observe.traces,
+                                     .coverage = pc_observe_coverage(s->observe)};
     int err = create_engine(name, &e, &s->engine);
     if (err == -ENOPKG)
         return why_fail(&s->why, err, "--verify needs the Zydis library (libzydis4.0)");
@@ -115,9 +118,16 @@ static int build(struct pc_session *s)
     if (!err && s->record)
         err = pc_resources_set_gate(&s->resources, pc_record_gate(s->record), &s->why);
     if (!err)
+        err = pc_observe_create(&s->options, &s->observe, &s->why);
+    if (!err)
+        err =
+            pc_observe_net(s->observe, s->resources.config.net, &s->resources.config.net, &s->why);
+    if (!err)
         err = make_pc(s);
     if (!err && s->record)
         pc_record_set_pc(s->record, s->pc);
+    if (!err)
+        err = pc_observe_attach(s->observe, s->pc, &s->why);
     if (!err && s->options.restore)
         err = pc_snapshot_load(s->pc, s->options.restore, &s->why);
     if (!err && s->options.display && strcmp(s->options.display, "none") && pc_vga(s->pc))
@@ -132,6 +142,7 @@ static void unmake(struct pc_session *s)
     pc_destroy(s->pc);
     drop_engine(s);
     pc_resources_close(&s->resources);
+    pc_observe_destroy(s->observe);
     pc_record_close(s->record);
     if (s->input)
         fclose(s->input);
@@ -423,6 +434,7 @@ static int run_session(struct pc_session *s)
         s->end_ns = host_monotonic_ns() + s->options.timeout_ns;
     int status = pc_options_debug(&s->options) ? debug(s) : loop(s);
     status = end_record(s, status);
+    pc_observe_finish(s->observe);
     if (wants_shot(s) && take_shot(s))
         status = cli_complain(CLI_FAILED, "%s", s->why.text);
     if (pc_resources_save_cmos(&s->options, s->pc, &s->why))
@@ -582,6 +594,11 @@ const struct cli_verb cli_pc = {
         "      --verify             checks every translation before it may run\n"
         "      --timeout SECONDS    ends the machine after that time\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
+        "      --coverage drcov:FILE, lcov:FILE   which code ran, or which lines of the kernel's "
+        "source\n"
+        "      --trace KIND:FILE    instruction, block, call, syscall, port, interrupt or packet; "
+        "with\n"
+        "                           ,json ,from=ADDR ,to=ADDR ,in=FUNCTION ,first=N ,last=N\n"
         "      --record DIR         by counted time, and keeps what comes from outside for\n"
         "                           denali replay DIR\n"
         "      --no-reboot          a reset is the end\n"

@@ -101,11 +101,15 @@ struct cpu_sys {
     uint64_t apic_base, mtrr_default, mtrr_fixed[11], mtrr_variable[16];
 };
 
+struct event;
+
 /* What a PC's processor tells its machine, on its thread; each may be NULL. */
 struct cpu_hooks {
     void *opaque;
     void (*fpu_error)(void *opaque, bool raised);    /* the line FERR, while CR0.NE is clear */
     void (*apic_base)(void *opaque, uint64_t value); /* IA32_APIC_BASE was written */
+    /* Something is about to go through the interrupt table; for who looks on (event.h). */
+    void (*event)(void *opaque, const struct event *event);
 };
 
 /* Tables of the software TLB (emu/cpu/pc/mmu.h), one for each kind of access. */

@@ -42,6 +42,8 @@ struct bus {
     void *listener_opaque;
     void (*before)(void *opaque);
     void *before_opaque;
+    void (*on_port)(void *opaque, const struct bus_access *access);
+    void *on_port_opaque;
     const struct bus_tap *tap;
     void *tap_opaque;
     bool a20;
@@ -442,6 +444,12 @@ static void port_write(struct bus *bus, uint16_t port, unsigned size, uint32_t v
         region_write(r, (uint32_t)(port - r->base), size, value);
 }
 
+static void tell_port(const struct bus *bus, const struct bus_access *access)
+{
+    if (bus->on_port)
+        bus->on_port(bus->on_port_opaque, access);
+}
+
 uint32_t bus_in(struct bus *bus, uint16_t port, unsigned size)
 {
     struct bus_access access = {BUS_IN, size, port, 0};
@@ -450,6 +458,7 @@ uint32_t bus_in(struct bus *bus, uint16_t port, unsigned size)
     before_access(bus);
     access.value = port_read(bus, port, size);
     tell_tap(bus, &access);
+    tell_port(bus, &access);
     return access.value;
 }
 
@@ -461,6 +470,7 @@ void bus_out(struct bus *bus, uint16_t port, unsigned size, uint32_t value)
     before_access(bus);
     port_write(bus, port, size, value);
     tell_tap(bus, &access);
+    tell_port(bus, &access);
 }
 
 void bus_set_a20(struct bus *bus, bool open)
@@ -487,6 +497,13 @@ void bus_before_access(struct bus *bus, void (*fn)(void *opaque), void *opaque)
 {
     bus->before = fn;
     bus->before_opaque = opaque;
+}
+
+void bus_on_port(struct bus *bus, void (*fn)(void *opaque, const struct bus_access *access),
+                 void *opaque)
+{
+    bus->on_port = fn;
+    bus->on_port_opaque = opaque;
 }
 
 void bus_set_tap(struct bus *bus, const struct bus_tap *tap, void *opaque)

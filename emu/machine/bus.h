@@ -116,6 +116,11 @@ void bus_listen(struct bus *bus, const struct bus_listener *listener, void *opaq
 /* Told before a device is called, so that counted time can be brought up to date. */
 void bus_before_access(struct bus *bus, void (*fn)(void *opaque), void *opaque);
 
+/* Told of each access to a port when it has been made, for who looks on; NULL: nobody. */
+struct bus_access;
+void bus_on_port(struct bus *bus, void (*fn)(void *opaque, const struct bus_access *access),
+                 void *opaque);
+
 /*
  * Who runs the processor's code twice (lockstep) and must call devices once: he is asked first
  * about each access that would reach a device, or memory that is a device's to write, and may

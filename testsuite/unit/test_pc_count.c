@@ -6,6 +6,7 @@
  * end.
  */
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -462,6 +463,46 @@ START_TEST(stopped_in_a_repetition)
 }
 END_TEST
 
+struct kicker {
+    struct cpu *cpu;
+    volatile bool done;
+};
+
+static void *kick_often(void *opaque)
+{
+    struct kicker *s = opaque;
+    while (!s->done) {
+        engine_stop(s->cpu);
+        for (volatile unsigned i = 0; i < 3000; i++)
+            ;
+    }
+    return NULL;
+}
+
+/* Kicks from another thread, while the translator runs code that calls the interpreter all the
+ * time: the count is that of what was done, as EAX counts it. */
+START_TEST(counts_with_kicks)
+{
+    struct machine m;
+    pthread_t thread;
+    make(&m, DBT);
+    /* sgdt [20100h]; inc eax; nop x 6; jmp to the start: 9 instructions */
+    poke(&m, CODE, "\x0f\x01\x05\x00\x01\x02\x00\x40\x90\x90\x90\x90\x90\x90\xeb\xf0", 16);
+    struct kicker kicker = {m.cpu, false};
+    ck_assert_int_eq(pthread_create(&thread, NULL, kick_often, &kicker), 0);
+    unsigned stops = 0;
+    while (m.cpu->icount < 9 * 300000 || stops < 20) {
+        stops += engine_run(m.cpu, 9 * 1000000) == ENGINE_EXIT_STOP;
+        uint32_t at = m.cpu->eip - CODE, done = at == 0 ? 0 : at == 7 ? 1 : at - 6;
+        ck_assert_uint_eq(m.cpu->icount,
+                          9 * (uint64_t)m.cpu->gpr[ISA_EAX] + done - (at > 7 ? 9 : 0));
+    }
+    kicker.done = true;
+    pthread_join(thread, NULL);
+    unmake(&m);
+}
+END_TEST
+
 int main(void)
 {
     struct engine *engine;
@@ -477,6 +518,7 @@ int main(void)
     tcase_add_loop_test(tcase, counts_alike, 0, 12);
     tcase_add_test(tcase, counts_far);
     tcase_add_test(tcase, stopped_in_a_repetition);
+    tcase_add_test(tcase, counts_with_kicks);
     tcase_add_loop_test(tcase, sees_what_is_wrong, 0, 3);
     tcase_add_test(tcase, devices_write_where_they_are_asked);
     suite_add_tcase(suite, tcase);

@@ -191,8 +191,8 @@ static int take(void *opaque, char **words, struct why *why)
 static int check(struct fuzz_options *o, struct why *why)
 {
     struct run_options *run = &o->run;
-    if (run->record || run->gdb || run->monitor || run->alsos || run->traces || run->drcov ||
-        run->lcov || run->pcap || run->publishes)
+    if (run->record || run->gdb || run->monitor || run->alsos || run->observe.traces ||
+        observe_wants_coverage(&run->observe) || run->pcap || run->publishes)
         return why_fail(why, -EINVAL,
                         "--record, --gdb, --monitor, --trace, --coverage, --pcap and --publish are "
                         "for denali run, with an input that was found here");

@@ -61,6 +61,16 @@ static int take_type(struct pc_options *o, const char *value, struct why *why)
     return add_step(o, &(struct pc_step){PC_STEP_TYPE, value}, why);
 }
 
+static int take_coverage(struct pc_options *o, const char *value, struct why *why)
+{
+    return observe_take_coverage(&o->observe, value, why);
+}
+
+static int take_trace(struct pc_options *o, const char *value, struct why *why)
+{
+    return observe_take_trace(&o->observe, value, why);
+}
+
 static int take_monitor(struct pc_options *o, const char *value, struct why *why)
 {
     o->monitor = true;
@@ -117,6 +127,8 @@ static const struct option options[] = {
     CALL_OPTION("publish", 'p', take_publish),
     CALL_OPTION("wait", 0, take_wait),
     CALL_OPTION("type", 0, take_type),
+    CALL_OPTION("coverage", 0, take_coverage),
+    CALL_OPTION("trace", 0, take_trace),
     FLAG_OPTION("boot-menu", boot_menu),
     FLAG_OPTION("exit-port", exit_port),
     FLAG_OPTION("exit-halt", exit_halt),
@@ -252,6 +264,10 @@ int pc_options_check(struct pc_options *o, struct why *why)
                        "--at %s: nothing is to be done then; add --screenshot, --screen-text or "
                        "--snapshot-save",
                        o->at);
+    if (!err && o->record && (o->observe.traces || observe_wants_coverage(&o->observe)))
+        err = why_fail(why, -EINVAL,
+                       "--trace and --coverage of a recording are the replay's: denali replay "
+                       "--trace ... DIR");
     if (!err && o->record && (pc_options_debug(o) || o->restore || o->cmos))
         err = why_fail(why, -EINVAL,
                        "--record is not for debugged or restored machines, nor with --cmos; debug "

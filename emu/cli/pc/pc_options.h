@@ -5,6 +5,7 @@
 
 #include "devices/net_backends.h"
 #include "emu/base/why.h"
+#include "emu/cli/observe.h"
 
 #define PC_MAX_STEPS 64u
 
@@ -29,6 +30,7 @@ struct pc_options {
     const char *gdb;                       /* [ADDR:]PORT */
     const char *commands, *monitor_socket; /* NULL: not said */
     const char *snapshot_save, *restore, *record;
+    struct observe_options observe; /* --trace, --coverage */
     bool monitor, batch, state_hash;
     bool boot_menu, exit_port, exit_halt, screen_text, deterministic, no_reboot, verify, stands,
         help;

@@ -169,23 +169,12 @@ static int take_record(struct run_options *o, const char *value, struct why *why
 
 static int take_coverage(struct run_options *o, const char *value, struct why *why)
 {
-    bool drcov = !strncmp(value, "drcov:", 6), lcov = !strncmp(value, "lcov:", 5);
-    if (drcov && value[6])
-        o->drcov = value + 6;
-    else if (lcov && value[5])
-        o->lcov = value + 5;
-    else
-        return why_fail(why, -EINVAL, "--coverage %s: say drcov:FILE or lcov:FILE", value);
-    return 0;
+    return observe_take_coverage(&o->observe, value, why);
 }
 
 static int take_trace(struct run_options *o, const char *value, struct why *why)
 {
-    if (o->traces == RUN_MAX_TRACES)
-        return why_fail(why, -EINVAL, "more than %d traces", RUN_MAX_TRACES);
-    int err = trace_parse(value, &o->trace[o->traces], why);
-    o->traces += !err;
-    return err;
+    return observe_take_trace(&o->observe, value, why);
 }
 
 static int take_count(const char *name, const char *value, uint64_t *out, struct why *why)

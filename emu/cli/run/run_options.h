@@ -3,13 +3,12 @@
 #ifndef DENALI_RUN_OPTIONS_H
 #define DENALI_RUN_OPTIONS_H
 
-#include "denali/trace.h"
+#include "emu/cli/observe.h"
 #include "devices/disk.h"
 #include "devices/net_backends.h"
 #include "emu/base/base.h"
 #include "emu/base/why.h"
 
-#define RUN_MAX_TRACES 8
 #define RUN_MAX_DISKS 14
 #define RUN_MAX_ALSO 15
 
@@ -34,7 +33,6 @@ struct run_options {
     const char *pcap;
     const char *engine;        /* NULL: not said */
     const char *record;        /* a folder; NULL: not said */
-    const char *drcov, *lcov;  /* files of --coverage; NULL: not said */
     uint64_t until, live_from; /* of replays, instructions; UINT64_MAX: not said */
     uint64_t timeout_ns;
     bool replay;                           /* the verb's */
@@ -43,11 +41,10 @@ struct run_options {
     const char *gdb;                /* [ADDR:]PORT; NULL: not said */
     const char *also[RUN_MAX_ALSO]; /* more images, for the debugger */
     unsigned alsos;
-    bool stands;     /* the guest waits for the debugger */
-    bool no_history; /* the debugger keeps no past */
-    bool counts;     /* the engine counts instructions, whatever else is said */
-    struct trace_spec trace[RUN_MAX_TRACES];
-    unsigned traces;
+    bool stands;                      /* the guest waits for the debugger */
+    bool no_history;                  /* the debugger keeps no past */
+    bool counts;                      /* the engine counts instructions, whatever else is said */
+    struct observe_options observe;   /* --trace, --coverage */
     struct engine_coverage *coverage; /* the verb's, for the engine; NULL */
     bool hits;                        /* the verb's, for the engine */
     bool deterministic, verify, sync_interrupts, stats, json, quiet, help;

@@ -172,6 +172,12 @@ bool interp_pc_needs_attention(const struct cpu *cpu)
            interrupt_is_due(cpu);
 }
 
+bool interp_pc_event_is_due(const struct cpu *cpu)
+{
+    return cpu->pc.halted || cpu->pc.shutdown || trap_is_due(cpu) || nmi_is_due(cpu) ||
+           interrupt_is_due(cpu);
+}
+
 MUST_CHECK static enum cpu_status deliver_trap(struct cpu *cpu)
 {
     struct event event = {.kind = EVENT_TRAP, .vector = CPU_DB};

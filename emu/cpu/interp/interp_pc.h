@@ -11,6 +11,8 @@ MUST_CHECK enum cpu_status interp_pc_check(struct cpu *cpu, const struct isa_ins
 /* Interrupts, traps and the like wait, or the next instruction is one to be run by itself: an
  * engine calls interp_pc_attend before it goes on. */
 bool interp_pc_needs_attention(const struct cpu *cpu);
+/* Comes an event next, or a wait for one, and no instruction? */
+bool interp_pc_event_is_due(const struct cpu *cpu);
 
 /*
  * One thing: a trap or an interrupt is delivered, the processor waits in HLT

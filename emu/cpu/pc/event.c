@@ -193,6 +193,8 @@ MUST_CHECK static enum cpu_status enter_protected(struct cpu *cpu, const struct 
 
 enum cpu_status event_enter(struct cpu *cpu, const struct event *event)
 {
+    if (cpu->pc.hooks && cpu->pc.hooks->event)
+        cpu->pc.hooks->event(cpu->pc.hooks->opaque, event);
     enum cpu_status status =
         pc_protected(cpu) ? enter_protected(cpu, event) : enter_real(cpu, event);
     if (status == CPU_OK)

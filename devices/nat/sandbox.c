@@ -68,6 +68,6 @@ void nat_sandbox_enter(void)
 {
     /* /etc: resolv.conf. */
     const struct host_sandbox sandbox = {
-        .call = calls, .calls = ARRAY_LEN(calls), .readable = "/etc"};
+        .call = calls, .calls = ARRAY_LEN(calls), .readable = "/etc", .keep_descriptors = true};
     (void)host_sandbox_enter(&sandbox);
 }

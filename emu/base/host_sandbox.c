@@ -7,6 +7,7 @@
 
 #if defined(__linux__) && defined(__x86_64__)
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -15,6 +16,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -136,11 +138,29 @@ static bool limits_give_up(void)
     return ok;
 }
 
+bool host_descriptors_give_up(void)
+{
+    DIR *all = opendir("/proc/self/fd");
+    struct dirent *entry;
+    if (!all)
+        return false;
+    while ((entry = readdir(all))) {
+        int fd = atoi(entry->d_name); /* "." is 0 */
+        int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            close(fd);
+    }
+    closedir(all);
+    return true;
+}
+
 bool host_sandbox_enter(const struct host_sandbox *sandbox)
 {
     if (SANITIZED)
         return false;
     bool ok = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    if (!sandbox->keep_descriptors)
+        ok = host_descriptors_give_up() && ok;
     ok = limits_give_up() && ok;
     if (!sandbox->keep_rights)
         ok = rights_give_up(sandbox->rights) && ok;
@@ -149,6 +169,11 @@ bool host_sandbox_enter(const struct host_sandbox *sandbox)
 }
 
 #else
+
+bool host_descriptors_give_up(void)
+{
+    return false;
+}
 
 bool host_sandbox_enter(const struct host_sandbox *sandbox)
 {

@@ -35,16 +35,22 @@ struct host_sandbox {
     const char *readable; /* a folder whose files may still be opened for reading; NULL: none */
     /* NULL, or: files stay, but programs are started from these folders alone; NULL-ended. */
     const char *const *programs;
-    bool keep_files;  /* files stay as they are */
-    bool keep_rights; /* capabilities stay */
-    uint64_t rights;  /* or those of this set do, as bits by their numbers */
+    bool keep_files;       /* files stay as they are */
+    bool keep_descriptors; /* so do descriptors that the process was started with */
+    bool keep_rights;      /* capabilities stay */
+    uint64_t rights;       /* or those of this set do, as bits by their numbers */
 };
+
+/* Closes what the process was started with, but for the standard three: all that is not closed on
+ * exec. False: that could not be found out. */
+bool host_descriptors_give_up(void);
 
 /*
  * Enters. Core files, locked memory, real-time priorities are given up in any case. All other
  * system calls fail with EPERM from now on, and so does opening files that the kernel's Landlock
- * can tell; descriptors that are open stay good. What this kernel does not know is left out: true
- * if all of it is in force. Under a sanitizer nothing is given up, and it returns false.
+ * can tell; descriptors of its own (close-on-exec) that are open stay good. What this kernel does
+ * not know is left out: true if all of it is in force. Under a sanitizer nothing is given up, and
+ * it returns false.
  */
 bool host_sandbox_enter(const struct host_sandbox *sandbox);
 

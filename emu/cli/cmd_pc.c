@@ -18,6 +18,7 @@
 #include "emu/cli/pc/pc_resources.h"
 #include "emu/cli/pc/pc_screen.h"
 #include "emu/cli/pc/pc_snapshot.h"
+#include "emu/base/host_sandbox.h"
 #include "emu/cli/run/run_sandbox.h"
 #include "emu/cpu/engine.h"
 
@@ -130,9 +131,11 @@ static int build(struct pc_session *s)
         err = pc_observe_attach(s->observe, s->pc, &s->why);
     if (!err && s->options.restore)
         err = pc_snapshot_load(s->pc, s->options.restore, &s->why);
-    if (!err && s->options.display && strcmp(s->options.display, "none") && pc_vga(s->pc))
+    if (!err && s->options.display && strcmp(s->options.display, "none") && pc_vga(s->pc)) {
+        (void)host_descriptors_give_up(); /* before a window's libraries open theirs */
         err =
             display_open(s->options.display, pc_vga(s->pc), pc_i8042(s->pc), &s->display, &s->why);
+    }
     return err;
 }
 

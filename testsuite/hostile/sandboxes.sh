@@ -15,7 +15,14 @@ inside() { # PID NAME
     if grep -E '^[0-9a-f-]+ .wx' "/proc/$1/maps" 2>/dev/null; then
         fail "$2 ($1) has memory that is writable and executable"
     fi
+    grep -q 'Max locked memory *0 *0' "/proc/$1/limits" || [ "$2" = NAT ] || fail "$2 ($1) may lock memory"
+    if ls -l "/proc/$1/fd" 2>/dev/null | grep -q "$TMPDIR/secret"; then
+        fail "$2 ($1) holds a descriptor that it was started with"
+    fi
 }
+# What whoever starts us has open is none of theirs.
+echo secret >"$TMPDIR/secret"
+exec 7<"$TMPDIR/secret" 9<"$TMPDIR/secret"
 # child NAME PARENT: its pid.
 child() {
     for pid in $(cat "/proc/$2"/task/*/children 2>/dev/null); do

@@ -9,6 +9,7 @@
 #include "emu/cli/run/run_sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ static int run_worker(int argc, char **argv)
     };
     if (!config.state)
         return cli_complain(CLI_FAILED, "--worker is the daemon's own option");
+    fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC);   /* what it was given stays, nothing else */
     (void)run_sandbox_enter_with_programs(); /* threads and children that come later are inside, too
                                               */
     if (place_take_over(LISTEN_FD))

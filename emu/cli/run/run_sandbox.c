@@ -61,7 +61,6 @@ static const struct host_sandbox_call calls[] = {
     /* Frames, console, disks: descriptors that are open. */
     CALL(read),
     CALL(write),
-    CALL(readv),
     CALL(writev),
     CALL(pread64),
     CALL(pwrite64),
@@ -106,7 +105,6 @@ static const struct host_sandbox_call calls[] = {
     CALL(madvise),
     CALL(brk),
     CALL(memfd_create),
-    CALL(mincore),
     /* Threads and signals of this process. */
     {.number = SYS_clone3, .test = HOST_SANDBOX_ABSENT},
     CALL_IF(clone, 0, THREAD, THREAD),
@@ -114,11 +112,9 @@ static const struct host_sandbox_call calls[] = {
     CALL(rseq),
     CALL(gettid),
     CALL(getpid),
-
     CALL(rt_sigaction),
     CALL(rt_sigprocmask),
     CALL(rt_sigreturn),
-    CALL(rt_sigtimedwait),
     CALL(sigaltstack),
     CALL_IF(prctl, 0, ALL_BITS, PR_SET_NAME),
     CALL_IF(arch_prctl, 0, ALL_BITS, 0x1001), /* ARCH_SET_GS */
@@ -301,8 +297,11 @@ bool run_sandbox_enter_with_window(void)
     add(&list, file_calls, ARRAY_LEN(file_calls));
     add(&list, window_calls, ARRAY_LEN(window_calls));
     add_self(&list);
-    const struct host_sandbox sandbox = {
-        .call = list.call, .calls = list.calls, .keep_files = true, .rights = FILE_RIGHTS};
+    const struct host_sandbox sandbox = {.call = list.call,
+                                         .calls = list.calls,
+                                         .keep_files = true,
+                                         .keep_descriptors = true,
+                                         .rights = FILE_RIGHTS};
     return host_sandbox_enter(&sandbox);
 }
 
@@ -338,7 +337,8 @@ bool run_sandbox_enter_with_programs(void)
 
 bool run_sandbox_enter_bridge(void)
 {
-    const struct host_sandbox sandbox = {.call = bridge_calls, .calls = ARRAY_LEN(bridge_calls)};
+    const struct host_sandbox sandbox = {
+        .call = bridge_calls, .calls = ARRAY_LEN(bridge_calls), .keep_descriptors = true};
     return host_sandbox_enter(&sandbox);
 }
 

@@ -44,13 +44,17 @@ static uint32_t undone_at(const struct paged *p, const struct paged_block *block
     return block->insns - (uint32_t)(side - &p->side[block->sides_at]);
 }
 
+/* What is read is often written next, and the other way round: that is one signal. */
 static bool fill(struct paged *p, uint32_t linear, bool write)
 {
     struct cpu *cpu = p->cpu;
     struct mmu_place place;
     enum mmu_kind kind = write ? MMU_WRITE : MMU_READ;
-    return mmu_lookup(cpu, linear, kind, cpu->cpl == 3, &place) == CPU_OK &&
-           cpu->pc.tlb[kind][linear >> PAGE_BITS];
+    if (mmu_lookup(cpu, linear, kind, cpu->cpl == 3, &place) ||
+        !cpu->pc.tlb[kind][linear >> PAGE_BITS])
+        return false;
+    mmu_refill(cpu, linear, write ? MMU_READ : MMU_WRITE, cpu->cpl == 3);
+    return true;
 }
 
 /* Beyond the ramp's end: an access, or the stretch that several share, goes on in another page. */

@@ -4,8 +4,8 @@
  *
  * Ports are found in a table of one byte for each port, painted anew when a
  * region moves (rare: firmware and drivers place devices once). Memory regions
- * are a few and asked for once per page and TLB fill, or per access to
- * a device: they are looked through from the top.
+ * are a few, and looked through from the top; but most of memory is the gap
+ * between two of them, which page walks find at once.
  *
  * Invariant: `order` of each space is sorted from the topmost region down;
  * port_owner[p] is 1 + the index in `region` of the topmost region that covers p,
@@ -47,6 +47,7 @@ struct bus {
     const struct bus_tap *tap;
     void *tap_opaque;
     bool a20;
+    gpa_t gap, gap_len; /* no memory region lies in [gap, gap + gap_len); 0: not known */
     uint8_t port_owner[PORTS];
 };
 
@@ -121,6 +122,8 @@ static void paint_ports(struct bus *bus)
 static void tell_changed(struct bus_region *region)
 {
     struct bus *bus = region->bus;
+    if (region->c.space == BUS_MEMORY)
+        bus->gap_len = 0;
     if (region->c.space == BUS_PORTS)
         paint_ports(bus);
     else if (bus->listener && bus->listener->map_changed)
@@ -187,14 +190,33 @@ static bool covers(const struct bus_region *r, gpa_t gpa)
     return r->mapped && gpa - r->base < r->c.len;
 }
 
+/* No region covers gpa: how far is that so, on both sides? */
+static void find_gap(struct bus *bus, gpa_t gpa)
+{
+    const struct space *space = &bus->space[BUS_MEMORY];
+    gpa_t from = 0, to = UINT64_MAX;
+    for (unsigned i = 0; i < space->count; i++) {
+        const struct bus_region *r = space->order[i];
+        if (r->mapped && r->base > gpa && r->base < to)
+            to = r->base;
+        if (r->mapped && r->base < gpa && r->base + r->c.len > from)
+            from = r->base + r->c.len;
+    }
+    bus->gap = from;
+    bus->gap_len = to - from;
+}
+
 /* The topmost region at gpa, or NULL. */
 static struct bus_region *find(struct bus *bus, gpa_t gpa)
 {
     struct space *space = &bus->space[BUS_MEMORY];
+    if (gpa - bus->gap < bus->gap_len)
+        return NULL;
     for (unsigned i = 0; i < space->count; i++) {
         if (covers(space->order[i], gpa))
             return space->order[i];
     }
+    find_gap(bus, gpa);
     return NULL;
 }
 

@@ -353,7 +353,88 @@ START_TEST(string_instructions_stop_where_the_page_ends)
 }
 END_TEST
 
+/* Two spaces, all the same but for where PAGE is; the first is in force. */
+#define DIRECTORY2 0x44000u
+#define TABLE2 0x45000u
+#define READ_INTO_EBX "\x8b\x1d\x00\x00\x10\x00"
+#define TO_SECOND                                                                                  \
+    "\xb8\x00\x40\x04\x00\x0f\x22\xd8"                                                             \
+    "\x8b\x15\x00\x00\x10\x00"                  /* mov cr3, DIRECTORY2; mov edx, [PAGE] */
+#define BACK "\xb8\x00\x00\x04\x00\x0f\x22\xd8" /* mov cr3, PAGE_DIRECTORY */
+#define SET_PTE "\x89\x39"                      /* mov [ecx], edi */
+
+static void make_two_spaces(void)
+{
+    pc_enable_paging();
+    pc_poke32(DIRECTORY2, TABLE2 | 7);
+    for (uint32_t page = 0; page < 1024; page++)
+        pc_poke32(TABLE2 + page * 4, page << 12 | 7);
+    pc_poke32(TABLE2 + (PAGE >> 12) * 4, OTHER | 7);
+    pc_poke32(PAGE, 1);
+    pc_poke32(OTHER, 2);
+    pc_poke32(OTHER + 0x1000, 3);
+    pc_cpu->gpr[ISA_ECX] = pc_pte_at(PAGE);
+}
+
+START_TEST(a_space_that_comes_back_is_as_it_was_left)
+{
+    make_two_spaces();
+    PUT(READ_INTO_EBX TO_SECOND BACK READ_INTO_EBX TO_SECOND BACK READ_INTO_EBX);
+    pc_want_ok();
+    ck_assert_uint_eq(pc_cpu->gpr[ISA_EBX], 1);
+    ck_assert_uint_eq(pc_cpu->gpr[ISA_EDX], 2);
+}
+END_TEST
+
+/* What the TLB knew of a space is looked for again, in the tables as they are by then. */
+START_TEST(a_space_that_changed_meanwhile)
+{
+    make_two_spaces();
+    pc_cpu->gpr[ISA_EDI] = (OTHER + 0x1000) | 7;
+    PUT(READ_INTO_EBX TO_SECOND SET_PTE BACK READ_INTO_EBX);
+    pc_want_ok();
+    ck_assert_uint_eq(pc_cpu->gpr[ISA_EBX], 3);
+    ck_assert_uint_eq(pte_bits(PAGE), 0x27);
+}
+END_TEST
+
+START_TEST(a_page_that_went_meanwhile)
+{
+    make_two_spaces();
+    PUT(READ_INTO_EBX TO_SECOND SET_PTE BACK READ_INTO_EBX);
+    pc_want_error(CPU_PF, 0, pc_rig.code_at - 6);
+    ck_assert_uint_eq(pc_cpu->sys.cr2, PAGE);
+}
+END_TEST
+
+/* Nobody sees that it was looked for: no accessed bit but by an access. */
+START_TEST(a_page_whose_mark_was_taken_meanwhile)
+{
+    make_two_spaces();
+    pc_cpu->gpr[ISA_EDI] = PAGE | 7;
+    PUT(READ_INTO_EBX TO_SECOND SET_PTE BACK);
+    pc_want_ok();
+    ck_assert_uint_eq(pte_bits(PAGE), 7);
+}
+END_TEST
+
+START_TEST(a_write_after_the_dirty_mark_was_taken_meanwhile)
+{
+    make_two_spaces();
+    pc_cpu->gpr[ISA_EDI] = PAGE | 0x27;
+    PUT(WRITE TO_SECOND SET_PTE BACK);
+    PUT(WRITE);
+    pc_want_ok();
+    ck_assert_uint_eq(pte_bits(PAGE), 0x67);
+}
+END_TEST
+
 static const TTest *const *const tests[] = {
+    &a_space_that_comes_back_is_as_it_was_left,
+    &a_space_that_changed_meanwhile,
+    &a_page_that_went_meanwhile,
+    &a_page_whose_mark_was_taken_meanwhile,
+    &a_write_after_the_dirty_mark_was_taken_meanwhile,
     &the_directory_binds_too,
     &a_write_over_a_page_end_is_all_or_nothing,
     &a_read_modify_write_of_a_read_only_page_is_a_write,

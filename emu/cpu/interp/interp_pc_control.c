@@ -51,8 +51,9 @@ MUST_CHECK static enum cpu_status write_cr3(struct cpu *cpu, uint32_t value)
 {
     if (pae_paging(cpu, cpu->sys.cr0, cpu->sys.cr4) && !mmu_load_pdptes(cpu, value))
         return refuse(cpu);
+    uint32_t old = cpu->sys.cr3;
     cpu->sys.cr3 = value;
-    mmu_flush(cpu, false);
+    mmu_reload(cpu, old);
     return CPU_OK;
 }
 

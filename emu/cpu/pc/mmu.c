@@ -39,6 +39,7 @@ struct mmu {
                         [TABLE_WORDS / 32]; /* of a privilege: as the executable page was filled */
     uint32_t large[1024 / 32];              /* 4 MiB of linear space that a large page may cover */
     struct mmu_log local, global;
+    struct mmu_recall *recall;
 };
 
 int mmu_create(struct mmu **out)
@@ -54,6 +55,8 @@ int mmu_create(struct mmu **out)
     }
     if (!err)
         err = host_reserve(TRAP_BYTES, PAGE_SIZE, &mmu->trap);
+    if (!err)
+        err = mmu_recall_create(&mmu->recall);
     if (err) {
         mmu_destroy(mmu);
         return err;
@@ -68,7 +71,14 @@ void mmu_destroy(struct mmu *mmu)
         host_release(mmu->trap, TRAP_BYTES);
     if (mmu && mmu->tables)
         host_release(mmu->tables, TABLES * TABLE_BYTES);
+    if (mmu)
+        free(mmu->recall);
     free(mmu);
+}
+
+struct mmu_recall *mmu_recall_of(const struct mmu *mmu)
+{
+    return mmu->recall;
 }
 
 uint64_t *mmu_table(struct mmu *mmu, bool user, enum mmu_kind kind)
@@ -106,6 +116,16 @@ void mmu_select(struct cpu *cpu)
 static uint64_t *logged_entry(struct mmu *mmu, uint32_t entry)
 {
     return &mmu_table(mmu, entry >> 2 & 1, entry & 3)[entry >> 3];
+}
+
+uint32_t mmu_newest_local(struct mmu *mmu, uint32_t *out, uint32_t max)
+{
+    const struct mmu_log *log = &mmu->local;
+    uint32_t first = log->count > max ? log->count - max : 0, count = 0;
+    for (uint32_t i = first; i < log->count; i++)
+        if (*logged_entry(mmu, log->entry[i]))
+            out[count++] = log->entry[i];
+    return count;
 }
 
 static void flush_log_from(struct mmu *mmu, struct mmu_log *log, uint32_t first)

@@ -51,6 +51,9 @@ void mmu_select(struct cpu *cpu);
 
 /* Drops all entries but those of global pages, or those too. */
 void mmu_flush(struct cpu *cpu, bool global);
+/* After a load of CR3: drops all entries but those of global pages, and fills again what there was
+ * when CR3 last held this value and still may be. */
+void mmu_reload(struct cpu *cpu, uint32_t old_cr3);
 /* Drops the page at `linear`, and all of it if it is a large one. */
 void mmu_flush_page(struct cpu *cpu, uint32_t linear);
 /*
@@ -86,6 +89,10 @@ struct mmu_place {
  */
 MUST_CHECK enum cpu_status mmu_lookup(struct cpu *cpu, uint32_t linear, enum mmu_kind kind,
                                       bool user, struct mmu_place *out);
+
+/* Fills the TLB for one address as mmu_lookup does, where that leaves no trace but there: the
+ * access is allowed, and the accessed and dirty bits are set. */
+void mmu_refill(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user);
 
 /* Tells who must know (code marks, write logs) that [host, host+len), a place for writing within
  * a page, is about to be written. */

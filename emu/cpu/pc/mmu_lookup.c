@@ -60,6 +60,18 @@ enum cpu_status mmu_lookup(struct cpu *cpu, uint32_t linear, enum mmu_kind kind,
     return CPU_OK;
 }
 
+void mmu_refill(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user)
+{
+    struct mmu_answer answer;
+    struct bus_page page;
+    if (mmu_table(cpu->pc.mmu, user, kind)[linear >> PAGE_BITS] ||
+        !mmu_walk_unseen(cpu, linear, kind, user, &answer))
+        return;
+    bus_find_page(cpu->pc.bus, gate(cpu, answer.gpa), &page);
+    if (has_host(&page, kind == MMU_WRITE))
+        remember(cpu, linear, kind, user, &page, &answer);
+}
+
 static bool is_ram(const struct cpu *cpu, const uint8_t *host)
 {
     return (uintptr_t)host - (uintptr_t)ram_base(cpu->ram) < ram_size(cpu->ram);

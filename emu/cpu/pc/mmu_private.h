@@ -23,4 +23,16 @@ void mmu_fill(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user, u
 MUST_CHECK enum cpu_status mmu_walk(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user,
                                     struct mmu_answer *out);
 
+/* The same where it marks nothing; false: it would, or fails. */
+MUST_CHECK bool mmu_walk_unseen(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user,
+                                struct mmu_answer *out);
+
+/* mmu_recall.c */
+struct mmu_recall;
+MUST_CHECK int mmu_recall_create(struct mmu_recall **out);
+struct mmu_recall *mmu_recall_of(const struct mmu *mmu);
+/* The newest entries of pages that are not global, oldest first, as page << 3 | user << 2 | kind.
+ */
+uint32_t mmu_newest_local(struct mmu *mmu, uint32_t *out, uint32_t max);
+
 #endif

@@ -151,6 +151,15 @@ static void mark(struct cpu *cpu, const struct walk *w, enum mmu_kind kind)
     }
 }
 
+static bool is_marked(const struct walk *w, enum mmu_kind kind)
+{
+    uint64_t leaf = w->entry[w->levels - 1];
+    for (unsigned i = 0; i < w->levels; i++)
+        if (!(w->entry[i] & PTE_ACCESSED))
+            return false;
+    return kind != MMU_WRITE || (leaf & PTE_DIRTY);
+}
+
 static enum cpu_status refuse(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user,
                               uint32_t error)
 {
@@ -190,6 +199,16 @@ enum cpu_status mmu_walk(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, b
     mark(cpu, &w, kind);
     out->dirty |= kind == MMU_WRITE;
     return CPU_OK;
+}
+
+bool mmu_walk_unseen(struct cpu *cpu, uint32_t linear, enum mmu_kind kind, bool user,
+                     struct mmu_answer *out)
+{
+    struct walk w = {0};
+    if (!(cpu->sys.cr0 & CR0_PG) || walk_tables(cpu, &w, linear) != WALK_OK)
+        return false;
+    sum_up(cpu, &w, linear, out);
+    return allowed(cpu, out, kind, user) && is_marked(&w, kind);
 }
 
 bool mmu_peek(struct cpu *cpu, uint32_t linear, gpa_t *out)

@@ -153,10 +153,11 @@ MUST_CHECK static enum cpu_status write_both(struct cpu *cpu, struct task_way *w
 static void load_cr3(struct cpu *cpu, uint32_t cr3)
 {
     bool pae = cpu->sys.cr4 & CR4_PAE;
+    uint32_t old = cpu->sys.cr3;
     cpu->sys.cr3 = cr3;
-    mmu_flush(cpu, false);
     if (pae && !mmu_load_pdptes(cpu, cr3))
         memset(cpu->sys.pdpte, 0, sizeof(cpu->sys.pdpte));
+    mmu_reload(cpu, old);
 }
 
 /* Everything that cannot fail. Segment registers hold their selectors, and nothing may use them. */

@@ -28,6 +28,7 @@ for p in $programs; do
     gawk) measure gawk gawk -f /bench.awk ;;
     syscalls) measure syscalls work syscalls "$(scaled 4000000)" ;;
     forks) measure forks work forks "$(scaled 10000)" ;;
+    switches) measure switches work switches "$(scaled 100000)" ;;
     *) echo "there is no program $p" ;;
     esac
     rm -f /tmp/*

@@ -299,15 +299,16 @@ static bool parse_one(struct options *o, int letter)
 static bool parse(struct options *o, int argc, char **argv)
 {
     int letter;
-    *o = (struct options){.denali = "./denali",
-                          .qemu = "qemu-system-i386",
-                          .cpu = "pentium3",
-                          .memory = "512M",
-                          .programs = "xz,bzip2,zstd,lua,sqlite,python,gawk,syscalls,forks",
-                          .append = "",
-                          .scale = 20,
-                          .repeat = 3,
-                          .timeout = 1200};
+    *o =
+        (struct options){.denali = "./denali",
+                         .qemu = "qemu-system-i386",
+                         .cpu = "pentium3",
+                         .memory = "512M",
+                         .programs = "xz,bzip2,zstd,lua,sqlite,python,gawk,syscalls,forks,switches",
+                         .append = "",
+                         .scale = 20,
+                         .repeat = 3,
+                         .timeout = 1200};
     while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (!parse_one(o, letter))
             return false;

@@ -7,6 +7,7 @@
  *   work text KIB               text as compressors meet it, to stdout
  *   work syscalls N             getppid, N times
  *   work forks N                fork and wait, N times
+ *   work switches N             a byte to another process and back, N times
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -120,6 +121,39 @@ static int fork_children(unsigned long n)
     return 0;
 }
 
+/* What comes in goes out, incremented, until the other end closes. */
+static int echo(int in, int out)
+{
+    uint8_t byte;
+
+    while (read(in, &byte, 1) == 1) {
+        byte++;
+        if (write(out, &byte, 1) != 1)
+            return 1;
+    }
+    return 0;
+}
+
+static int switch_processes(unsigned long n)
+{
+    int there[2], back[2];
+    uint8_t byte = 0;
+    pid_t child;
+
+    if (pipe(there) || pipe(back) || (child = fork()) < 0)
+        return 1;
+    if (child == 0) {
+        close(there[1]);
+        _exit(echo(there[0], back[1]));
+    }
+    for (unsigned long i = 0; i < n; i++)
+        if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1)
+            return 1;
+    close(there[1]);
+    printf("%u\n", byte);
+    return waitpid(child, NULL, 0) == child ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     unsigned long n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
@@ -132,5 +166,7 @@ int main(int argc, char **argv)
         return write_text(n);
     if (!strcmp(argv[1], "syscalls"))
         return call_system(n);
+    if (!strcmp(argv[1], "switches"))
+        return switch_processes(n);
     return strcmp(argv[1], "forks") ? 2 : fork_children(n);
 }

@@ -384,11 +384,21 @@ uint64_t history_last(const struct history *h)
     return h->last;
 }
 
+#define STRETCH UINT64_C(30000000) /* some hundredths of a second */
+
+enum vm_slice history_run_stretch(struct history *h, uint64_t end)
+{
+    uint64_t left = end - now(h);
+    if (!h->given_up && h->asked)
+        h->given_up = h->asked(h->asked_opaque);
+    return h->given_up ? VM_STOPPED : history_run(h, left < STRETCH ? left : STRETCH);
+}
+
 /* Runs on in the past, whatever would stop it. */
 static int run_over(struct history *h, uint64_t icount)
 {
     while (now(h) < icount) {
-        switch (history_run(h, icount - now(h))) {
+        switch (history_run_stretch(h, icount)) {
         case VM_BREAKPOINT:
             cpu_debug_pass(h->vm->cpu);
             break;
@@ -398,6 +408,8 @@ static int run_over(struct history *h, uint64_t icount)
         default:
             break;
         }
+        if (h->given_up)
+            return -EINTR;
     }
     return 0;
 }
@@ -414,7 +426,7 @@ static int run_to(struct history *h, uint64_t icount)
     return err ? err : run_over(h, icount);
 }
 
-int history_seek(struct history *h, uint64_t icount, struct why *why)
+static int seek(struct history *h, uint64_t icount, struct why *why)
 {
     int err = history_settle_change(h);
     if (!err && (icount < history_first(h) || icount > h->last))
@@ -433,6 +445,34 @@ int history_seek(struct history *h, uint64_t icount, struct why *why)
     return err ? why_fail(why, err, "cannot go to instruction %llu: %s", (unsigned long long)icount,
                           h->vm->end.why.text[0] ? h->vm->end.why.text : strerror(-err))
                : 0;
+}
+
+int history_return(struct history *h, uint64_t icount, struct why *why)
+{
+    history_asked_fn asked = h->asked;
+    h->asked = NULL;
+    h->given_up = false;
+    int err = seek(h, icount, why);
+    h->asked = asked;
+    return err;
+}
+
+int history_seek(struct history *h, uint64_t icount, struct why *why)
+{
+    struct why ignored;
+    uint64_t here = now(h);
+    h->given_up = false;
+    int err = seek(h, icount, why);
+    if (err == -EINTR && history_return(h, here, &ignored))
+        return why_fail(why, -EIO, "cannot go back to instruction %llu: %.150s",
+                        (unsigned long long)here, ignored.text);
+    return err;
+}
+
+void history_set_asked(struct history *h, history_asked_fn fn, void *opaque)
+{
+    h->asked = fn;
+    h->asked_opaque = opaque;
 }
 
 void history_set_filter(struct history *h, history_stop_fn fn, void *opaque)

@@ -37,22 +37,27 @@ uint64_t history_first(const struct history *history);
 /* The latest place that is known. */
 uint64_t history_last(const struct history *history);
 
-/* -EINVAL: not between these. Afterwards the VM stands before the instruction (or delivery) with
- * this number, and before anything that arrives there. */
+/* -EINVAL: not between these. -EINTR: its end was asked for. Afterwards the VM stands before the
+ * instruction (or delivery) with this number, and before anything that arrives there. */
 MUST_CHECK int history_seek(struct history *history, uint64_t icount, struct why *why);
 
 /* Which of vm_run's stops count when stops are searched; NULL: all. */
 typedef bool (*history_stop_fn)(void *opaque, enum vm_slice slice);
 void history_set_filter(struct history *history, history_stop_fn fn, void *opaque);
 
+/* Asked every so often while it searches or seeks: true ends that, and the VM stands where it
+ * stood. NULL: it goes on to its end. */
+typedef bool (*history_asked_fn)(void *opaque);
+void history_set_asked(struct history *history, history_asked_fn fn, void *opaque);
+
 /*
  * To the latest place before here where a breakpoint, a watchpoint or what is
  * caught would have stopped a run, standing as vm_run left it there, whose result it returns;
- * VM_REPLAYED: there is none, and it stands at the beginning.
+ * VM_REPLAYED: there is none, and it stands at the beginning; VM_STOPPED: its end was asked for.
  */
 enum vm_slice history_continue_back(struct history *history);
 /* The latest instruction before here that wrote into [linear, linear+len): VM_WATCHPOINT, as
- * above, whatever else is set; or VM_REPLAYED, and it stands where it stood. */
+ * above, whatever else is set; or VM_REPLAYED, and it stands where it stood; or VM_STOPPED. */
 enum vm_slice history_last_write(struct history *history, uint32_t linear, uint32_t len);
 
 /* Machines with names, which are kept. -ENOENT: there is none of this name. */

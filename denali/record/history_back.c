@@ -30,7 +30,9 @@ static bool is_wanted(const struct history *h, const struct wanted *w, enum vm_s
 static enum vm_slice next_stop(struct history *h, const struct wanted *w, uint64_t end)
 {
     while (h->vm->cpu->icount < end) {
-        enum vm_slice slice = history_run(h, end - h->vm->cpu->icount);
+        enum vm_slice slice = history_run_stretch(h, end);
+        if (h->given_up)
+            return VM_STOPPED;
         if (is_wanted(h, w, slice))
             return slice;
         if (slice == VM_BREAKPOINT)
@@ -96,6 +98,8 @@ static enum vm_slice search_machines(struct history *h, const struct wanted *w)
         if (stand_at(h, i))
             return VM_REPLAYED;
         uint64_t stops = count_stops(h, w, end);
+        if (h->given_up)
+            return VM_STOPPED;
         if (stops) {
             if (stand_at(h, i))
                 return VM_REPLAYED;
@@ -109,8 +113,13 @@ static enum vm_slice search_machines(struct history *h, const struct wanted *w)
 /* The row of machines does not change meanwhile. */
 static enum vm_slice search(struct history *h, const struct wanted *w)
 {
+    struct why why;
+    uint64_t here = h->vm->cpu->icount;
     h->searching = true;
+    h->given_up = false;
     enum vm_slice slice = search_machines(h, w);
+    if (h->given_up)
+        slice = history_return(h, here, &why) ? VM_ENDED : VM_STOPPED;
     h->searching = false;
     return slice;
 }

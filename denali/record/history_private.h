@@ -39,6 +39,9 @@ struct history {
     struct cpu seen;   /* its declared state, as history_run left it */
     history_stop_fn stops; /* NULL: all do */
     void *stops_opaque;
+    history_asked_fn asked; /* NULL: nobody does */
+    void *asked_opaque;
+    bool given_up; /* the search or seek that is under way */
     struct history_counters counters;
 };
 
@@ -47,6 +50,10 @@ MUST_CHECK int machine_take(struct history *h, struct machine *out);
 MUST_CHECK int machine_put_back(struct history *h, const struct machine *m);
 /* One of another future: the history begins anew with it. */
 MUST_CHECK int machine_put_other(struct history *h, const struct machine *m);
+/* Runs at most a stretch of the way to `end`; whether to give up is asked before. */
+enum vm_slice history_run_stretch(struct history *h, uint64_t end);
+/* Seeks without asking anybody. */
+MUST_CHECK int history_return(struct history *h, uint64_t icount, struct why *why);
 /* If somebody changed the machine, it is kept as it is now. */
 MUST_CHECK int history_settle_change(struct history *h);
 /* The index of the last machine at or before; the first, if there is none. */

@@ -33,9 +33,16 @@ static int stands(struct target *target, enum target_stop_kind kind, struct targ
     return 0;
 }
 
+static int interrupted(struct why *why)
+{
+    return why_fail(why, -EINTR, "interrupted: it stands where it stood");
+}
+
 static int seek(struct target *target, uint64_t icount, struct target_stop *stop, struct why *why)
 {
     int err = history_seek(of(target)->history, icount, why);
+    if (err == -EINTR)
+        return interrupted(why);
     return err ? err : stands(target, TARGET_STOP_STEP, stop);
 }
 
@@ -52,6 +59,8 @@ static int continue_back(struct target *target, struct target_stop *stop, struct
     enum vm_slice slice = history_continue_back(t->history);
     if (slice == VM_ENDED)
         return why_fail(why, -EIO, "cannot go back: %s", vm_end(t->vm)->why.text);
+    if (slice == VM_STOPPED)
+        return interrupted(why);
     if (slice == VM_REPLAYED)
         return stands(target, TARGET_STOP_HISTORY, stop);
     target_vm_tell(t, slice, stop);
@@ -108,6 +117,8 @@ static int last_write(struct target *target, uint32_t linear, uint32_t len,
     enum vm_slice slice = history_last_write(t->history, linear, len);
     if (slice == VM_ENDED)
         return why_fail(why, -EIO, "cannot go back: %s", vm_end(t->vm)->why.text);
+    if (slice == VM_STOPPED)
+        return interrupted(why);
     if (slice == VM_REPLAYED) {
         stands(target, TARGET_STOP_HISTORY, stop);
         stop->kind = TARGET_STOP_HISTORY;
@@ -139,6 +150,12 @@ static bool counts_as_stop(void *opaque, enum vm_slice slice)
     return !target_vm_goes_on(opaque, slice);
 }
 
+static bool is_asked(void *opaque)
+{
+    const struct target_vm *t = opaque;
+    return target_is_asked(&t->target);
+}
+
 /* Without memory for it the session goes on without a past. */
 void target_vm_keep_history(struct target_vm *t)
 {
@@ -146,5 +163,6 @@ void target_vm_keep_history(struct target_vm *t)
     if (history_create(t->vm, 0, &t->history, &why))
         return;
     history_set_filter(t->history, counts_as_stop, t);
+    history_set_asked(t->history, is_asked, t);
     t->target.history = &ops;
 }

@@ -70,6 +70,8 @@ struct cpu_debug_now {
     struct cpu_fault fault;
     uint32_t fault_eip;
     struct cpu_watch_hit hit;
+    /* A PC's: how many interrupts it has taken, and where it was when the last one came. */
+    uint32_t interrupts, interrupted_eip, interrupted_esp; /* eip linear */
 };
 
 struct cpu_debug {

@@ -140,6 +140,11 @@ void loop_destroy(struct loop *loop)
     free(loop);
 }
 
+static bool is_asked(void *opaque)
+{
+    return loop_is_asked(opaque);
+}
+
 int loop_add_target(struct loop *loop, struct target *target)
 {
     if (loop->targets == MAX_TARGETS)
@@ -150,6 +155,8 @@ int loop_add_target(struct loop *loop, struct target *target)
     loop->target[loop->targets++] = target;
     target->id = loop->targets;
     target->run = TARGET_HALTED;
+    target->asked = is_asked;
+    target->asked_opaque = loop;
     if (target->ops->pause)
         target->ops->pause(target, true);
     return 0;
@@ -296,6 +303,14 @@ void loop_interrupt(struct loop *loop)
     if (target)
         target->ops->stop(target);
     host_waker_wake(loop->waker);
+}
+
+bool loop_is_asked(struct loop *loop)
+{
+    for (struct loop_front *front = loop->fronts; front; front = front->next)
+        if (front->asks && front->asks(front))
+            return true;
+    return false;
 }
 
 void loop_quit(struct loop *loop)

@@ -32,6 +32,8 @@ struct loop_front {
     void (*stopped)(struct loop_front *front, struct target *target);
     /* Targets begin to run. May be NULL. */
     void (*resumed)(struct loop_front *front);
+    /* Whether the person wants what is under way to end. May be NULL. See loop_is_asked. */
+    bool (*asks)(struct loop_front *front);
     bool attached; /* a person is there: the loop goes on when all targets have ended */
     struct loop_front *next;
 };
@@ -66,6 +68,9 @@ void loop_halt(struct loop *loop);
 /* Stops all: each running one is told as TARGET_STOP_ASKED, by one stop for the first of them. Any
  * thread, signal handlers. */
 void loop_interrupt(struct loop *loop);
+/* Whether a person wants it to end: for what takes long without the loop, as a search of the past.
+ */
+bool loop_is_asked(struct loop *loop);
 /* Ends it: it counts as ended from here on. */
 void loop_kill(struct loop *loop, struct target *target);
 /* One that has ended was put back to a place where it had not: it stands. */

@@ -32,6 +32,18 @@ static void on_signals(void *opaque, short revents)
     }
 }
 
+static void on_stopped(struct loop_front *front, struct target *target)
+{
+    (void)front, (void)target; /* who let it run is told, too */
+}
+
+static bool asks(struct loop_front *front)
+{
+    struct monitor *m = CONTAINER_OF(front, struct monitor, front);
+    on_signals(m, POLLIN);
+    return m->interrupted || m->signal;
+}
+
 int monitor_create(const struct monitor_config *config, struct monitor **out, struct why *why)
 {
     struct monitor *m = calloc(1, sizeof(*m));
@@ -40,6 +52,8 @@ int monitor_create(const struct monitor_config *config, struct monitor **out, st
         return err;
     m->config = *config;
     m->session = config->session;
+    m->front = (struct loop_front){.stopped = on_stopped, .asks = asks};
+    loop_add_front(m->session->loop, &m->front);
     if (config->signals >= 0)
         err = loop_watch_fd(m->session->loop, config->signals, POLLIN, on_signals, m);
     if (err)
@@ -60,6 +74,7 @@ void monitor_destroy(struct monitor *m)
 {
     if (!m)
         return;
+    loop_remove_front(m->session->loop, &m->front);
     prompt_destroy(m->prompt);
     json_destroy(m->json);
     if (m->config.signals >= 0)

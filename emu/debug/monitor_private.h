@@ -3,6 +3,7 @@
 #ifndef DENALI_DEBUG_MONITOR_PRIVATE_H
 #define DENALI_DEBUG_MONITOR_PRIVATE_H
 
+#include "emu/debug/loop.h"
 #include "emu/debug/monitor.h"
 
 struct prompt;
@@ -10,6 +11,7 @@ struct json_server;
 
 struct monitor {
     struct monitor_config config;
+    struct loop_front front;
     struct session *session;
     struct prompt *prompt;
     struct json_server *json;

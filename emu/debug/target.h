@@ -108,7 +108,8 @@ struct target_thread {
 /*
  * The past, where it is recorded. icount is the coordinate. All leave the target standing at the
  * place found, with *stop told; breakpoints, watchpoints and what is caught stay set.
- * -EINVAL: outside the history. A target that keeps snapshots alone has none of seek, step_back,
+ * -EINVAL: outside the history. -EINTR: a person asked for the end of it; it stands where it stood.
+ * A target that keeps snapshots alone has none of seek, step_back,
  * continue_back and last_write.
  */
 struct target_history_ops {
@@ -208,6 +209,8 @@ struct target {
     struct target_stop stop;               /* the last one */
 
     /* The loop's. */
+    bool (*asked)(void *opaque); /* a person wants a search of the past to end; NULL: nobody */
+    void *asked_opaque;
     enum target_run run;
     unsigned catches[TARGET_CATCHERS];
     uint64_t steps;                  /* left, while it steps */
@@ -241,6 +244,11 @@ static inline void target_catch(struct target *target, enum target_catcher who, 
         all |= target->catches[i];
     if (target->ops->catch_events)
         target->ops->catch_events(target, all);
+}
+
+static inline bool target_is_asked(const struct target *target)
+{
+    return target->asked && target->asked(target->asked_opaque);
 }
 
 /* The linear address of the instruction that comes next. */

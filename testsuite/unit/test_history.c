@@ -5,6 +5,7 @@
  * HISTORY_COUNT: as many guests as it takes for so many comparisons (make check-history).
  */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,6 +339,48 @@ START_TEST(bounded)
 }
 END_TEST
 
+/* Who asks for the end of a search or a seek, at whatever look, finds the machine where it stood.
+ */
+static bool ask_at_look(void *opaque)
+{
+    unsigned *looks = opaque;
+    return *looks && !--*looks;
+}
+
+START_TEST(given_up)
+{
+    struct round r;
+    unsigned looks = 0;
+    start(&r, 1001);
+    run_forward(&r);
+    ck_assert_uint_gt(r.places, 3);
+    struct cpu *cpu = vm_cpu(r.rig.vm);
+    const struct place *middle = &r.place[2];
+    ck_assert_int_eq(cpu_debug_open(cpu), 0);
+    ck_assert_int_eq(cpu_debug_break(cpu, 0xfffffff0), 0);
+    history_set_asked(r.history, ask_at_look, &looks);
+    for (unsigned at = 1; at < 4; at++) {
+        seek(&r, middle->icount);
+        looks = at;
+        enum vm_slice slice = history_continue_back(r.history);
+        ck_assert_int_eq(slice, looks ? VM_REPLAYED : VM_STOPPED);
+        if (!looks)
+            check_place(&r, middle, "a search given up");
+        looks = 0;
+        seek(&r, middle->icount);
+        looks = at;
+        int err = history_seek(r.history, r.place[1].icount, &r.why);
+        ck_assert_int_eq(err, looks ? 0 : -EINTR);
+        check_place(&r, looks ? &r.place[1] : middle, "a seek given up");
+        looks = 0;
+        seek(&r, r.place[0].icount);
+        check_place(&r, &r.place[0], "after that");
+    }
+    cpu_debug_close(cpu);
+    stop(&r);
+}
+END_TEST
+
 int main(void)
 {
     compared =
@@ -351,6 +394,7 @@ int main(void)
     tcase_add_loop_test(t, backwards, 0, 2);
     tcase_add_test(t, new_future);
     tcase_add_test(t, bounded);
+    tcase_add_test(t, given_up);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

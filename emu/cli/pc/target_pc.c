@@ -22,7 +22,8 @@
 struct target_pc {
     struct target target;
     struct target_pc_config config;
-    int status; /* of the run; negative: it goes on */
+    int status;       /* of the run; negative: it goes on */
+    unsigned catches; /* enum target_catch */
     char *kernel;
     struct target_pc_snapshots *snapshots;
     struct target_pc_history *history; /* NULL: none is kept */
@@ -109,10 +110,25 @@ static enum target_slice ended(struct target_pc *t, enum pc_state state, struct 
     return TARGET_ENDED;
 }
 
+/* An interrupt was taken in place of the step's instruction, and is to be told. */
+static bool was_interrupted(const struct target_pc *t, const struct cpu *cpu, uint64_t budget,
+                            uint32_t interrupts, struct target_stop *stop)
+{
+    const struct cpu_debug_now *now = cpu->debug ? &cpu->debug->now : NULL;
+    if (budget != 1 || !(t->catches & TARGET_CATCH_INTERRUPT) || !now ||
+        now->interrupts == interrupts)
+        return false;
+    stop->from_eip = now->interrupted_eip;
+    stop->from_esp = now->interrupted_esp;
+    return true;
+}
+
 static enum target_slice run_slice(struct target *target, uint64_t budget, struct target_wait *wait,
                                    struct target_stop *stop)
 {
     struct target_pc *t = of(target);
+    const struct cpu *cpu = get_cpu(target);
+    uint32_t interrupts = cpu->debug ? cpu->debug->now.interrupts : 0;
     wait->count = 0;
     wait->ns = 0;
     if (t->history)
@@ -125,6 +141,8 @@ static enum target_slice run_slice(struct target *target, uint64_t budget, struc
         return stopped(target, TARGET_STOP_BREAKPOINT, stop);
     if (state == PC_WATCHPOINT)
         return stopped(target, TARGET_STOP_WATCHPOINT, stop);
+    if (state == PC_RUNNING && was_interrupted(t, cpu, budget, interrupts, stop))
+        return stopped(target, TARGET_STOP_INTERRUPT, stop);
     t->status = t->config.turn(t->config.opaque, state);
     return t->status < 0 ? TARGET_RAN : ended(t, state, stop);
 }
@@ -144,9 +162,11 @@ static void do_kill(struct target *target)
     of(target)->status = 128 + 9;
 }
 
+/* Interrupts are caught where they come into single steps; other events of a PC are the guest's
+ * own: break at its handlers. */
 static void catch_events(struct target *target, unsigned catches)
 {
-    (void)target, (void)catches; /* a PC's events are the guest's own: break at its handlers */
+    of(target)->catches = catches;
 }
 
 static unsigned count_named(const struct board_device *from, const struct board_device *to,

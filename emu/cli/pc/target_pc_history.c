@@ -19,6 +19,7 @@
 #define MAX_FRAMES 12u
 #define FIRST_INTERVAL_NS UINT64_C(500000000)
 #define MAX_IDLE_TURNS 1000000u
+#define TURNS_BETWEEN_LOOKS 16u /* of ten milliseconds or less */
 
 struct frame {
     uint64_t icount;
@@ -35,6 +36,9 @@ struct target_pc_history {
     struct frame frame[MAX_FRAMES];
     unsigned frames;
     uint64_t last, interval_ns, taken_ns;
+    /* Whether a person wants what is under way to end (see target.h), and whether it does so. */
+    const struct target *asked;
+    bool given_up;
 };
 
 static struct cpu *cpu_of(const struct target_pc_history *h)
@@ -111,6 +115,7 @@ static int take_frame(struct target_pc_history *h)
 
 static int load_frame(struct target_pc_history *h, unsigned n, struct why *why)
 {
+    h->given_up = h->asked && target_is_asked(h->asked);
     struct frame *f = &h->frame[n];
     const struct pc_stream from = {get, f};
     f->at = 0;
@@ -190,10 +195,12 @@ static enum pc_state run_to(struct target_pc_history *h, uint64_t icount)
 {
     enum pc_state state = PC_RUNNING;
     uint64_t before = 0;
-    unsigned idle = 0;
-    while (icount_of(h) < icount && idle < MAX_IDLE_TURNS &&
+    unsigned idle = 0, turns = 0;
+    while (icount_of(h) < icount && idle < MAX_IDLE_TURNS && !h->given_up &&
            (state == PC_RUNNING || state == PC_RESET)) {
         before = icount_of(h);
+        if (h->asked && !(++turns % TURNS_BETWEEN_LOOKS))
+            h->given_up = target_is_asked(h->asked);
         state = pc_run_count(h->pc, icount - before);
         idle = icount_of(h) == before ? idle + 1 : 0;
     }
@@ -225,6 +232,8 @@ static int go_to(struct target_pc_history *h, uint64_t icount, struct why *why)
     run_to(h, icount);
     cpu->debug = debug;
     h->gate->runs_on = runs_on;
+    if (h->given_up)
+        return why_fail(why, -EINTR, "interrupted: it stands where it stood");
     if (icount_of(h) != icount)
         return why_fail(why, -EIO, "the past went otherwise than it did: it is lost");
     return 0;
@@ -277,7 +286,8 @@ static enum pc_state find_back(struct target_pc_history *h, uint64_t end, struct
 {
     bool runs_on = h->gate->runs_on;
     enum pc_state state = PC_RUNNING;
-    for (unsigned n = frame_before(h, end - 1) + 1; n-- > 0 && state == PC_RUNNING;) {
+    for (unsigned n = frame_before(h, end - 1) + 1;
+         n-- > 0 && state == PC_RUNNING && !h->given_up;) {
         uint64_t at = 0;
         state = latest_stop(h, n, end, &at, why);
         if (is_stop(state))
@@ -313,12 +323,44 @@ static int stands(struct target *target, enum target_stop_kind kind, struct targ
     return 0;
 }
 
+static void listen(struct target_pc_history *h, const struct target *target)
+{
+    h->asked = target;
+    h->given_up = false;
+}
+
+/* From a search that was given up. */
+static int come_back(struct target_pc_history *h, uint64_t here, struct why *why)
+{
+    listen(h, NULL);
+    int err = go_to(h, here, why);
+    return err ? err : why_fail(why, -EINTR, "interrupted: it stands where it stood");
+}
+
+/* The latest stop before `end`, which tells how it stopped; -EINTR. */
+static int find_stop(struct target *target, uint64_t end, enum pc_state *state, struct why *why)
+{
+    struct target_pc_history *h = target_pc_history_of(target);
+    uint64_t here = now(target);
+    listen(h, target);
+    *state = find_back(h, end, why);
+    int err = h->given_up ? come_back(h, here, why) : 0;
+    listen(h, NULL);
+    return err;
+}
+
 static int seek(struct target *target, uint64_t icount, struct target_stop *stop, struct why *why)
 {
     if (icount < first(target) || icount > last(target))
         return why_fail(why, -EINVAL, "the history goes from instruction %llu to %llu",
                         (unsigned long long)first(target), (unsigned long long)last(target));
-    int err = go_to(target_pc_history_of(target), icount, why);
+    struct target_pc_history *h = target_pc_history_of(target);
+    uint64_t here = now(target);
+    listen(h, target);
+    int err = go_to(h, icount, why);
+    if (h->given_up)
+        err = come_back(h, here, why);
+    listen(h, NULL);
     return err ? err : stands(target, TARGET_STOP_STEP, stop);
 }
 
@@ -353,7 +395,9 @@ static int continue_back(struct target *target, struct target_stop *stop, struct
     uint64_t here = now(target);
     if (here == first(target))
         return stands(target, TARGET_STOP_HISTORY, stop);
-    return tell(target, find_back(target_pc_history_of(target), here, why), stop, why);
+    enum pc_state state;
+    int err = find_stop(target, here, &state, why);
+    return err ? err : tell(target, state, stop, why);
 }
 
 /* With a debugger of its own, that knows of the one range only. */
@@ -363,14 +407,17 @@ static int last_write(struct target *target, uint32_t linear, uint32_t len,
     struct cpu *cpu = target_cpu(target);
     struct cpu_debug *debug = cpu->debug;
     uint64_t here = now(target);
+    enum pc_state state = PC_RUNNING;
     cpu->debug = NULL;
     int err = cpu_debug_open(cpu);
     if (!err)
         err = cpu_debug_watch(cpu, linear, len, CPU_WATCH_WRITE);
     if (!err)
-        err = tell(target, find_back(target_pc_history_of(target), here + 1, why), stop, why);
+        err = find_stop(target, here + 1, &state, why);
     else
         err = why_fail(why, err, "these bytes cannot be watched: %s", strerror(-err));
+    if (!err)
+        err = tell(target, state, stop, why);
     if (cpu->debug)
         cpu_debug_close(cpu);
     cpu->debug = debug;

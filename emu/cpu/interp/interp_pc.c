@@ -187,17 +187,29 @@ MUST_CHECK static enum cpu_status deliver_trap(struct cpu *cpu)
     return event_deliver(cpu, &event);
 }
 
+static void note_interrupt(struct cpu *cpu)
+{
+    if (!cpu->debug)
+        return;
+    struct cpu_debug_now *now = &cpu->debug->now;
+    now->interrupts++;
+    now->interrupted_eip = cpu->seg[ISA_CS].base + cpu->eip;
+    now->interrupted_esp = cpu->gpr[ISA_ESP];
+}
+
 MUST_CHECK static enum cpu_status deliver_nmi(struct cpu *cpu)
 {
     struct event event = {.kind = EVENT_INTERRUPT, .vector = VECTOR_NMI};
     cpu->pc.pin->nmi = false;
     cpu->pc.nmi_blocked = 1;
+    note_interrupt(cpu);
     return event_deliver(cpu, &event);
 }
 
 MUST_CHECK static enum cpu_status deliver_interrupt(struct cpu *cpu)
 {
     struct event event = {.kind = EVENT_INTERRUPT, .vector = cpu->pc.pin->ack(cpu->pc.pin->opaque)};
+    note_interrupt(cpu);
     return event_deliver(cpu, &event);
 }
 

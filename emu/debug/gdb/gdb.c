@@ -140,6 +140,17 @@ static void on_knock(void *opaque, short revents)
 
 /* Stops. */
 
+/* ^C, or the connection's end, while the past is searched. */
+static bool asks(struct loop_front *front)
+{
+    const struct gdb *gdb = of_front(front);
+    char c;
+    ssize_t n = gdb->fd < 0 ? -1 : recv(gdb->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 1 && c == INTERRUPT_BYTE)
+        n = recv(gdb->fd, &c, 1, MSG_DONTWAIT) - 1;
+    return n == 0;
+}
+
 static void on_stopped(struct loop_front *front, struct target *target)
 {
     struct gdb *gdb = of_front(front);
@@ -348,6 +359,7 @@ int gdb_create(struct loop *loop, const struct gdb_config *config, struct gdb **
     gdb->loop = loop;
     gdb->config = *config;
     gdb->front.stopped = on_stopped;
+    gdb->front.asks = asks;
     gdb->listen_fd = gdb->fd = -1;
     for (unsigned i = 0; i < GDB_FILES; i++)
         gdb->file[i].fd = -1;

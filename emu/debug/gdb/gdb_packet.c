@@ -174,7 +174,7 @@ static void take_outside(struct gdb *gdb, char c)
 {
     if (c == '$')
         begin_body(gdb);
-    else if (c == 3 && loop_is_running(gdb->loop))
+    else if (c == INTERRUPT_BYTE && loop_is_running(gdb->loop))
         loop_interrupt(gdb->loop);
     else if (c == '-')
         send_again(gdb);

@@ -6,6 +6,7 @@
 #include "emu/debug/gdb/gdb.h"
 
 #define GDB_PACKET_MAX 0x10000u /* characters between $ and # */
+#define INTERRUPT_BYTE 3u       /* outside packets: stop what runs */
 #define GDB_FILES 256u          /* gdb keeps each library's open */
 
 /* gdb's own numbers of signals. */

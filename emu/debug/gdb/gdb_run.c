@@ -341,6 +341,11 @@ static void do_back(struct gdb *gdb, bool step)
                    : continue_back(gdb, target, &stop, &why);
     if (!err)
         err = come_no_further(target, from, &stop, &why);
+    if (err == -EINTR) {
+        stop = (struct target_stop){.kind = TARGET_STOP_ASKED, .eip = target_eip(target)};
+        stop.icount = target->history->now(target);
+        err = 0;
+    }
     if (err) {
         gdb_put_error(gdb, err);
         return;

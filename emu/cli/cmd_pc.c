@@ -105,6 +105,15 @@ static int take_input(struct pc_session *s)
     return debug_input_take(&s->input, &s->why);
 }
 
+/* A replay begins with the CMOS memory of then, and leaves the file alone. */
+static int begin_with_cmos(struct pc_session *s)
+{
+    if (!pc_record_gate(s->record)->replays)
+        return pc_record_put_cmos(s->record, s->resources.config.cmos, &s->why);
+    s->resources.config.cmos = pc_record_cmos(s->record);
+    return 0;
+}
+
 static int build(struct pc_session *s)
 {
     s->signals = host_signals_open();
@@ -113,6 +122,8 @@ static int build(struct pc_session *s)
     int err = take_input(s);
     if (!err)
         err = pc_resources_open(&s->options, &s->resources, &s->why);
+    if (!err && s->record)
+        err = begin_with_cmos(s);
     if (!err && !s->record && s->options.deterministic && pc_options_debug(&s->options) &&
         !s->options.restore)
         err = pc_record_keep(&s->record, &s->why);
@@ -495,7 +506,7 @@ bool cli_pc_replays(int argc, char **argv)
 /* What only the first run was to do. */
 static void leave_out(struct pc_options *o)
 {
-    o->record = o->display = o->snapshot_save = NULL;
+    o->record = o->display = o->snapshot_save = o->cmos = NULL;
     o->timeout_ns = o->at_ns = o->steps = 0;
     if (o->net || o->publishes || o->pcap)
         o->net = "none";

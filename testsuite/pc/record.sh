@@ -38,6 +38,24 @@ replay bad
 cp -r rec odd && truncate -s -1 odd/options
 replay odd
 [ $status = 125 ] && grep -q damaged err || fail "damaged options: $status $(cat err)"
+# CMOS memory is kept as it was at the start; the file is the first run's alone.
+if [ -f /usr/share/seabios/bios-256k.bin ]; then
+    head -c 128 /dev/zero | tr '\0' '\125' >nv
+    pc --cmos nv --record begun --at 0.3 --screen-text
+    expect 0
+    [ "$(wc -c <nv)" = 256 ] || fail "the CMOS memory was not kept"
+    printf x | dd of=nv bs=1 seek=90 conv=notrunc 2>/dev/null
+    cp nv before
+    replay begun
+    [ $status = 0 ] && grep -q 'all was as recorded' err || fail "with CMOS memory: $status $(cat err)"
+    cmp -s nv before || fail "a replay wrote CMOS memory"
+    cp -r begun without && rm without/cmos
+    replay without
+    [ $status = 1 ] || fail "without its CMOS memory: $status $(cat err)"
+    cp -r begun short && truncate -s 100 short/cmos
+    replay short
+    [ $status = 125 ] && grep -q damaged err || fail "damaged CMOS memory: $status $(cat err)"
+fi
 
 # An operating system with a disk and a network.
 case " ${DENALI_ENGINES:-dbt} " in *' dbt '*) ;; *) exit 0 ;; esac

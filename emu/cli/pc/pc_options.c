@@ -268,10 +268,9 @@ int pc_options_check(struct pc_options *o, struct why *why)
         err = why_fail(why, -EINVAL,
                        "--trace and --coverage of a recording are the replay's: denali replay "
                        "--trace ... DIR");
-    if (!err && o->record && (pc_options_debug(o) || o->restore || o->cmos))
+    if (!err && o->record && (pc_options_debug(o) || o->restore))
         err = why_fail(why, -EINVAL,
-                       "--record is not for debugged or restored machines, nor with --cmos; debug "
-                       "the replay");
+                       "--record is not for debugged or restored machines; debug the replay");
     if (!err && pc_options_debug(o) && o->engine && !strcmp(o->engine, "lockstep"))
         err = why_fail(why, -EINVAL,
                        "--engine lockstep has no debugger of a PC; record it, and "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folder: `options`, a line, the working folder and words, each with a NUL behind it;
+ * The folder: `options`, a line, the working folder and words, each with a NUL behind it; `cmos`,
+ * where the machine was given one;
  * `tape`, chunks of events behind a head with length, count and sum each. Chunks are
  * appended as they fill and every tenth of a second, so who is killed leaves
  * everything but its last moments.
@@ -25,6 +26,7 @@
 #define CHECK_NS UINT64_C(5000000000)
 #define MAX_OPTIONS (256 * KIB)
 #define MAX_CHUNK (4 * MIB)
+#define CMOS_BYTES 256u
 
 struct chunk_head {
     uint32_t magic, len;
@@ -40,7 +42,9 @@ struct pc_record {
     uint64_t flushed_ns, checked_ns;
     unsigned checks;
     bool differs, ended;
-    char *options;   /* of one that was opened */
+    char *folder;    /* of one that is made */
+    uint8_t *cmos;   /* of one that was opened; NULL: none */
+    char *options;   /* likewise */
     uint8_t *chunks; /* likewise: the tape's file */
     char **argv;
     int argc;
@@ -178,6 +182,8 @@ int pc_record_create(const char *folder, int argc, char **argv, struct pc_record
     int err = mkdir(folder, 0755) && errno != EEXIST ? -errno : 0;
     if (!err)
         err = write_options(folder, argc, argv);
+    if (!err && !(r->folder = strdup(folder)))
+        err = -ENOMEM;
     if (!err)
         r->fd = open_in(folder, "tape", O_CREAT | O_EXCL | O_WRONLY);
     if (!err && r->fd < 0)
@@ -192,6 +198,22 @@ int pc_record_create(const char *folder, int argc, char **argv, struct pc_record
     tape_set_sink(r->tape, &r->sink);
     *out = r;
     return 0;
+}
+
+int pc_record_put_cmos(struct pc_record *r, const uint8_t *cmos, struct why *why)
+{
+    if (!cmos)
+        return 0;
+    int fd = open_in(r->folder, "cmos", O_CREAT | O_EXCL | O_WRONLY);
+    int err = fd < 0 ? fd : write_all(fd, cmos, CMOS_BYTES);
+    if (fd >= 0)
+        close(fd);
+    return err ? why_fail(why, err, "%s/cmos: %s", r->folder, strerror(-err)) : 0;
+}
+
+const uint8_t *pc_record_cmos(const struct pc_record *r)
+{
+    return r->cmos;
 }
 
 int pc_record_keep(struct pc_record **out, struct why *why)
@@ -263,6 +285,16 @@ static int read_options(struct pc_record *r, const char *folder)
     return chdir(cwd) ? -errno : 0;
 }
 
+/* Most recordings have none. */
+static int read_cmos(struct pc_record *r, const char *folder)
+{
+    size_t len = 0;
+    int err = read_whole(folder, "cmos", CMOS_BYTES, &r->cmos, &len);
+    if (err == -ENOENT)
+        return 0;
+    return !err && len != CMOS_BYTES ? -EINVAL : err;
+}
+
 /* What is whole; where it ends early, the replay does. */
 static int read_tape(struct pc_record *r, const char *folder)
 {
@@ -289,11 +321,13 @@ int pc_record_open(const char *folder, struct pc_record **out, struct why *why)
     r->gate.replays = true;
     int err = read_tape(r, folder);
     if (!err)
+        err = read_cmos(r, folder);
+    if (!err)
         err = read_options(r, folder);
     if (err) {
         pc_record_close(r);
         return why_fail(why, err, "%s: %s", folder,
-                        err == -EINVAL ? "its options are damaged" : strerror(-err));
+                        err == -EINVAL ? "its options or its cmos are damaged" : strerror(-err));
     }
     *out = r;
     return 0;
@@ -306,6 +340,8 @@ void pc_record_close(struct pc_record *r)
     tape_destroy(r->tape);
     if (r->fd >= 0)
         close(r->fd);
+    free(r->folder);
+    free(r->cmos);
     free(r->options);
     free(r->chunks);
     free(r->argv);

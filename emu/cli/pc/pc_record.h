@@ -30,6 +30,10 @@ void pc_record_close(struct pc_record *record);
 
 /* The options of one that was opened; ends with NULL. */
 char **pc_record_argv(struct pc_record *record, int *argc);
+/* Recording, before the machine is made: the 256 bytes of CMOS memory that it begins with; NULL: it
+ * is given none. And what a replay's begins with. */
+MUST_CHECK int pc_record_put_cmos(struct pc_record *record, const uint8_t *cmos, struct why *why);
+const uint8_t *pc_record_cmos(const struct pc_record *record);
 /* For pc_config and the host ends. */
 struct gate *pc_record_gate(struct pc_record *record);
 /* The machine that is recorded or replayed. */

@@ -16,9 +16,9 @@ inside() { # PID NAME
         fail "$2 ($1) has memory that is writable and executable"
     fi
     grep -q 'Max locked memory *0 *0' "/proc/$1/limits" || [ "$2" = NAT ] || fail "$2 ($1) may lock memory"
-    if ls -l "/proc/$1/fd" 2>/dev/null | grep -q "$TMPDIR/secret"; then
-        fail "$2 ($1) holds a descriptor that it was started with"
-    fi
+    for _fd in /proc/"$1"/fd/*; do
+        [ "$(readlink "$_fd")" != "$TMPDIR/secret" ] || fail "$2 ($1) holds a descriptor that it was started with"
+    done
 }
 # What whoever starts us has open is none of theirs.
 echo secret >"$TMPDIR/secret"
@@ -57,6 +57,13 @@ bridge=$(child --bridge "$worker")
 inside $daemon daemon
 inside "$worker" worker
 inside "$nat" NAT
+# Of the worker's files it has none.
+for _fd in /proc/"$nat"/fd/*; do
+    case $_fd:$(readlink "$_fd") in
+    *:socket:* | *:/dev/null | *:pipe:* | *:anon_inode:* | */[012]:* | *:) ;;
+    *) fail "the NAT holds $(readlink "$_fd")" ;;
+    esac
+done
 [ -n "$bridge" ] || fail "no bridge"
 inside "$bridge" bridge
 

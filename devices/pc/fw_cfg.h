@@ -11,8 +11,20 @@
 enum fw_cfg_key {
     FW_CFG_RAM_SIZE = 0x03,
     FW_CFG_CPUS = 0x05,
+    FW_CFG_KERNEL_ADDR = 0x07,
+    FW_CFG_KERNEL_SIZE = 0x08,
+    FW_CFG_INITRD_ADDR = 0x0a,
+    FW_CFG_INITRD_SIZE = 0x0b,
     FW_CFG_BOOT_MENU = 0x0e,
     FW_CFG_MAX_CPUS = 0x0f,
+    FW_CFG_KERNEL_DATA = 0x11,
+    FW_CFG_INITRD_DATA = 0x12,
+    FW_CFG_TEXT_ADDR = 0x13, /* the command line */
+    FW_CFG_TEXT_SIZE = 0x14,
+    FW_CFG_TEXT_DATA = 0x15,
+    FW_CFG_SETUP_ADDR = 0x16,
+    FW_CFG_SETUP_SIZE = 0x17,
+    FW_CFG_SETUP_DATA = 0x18,
 };
 
 struct fw_cfg;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Starts kernels without firmware: Linux bzImage (boot protocol 2.02 and later, 32-bit entry)
- * and Multiboot 1. Everything is checked before it is believed; what is wrong is
- * said in `why`.
+ * and Multiboot 1; or has firmware start them: Linux of any protocol, by its real-mode code.
+ * Everything is checked before it is believed; what is wrong is said in `why`.
  */
 #ifndef DENALI_PC_KERNEL_H
 #define DENALI_PC_KERNEL_H
 
+#include "devices/pc/fw_cfg.h"
 #include "emu/base/why.h"
 #include "emu/machine/ram.h"
 
@@ -40,6 +41,14 @@ struct kernel_start {
 /* Puts it and what it needs into RAM. -ENOEXEC and `why`. */
 MUST_CHECK int kernel_load(const struct kernel_config *config, struct ram *ram,
                            struct kernel_start *out, struct why *why);
+
+/*
+ * kernel_firmware.c. Wanted: its header tells of no 32-bit entry that may be used (protocols before
+ * 2.10: what only looks like Linux stops there), or it is a zImage.
+ */
+bool kernel_wants_firmware(const struct kernel_config *config);
+MUST_CHECK int kernel_give_to_firmware(const struct kernel_config *config, uint64_t ram_bytes,
+                                       struct fw_cfg *cfg, struct why *why);
 
 /* kernel_linux.c, kernel_multiboot.c */
 bool kernel_is_linux(const struct kernel_config *config);

@@ -8,6 +8,8 @@
  */
 #include "devices/pc/machine_pc_private.h"
 
+#include "devices/pc/kernel.h"
+
 #include "emu/base/host.h"
 #include "emu/base/host_thread.h"
 #include "emu/cpu/interp/interp_pc.h"
@@ -107,6 +109,13 @@ static int make_cpu(struct pc *pc, struct why *why)
     return 0;
 }
 
+static int start_kernel(struct pc *pc, struct why *why)
+{
+    if (!pc->c.kernel_by_firmware)
+        return pc_boot_kernel(pc, why);
+    return kernel_give_to_firmware(pc->c.kernel, pc->c.ram_bytes, pc->fw_cfg, why);
+}
+
 int pc_create(const struct pc_config *config, struct pc **out, struct why *why)
 {
     struct pc *pc = calloc(1, sizeof(*pc));
@@ -127,7 +136,7 @@ int pc_create(const struct pc_config *config, struct pc **out, struct why *why)
     else if (!err)
         pc_time_follow_host(pc);
     if (!err && config->kernel)
-        err = pc_boot_kernel(pc, why);
+        err = start_kernel(pc, why);
     if (err) {
         pc_destroy(pc);
         return err;
@@ -308,7 +317,7 @@ static enum pc_state do_reset(struct pc *pc)
 {
     struct why why;
     reset_all(pc);
-    if (pc->c.kernel && pc_boot_kernel(pc, &why))
+    if (pc->c.kernel && !pc->c.kernel_by_firmware && pc_boot_kernel(pc, &why))
         return PC_SHUTDOWN;
     return PC_RESET;
 }

@@ -35,7 +35,8 @@ struct pc_config {
     const uint8_t *bios, *vga_rom;
     uint32_t bios_len, vga_rom_len;
     const uint8_t *cmos;                /* 256 bytes, or NULL */
-    const struct kernel_config *kernel; /* started without firmware; outlives the machine */
+    const struct kernel_config *kernel; /* outlives the machine */
+    bool kernel_by_firmware;            /* which starts it; else none runs */
     const char *boot;                   /* letters of drives in turn: a, c, d, n; "" none said */
     bool boot_menu;
     /* Host ends; they outlive the machine. */

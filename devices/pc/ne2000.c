@@ -154,8 +154,12 @@ static void transmit(struct ne2000 *n)
     n->cr &= (uint8_t)~CR_TX;
 }
 
+/* A command with neither START nor STOP, as drivers give to turn a page, leaves the chip as it is.
+ */
 static void write_command(struct ne2000 *n, uint8_t v)
 {
+    if (!(v & (CR_STOP | CR_START)))
+        v |= n->cr & (CR_STOP | CR_START);
     n->cr = v;
     if (v & CR_STOP)
         n->isr |= ISR_RESET;

@@ -25,6 +25,13 @@ $(pc_sectors): pc/guests/%: $(srcdir)/testsuite/pc/guests/%.S
 	@mkdir -p $(@D)
 	$(say) GLD $@
 	$(Q)$(GUEST_CC) $(PC_LDFLAGS) -Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o $@ $<
+# Kernels that are real-mode code.
+tests: pc/guests/setup pc/guests/oldsetup
+pc/guests/oldsetup: PC_OLD = -DOLD
+pc/guests/setup pc/guests/oldsetup: $(srcdir)/testsuite/pc/guests/setup.S
+	@mkdir -p $(@D)
+	$(say) GLD $@
+	$(Q)$(GUEST_CC) $(PC_OLD) $(PC_LDFLAGS) -Wl,-Ttext=0 -Wl,--oformat=binary -o $@ $<
 # A firmware image: a program for RAM and the code that copies it there.
 tests: pc/guests/machine.rom
 pc/guests/machine.rom: $(wildcard $(srcdir)/testsuite/pc/rom/*)

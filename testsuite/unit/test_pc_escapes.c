@@ -407,6 +407,31 @@ START_TEST(length_wrap_ne2000)
 }
 END_TEST
 
+/* Drivers turn the page with neither START nor STOP: the card goes on receiving. */
+START_TEST(a_page_turn_does_not_stop_the_ne2000)
+{
+    board_rig_end(&rig);
+    make("ne2k");
+    pc_config_write(&rig, 3 << 3, 0x10, 4, NE2000);
+    pc_config_write(&rig, 3 << 3, 4, 2, 5);
+    ne2000_page(0, 1, 0x46);
+    ne2000_page(0, 2, 0x80);
+    ne2000_page(0, 3, 0x46);
+    ne2000_page(1, 7, 0x47);
+    ne2000_page(0, 0x0c, 0x1f);
+    ne2000_page(0, 0x0d, 0);
+    OUT(NE2000, 0x40);
+    unsigned before = IN(NE2000 + 7);
+    arrive(1);
+    ck_assert_uint_gt(IN(NE2000 + 7), before);
+    OUT(NE2000, 0x41); /* but it does as it is told */
+    before = IN(NE2000 + 7);
+    OUT(NE2000, 0x40);
+    arrive(1);
+    ck_assert_uint_eq(IN(NE2000 + 7), before);
+}
+END_TEST
+
 /* Descriptors. */
 
 #define VIRTIO_BLOCK 0xd000u
@@ -723,6 +748,7 @@ int main(void)
     tcase_add_test(t, length_wrap_fw_cfg);
     tcase_add_test(t, length_wrap_isa_dma);
     tcase_add_test(t, length_wrap_ne2000);
+    tcase_add_test(t, a_page_turn_does_not_stop_the_ne2000);
     tcase_add_test(t, descriptor_length_wrap_virtio);
     tcase_add_test(t, descriptor_loop_virtio);
     tcase_add_test(t, stale_translation_after_dma);

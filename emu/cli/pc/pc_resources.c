@@ -100,8 +100,14 @@ static int open_bios(const struct pc_options *o, struct pc_resources *r, struct 
                                          "/usr/share/qemu/bios-256k.bin",
                                          "/usr/share/seabios/bios.bin", NULL};
     const char *path = o->bios ? o->bios : find_file(places);
-    if (o->kernel && !o->bios)
+    if (o->kernel && !r->config.kernel_by_firmware && !o->bios)
         return 0;
+    if (!path && o->kernel)
+        return why_fail(
+            why, -ENOEXEC,
+            "the kernel %s starts in real mode, from firmware: install SeaBIOS (package "
+            "seabios), or give --bios FILE",
+            o->kernel);
     if (!path)
         return why_fail(why, -ENOENT,
                         "no firmware: install SeaBIOS (package seabios), or give "
@@ -194,6 +200,8 @@ static int open_kernel(const struct pc_options *o, struct pc_resources *r, struc
     r->kernel.len = r->kernel_file.len;
     r->kernel.append = o->append;
     r->config.kernel = &r->kernel;
+    r->config.kernel_by_firmware = !r->config.isa && (kernel_wants_firmware(&r->kernel) ||
+                                                      (o->bios && kernel_is_linux(&r->kernel)));
     return o->initrd ? open_initrd(o, r, why) : 0;
 }
 
@@ -343,11 +351,11 @@ int pc_resources_open(const struct pc_options *o, struct pc_resources *r, struct
     r->config.exit_port = o->exit_port;
     r->config.boot = o->boot;
     r->config.boot_menu = o->boot_menu;
-    int err = open_bios(o, r, why);
+    int err = open_kernel(o, r, why);
+    if (!err)
+        err = open_bios(o, r, why);
     if (!err)
         err = open_vga_rom(o, r, why);
-    if (!err)
-        err = open_kernel(o, r, why);
     if (!err)
         err = open_cmos(o, r, why);
     if (!err)

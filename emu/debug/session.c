@@ -158,6 +158,19 @@ int session_context(struct session *s, struct expr_context *out, struct why *why
     return 0;
 }
 
+int session_number(struct session *s, const char *text, const char **end, const char *what,
+                   int64_t low, int64_t high, int64_t *out, struct why *why)
+{
+    struct expr_context context;
+    int err = session_context(s, &context, why);
+    if (!err)
+        err = expr_number(&context, text, end, out, why);
+    if (!err && (*out < low || *out > high))
+        err = why_fail(why, -ERANGE, "%s is a number from %lld to %lld, not %lld", what,
+                       (long long)low, (long long)high, (long long)*out);
+    return err;
+}
+
 int session_address(struct session *s, const char *text, const char **end, uint32_t *out,
                     struct why *why)
 {
@@ -166,6 +179,9 @@ int session_address(struct session *s, const char *text, const char **end, uint3
     int err = session_context(s, &context, why);
     if (!err)
         err = expr_number(&context, text, end, &n, why);
+    if (!err && (n < INT32_MIN || n > (int64_t)UINT32_MAX))
+        err = why_fail(why, -ERANGE, "0x%llx is no address: it has more than 32 bits",
+                       (unsigned long long)n);
     if (!err)
         *out = (uint32_t)n;
     return err;

@@ -86,7 +86,13 @@ bool session_thread(struct session *session, unsigned n, struct target_thread *o
 /* Selects a target and its innermost frame. */
 void session_select(struct session *session, struct target *target);
 
-/* An address from an expression; a whole argument, or its beginning (see expr_evaluate). */
+/* A number from `low` to `high`; else -ERANGE and `why`, which calls it `what` ("a port"). As
+ * session_address. */
+MUST_CHECK int session_number(struct session *session, const char *text, const char **end,
+                              const char *what, int64_t low, int64_t high, int64_t *out,
+                              struct why *why);
+/* An address from an expression, of 32 bits (negative ones count from the end); a whole argument,
+ * or its beginning (see expr_evaluate). */
 MUST_CHECK int session_address(struct session *session, const char *text, const char **end,
                                uint32_t *out, struct why *why);
 /*

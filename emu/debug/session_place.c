@@ -30,6 +30,8 @@ static int at_line(struct session *s, const char *file, int line, uint32_t *out,
                    struct why *why)
 {
     int wanted = line;
+    if (line < 1)
+        return why_fail(why, -ENOENT, "there is no line %d; lines begin with 1", line);
     const struct symbols *symbols = session_symbols(s);
     unsigned n = symbols ? symbols_line_addresses(symbols, file, &line, out, room) : 0;
     if (!n)

@@ -8,24 +8,50 @@
 
 #define NO_NAMES (-1)
 
+/* What may be caught of a kind. */
+struct which {
+    const char *name; /* of the kind, for people */
+    const char *what; /* of a number of it */
+    int names;        /* enum names_kind, NO_NAMES */
+    int64_t low, high;
+};
+
+static const struct which faults = {"fault", "a processor's fault", NO_NAMES, 0, 31};
+static const struct which interrupts = {"interrupt", "a set of interrupts' bits", NAMES_INTERRUPT,
+                                        1, 127};
+static const struct which hypercalls = {"hypercall", "a virtual instruction", NAMES_HYPERCALL, 0,
+                                        UINT16_MAX};
+static const struct which ports = {"port", "a port", NO_NAMES, 0, UINT16_MAX};
+static const struct which syscalls = {"syscall", "a system call", NAMES_SYSCALL, 0, INT32_MAX};
+
 /* A number, or a name of that kind; empty: any. */
-static int take_which(struct session *s, const char *args, int names, uint32_t *out,
+static int take_which(struct session *s, const char *args, const struct which *which, uint32_t *out,
                       struct why *why)
 {
-    struct expr_context context;
     int64_t n;
     *out = BREAKPOINT_ANY;
     if (!*args)
         return 0;
-    if (names != NO_NAMES && names_find((enum names_kind)names, args, out))
+    if (which->names != NO_NAMES && names_find((enum names_kind)which->names, args, out))
         return 0;
-    int err = session_context(s, &context, why);
-    if (!err)
-        err = expr_number(&context, args, NULL, &n, why);
+    int err = session_number(s, args, NULL, which->what, which->low, which->high, &n, why);
     if (!err)
         *out = (uint32_t)n;
-    return err ? why_fail(why, -EINVAL, "\"%.40s\" is neither a number nor a name for this", args)
-               : 0;
+    return err && err != -ERANGE
+               ? why_fail(why, -EINVAL, "\"%.40s\" is neither a number nor a name for this", args)
+               : err;
+}
+
+/* A PC's events are its own system's: there are no others. */
+static int check_machine(struct session *s, const struct which *which, struct why *why)
+{
+    if (!s->target)
+        return why_fail(why, -ESRCH, "there is no VM");
+    if (!target_cpu(s->target)->flat)
+        return why_fail(why, -ENOTSUP,
+                        "%ss can be caught in Denali VMs only; of a PC, break at its handler",
+                        which->name);
+    return 0;
 }
 
 static int add(struct session *s, struct breakpoint *like, const char *what, const char *args,
@@ -46,35 +72,36 @@ static int add(struct session *s, struct breakpoint *like, const char *what, con
     return 0;
 }
 
-static int add_which(struct session *s, enum breakpoint_catch what, const char *name, int names,
+static int add_which(struct session *s, enum breakpoint_catch what, const struct which *which,
                      const char *args, struct command_out *out, struct why *why)
 {
     struct breakpoint like = {.what = (uint8_t)what};
-    int err = s->target ? take_which(s, args, names, &like.which, why)
-                        : why_fail(why, -ESRCH, "there is no VM");
-    return err ? err : add(s, &like, name, args, out, why);
+    int err = check_machine(s, which, why);
+    if (!err)
+        err = take_which(s, args, which, &like.which, why);
+    return err ? err : add(s, &like, which->name, args, out, why);
 }
 
 static int run_fault(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
-    return add_which(s, CATCH_FAULT, "fault", NO_NAMES, args, out, why);
+    return add_which(s, CATCH_FAULT, &faults, args, out, why);
 }
 
 static int run_interrupt(struct session *s, const char *args, struct command_out *out,
                          struct why *why)
 {
-    return add_which(s, CATCH_INTERRUPT, "interrupt", NAMES_INTERRUPT, args, out, why);
+    return add_which(s, CATCH_INTERRUPT, &interrupts, args, out, why);
 }
 
 static int run_hypercall(struct session *s, const char *args, struct command_out *out,
                          struct why *why)
 {
-    return add_which(s, CATCH_HYPERCALL, "hypercall", NAMES_HYPERCALL, args, out, why);
+    return add_which(s, CATCH_HYPERCALL, &hypercalls, args, out, why);
 }
 
 static int run_port(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
-    return add_which(s, CATCH_PORT, "port", NO_NAMES, args, out, why);
+    return add_which(s, CATCH_PORT, &ports, args, out, why);
 }
 
 /* Where INT 0x80 leads: as the guest has set it, or as Ilwaco will. */
@@ -83,8 +110,6 @@ static int find_trap_entry(struct session *s, uint32_t *out, struct why *why)
     const struct cpu *cpu = target_cpu(s->target);
     struct symbols_symbol symbol;
     *out = 0;
-    if (!cpu->flat)
-        return why_fail(why, -ENOTSUP, "system calls can be caught in Denali VMs only; use break");
     if (s->target->ops->read(s->target, TARGET_PHYSICAL, cpu->flat->trap_entry, out, 4))
         *out = 0;
     if (!*out && symbols_find(session_symbols(s), "trap_entry", 0, &symbol))
@@ -98,8 +123,9 @@ static int run_syscall(struct session *s, const char *args, struct command_out *
                        struct why *why)
 {
     struct breakpoint like = {.what = CATCH_SYSCALL, .places = 1};
-    int err = s->target ? take_which(s, args, NAMES_SYSCALL, &like.which, why)
-                        : why_fail(why, -ESRCH, "there is no VM");
+    int err = check_machine(s, &syscalls, why);
+    if (!err)
+        err = take_which(s, args, &syscalls, &like.which, why);
     if (!err)
         err = find_trap_entry(s, &like.place[0], why);
     return err ? err : add(s, &like, "syscall", args, out, why);

@@ -22,27 +22,42 @@ static void tell_source(struct session *s, uint32_t at, struct symbols_line *las
         out_text(out, "%d\t%s\n", line.line, text);
 }
 
-static void disassemble_range(struct session *s, uint32_t at, uint32_t end, uint64_t limit,
+static void disassemble_range(struct session *s, uint32_t from, uint64_t end, uint64_t limit,
                               struct command_out *out)
 {
     struct symbols_line last = {0};
     uint32_t eip = target_eip(s->target);
     uint8_t byte;
+    uint64_t next = from;
     out_list(out, "instructions");
-    for (uint64_t n = 0; at < end && n < limit; n++) {
+    for (uint64_t n = 0; next < end && n < limit; n++) {
+        uint32_t at = (uint32_t)next;
         if (s->target->ops->read(s->target, TARGET_LINEAR, at, &byte, 1)) {
             out_text(out, "   0x%08x: there is no memory\n", at);
             break;
         }
         tell_source(s, at, &last, out);
-        at += disassemble_one(s, at, at == eip ? "=> " : "   ", out);
+        next += disassemble_one(s, at, at == eip ? "=> " : "   ", out);
     }
     out_close(out);
-    s->next_disassemble = at;
+    s->next_disassemble = (uint32_t)next;
+}
+
+/* A length, or an end behind `from`. */
+static int take_end(struct session *s, const char *args, bool length, uint32_t from, uint64_t *to,
+                    struct why *why)
+{
+    const int64_t end = INT64_C(0x100000000);
+    int64_t n;
+    int err = session_number(s, args, NULL, length ? "the length" : "the end",
+                             length ? 1 : (int64_t)from + 1, length ? end - from : end, &n, why);
+    if (!err)
+        *to = (uint64_t)n + (length ? from : 0);
+    return err;
 }
 
 /* FROM,TO or FROM,+LENGTH; else the function that holds FROM. */
-static int take_code(struct session *s, const char *args, uint32_t *from, uint32_t *to,
+static int take_code(struct session *s, const char *args, uint32_t *from, uint64_t *to,
                      struct why *why)
 {
     struct expr_context context;
@@ -56,11 +71,7 @@ static int take_code(struct session *s, const char *args, uint32_t *from, uint32
         err = session_address(s, args, &args, from, why);
         args += err ? 0 : strspn(args, " ,");
         bool length = *args == '+';
-        if (!err)
-            err = session_address(s, args + length, NULL, to, why);
-        if (!err && length)
-            *to += *from;
-        return err;
+        return err ? err : take_end(s, args + length, length, *from, to, why);
     }
     if (*args) {
         int n = session_place(s, args, false, from, 1, why);
@@ -68,7 +79,7 @@ static int take_code(struct session *s, const char *args, uint32_t *from, uint32
             return n;
     }
     bool named = symbols_at(context.source.symbols, *from, &symbol) && symbol.size;
-    *to = named ? symbol.address + symbol.size : *from + 64;
+    *to = named ? (uint64_t)symbol.address + symbol.size : (uint64_t)*from + 64;
     *from = named ? symbol.address : *from;
     return 0;
 }
@@ -76,7 +87,8 @@ static int take_code(struct session *s, const char *args, uint32_t *from, uint32
 static int run_disassemble(struct session *s, const char *args, struct command_out *out,
                            struct why *why)
 {
-    uint32_t from, to;
+    uint32_t from;
+    uint64_t to;
     int err = take_code(s, args, &from, &to, why);
     if (!err)
         disassemble_range(s, from, to, MAX_LISTED, out);
@@ -127,11 +139,52 @@ static int list_place(struct session *s, const char *args, struct command_out *o
                       why);
 }
 
+/* The line of a place; a bare number is one of the file that is listed. */
+static int take_line(struct session *s, const char *text, int *line, struct why *why)
+{
+    uint32_t at;
+    struct symbols_line found;
+    *line = atoi(text);
+    if (*line > 0 && strspn(text, "0123456789") == strlen(text) && s->list_file[0])
+        return 0;
+    int n = session_place(s, text, false, &at, 1, why);
+    if (n < 0)
+        return n;
+    if (!symbols_line_at(session_symbols(s), at, &found))
+        return why_fail(why, -ENOENT, "no source line is known of 0x%x", at);
+    *line = found.line;
+    if (!s->list_file[0] || !isdigit((unsigned char)*text))
+        snprintf(s->list_file, sizeof(s->list_file), "%s", found.file);
+    return 0;
+}
+
+/* FIRST,LAST; FIRST, and ,LAST are as many lines as are usual. */
+static int list_range(struct session *s, const char *args, const char *comma,
+                      struct command_out *out, struct why *why)
+{
+    char first_text[256];
+    const char *last_text = comma + 1 + strspn(comma + 1, " ");
+    int first = 0, last = 0, size = (int)s->settings.listsize;
+    snprintf(first_text, sizeof(first_text), "%.*s", (int)(comma - args), args);
+    int err = *first_text ? take_line(s, first_text, &first, why) : 0;
+    if (!err && *last_text)
+        err = take_line(s, last_text, &last, why);
+    if (err)
+        return err;
+    if (!*first_text)
+        first = last - size + 1;
+    if (!*last_text)
+        last = first + size - 1;
+    if (last < first)
+        return why_fail(why, -EINVAL, "line %d is before line %d", last, first);
+    return list_lines(s, first, last, out, why);
+}
+
 static int run_list(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
     const char *comma = strchr(args, ',');
-    if (comma && isdigit((unsigned char)*args) && s->list_file[0])
-        return list_lines(s, atoi(args), atoi(comma + 1), out, why);
+    if (comma)
+        return list_range(s, args, comma, out, why);
     if (*args && strcmp(args, "-"))
         return list_place(s, args, out, why);
     if (!s->list_file[0] || !s->list_line)

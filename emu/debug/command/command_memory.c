@@ -9,6 +9,7 @@
 #define MAX_UNITS 1000000u
 #define MAX_PATTERN 256u
 #define CHUNK (64 * 1024u)
+#define MEMORY_END INT64_C(0x100000000)
 
 static int no_memory(uint32_t address, struct why *why)
 {
@@ -65,6 +66,8 @@ static int show_units(struct session *s, const struct command_format *f, uint32_
     unsigned width = per_line(f);
     int err = 0;
     for (uint64_t i = 0; i < f->count && !err; i++, at += f->size) {
+        if (i && at < f->size)
+            return why_fail(why, -EFAULT, "here memory ends");
         err = read_linear(s, at, bytes, f->size, why);
         if (err && i % width)
             out_text(out, "\n");
@@ -168,53 +171,53 @@ static int run_x(struct session *s, const char *args, struct command_out *out, s
 static int take_pattern(struct session *s, const char *args, unsigned size,
                         uint8_t bytes[MAX_PATTERN], unsigned *len, struct why *why)
 {
-    struct expr_context context;
+    static const char *const what[] = {[1] = "a byte", [2] = "a halfword", [4] = "a word"};
+    const int64_t high = size == 8 ? INT64_MAX : (INT64_C(1) << 8 * size) - 1;
+    const int64_t low = size == 8 ? INT64_MIN : -(INT64_C(1) << (8 * size - 1));
+    int err = 0;
     *len = 0;
     if (*args == '"') {
         for (args++; *args && *args != '"' && *len < MAX_PATTERN; args++)
             bytes[(*len)++] = (uint8_t)*args;
         return *args == '"' && *len ? 0 : why_fail(why, -EINVAL, "the closing \" is missing");
     }
-    int err = session_context(s, &context, why);
-    while (!err && *args && *len + size <= MAX_PATTERN) {
+    while (*args && *len + size <= MAX_PATTERN) {
         int64_t n;
-        err = expr_number(&context, args, &args, &n, why);
+        err = session_number(s, args, &args, size == 8 ? "this" : what[size], low, high, &n, why);
         if (err)
             return err;
         memcpy(bytes + *len, &n, size);
         *len += size;
         args += strspn(args, " ,");
     }
-    if (!err && !*len)
+    if (*args)
+        return why_fail(why, -E2BIG, "a pattern is of %u bytes at most", MAX_PATTERN);
+    if (!*len)
         err = why_fail(why, -EINVAL, "numbers or a \"text\" should follow");
     return err;
 }
 
 /* Reads in pieces that overlap by the pattern; unreadable pages are skipped. */
-static unsigned search(struct session *s, uint32_t at, uint32_t end, const uint8_t *pattern,
+static unsigned search(struct session *s, uint64_t at, uint64_t end, const uint8_t *pattern,
                        unsigned len, uint64_t limit, struct command_out *out)
 {
     char text[SYMBOLS_TEXT];
     uint8_t *piece = malloc(PAGE_SIZE + MAX_PATTERN);
     unsigned found = 0;
     while (piece && at < end && end - at >= len && found < limit) {
-        uint32_t page = (at | PAGE_MASK) - at + 1, room = end - at;
-        uint32_t have = page + len - 1 < room ? page + len - 1 : room;
+        uint64_t page = (at | PAGE_MASK) - at + 1, room = end - at;
+        uint64_t have = page + len - 1 < room ? page + len - 1 : room;
         while (have >= len && s->target->ops->read(s->target, TARGET_LINEAR, at, piece, have))
             have = have > page ? page : 0;
-        uint32_t i = 0;
-        for (; have >= len && i <= have - len && found < limit; i++) {
+        for (uint64_t i = 0; have >= len && i <= have - len && found < limit; i++) {
+            uint32_t here = (uint32_t)(at + i);
             if (memcmp(piece + i, pattern, len))
                 continue;
-            out_text(out, "0x%08x%s\n", at + i, symbols_text(session_symbols(s), at + i, text));
-            out_number(out, NULL, at + i);
+            out_text(out, "0x%08x%s\n", here, symbols_text(session_symbols(s), here, text));
+            out_number(out, NULL, here);
             found++;
         }
-        if (page > end - at)
-            break;
         at += page;
-        if (!at)
-            break;
     }
     free(piece);
     return found;
@@ -223,26 +226,24 @@ static unsigned search(struct session *s, uint32_t at, uint32_t end, const uint8
 static int run_search(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
     struct command_format f = {1000, 'x', 4};
-    struct expr_context context;
-    int64_t from, to;
+    uint32_t from;
+    int64_t to = 0;
     uint8_t pattern[MAX_PATTERN];
     unsigned len = 0;
     args = command_take_format(args, &f, why);
     if (!args)
         return -EINVAL;
-    int err = session_context(s, &context, why);
-    if (!err)
-        err = expr_number(&context, args, &args, &from, why);
+    int err = session_address(s, args, &args, &from, why);
     args += err ? 0 : strspn(args, " ,");
     if (!err)
-        err = expr_number(&context, args, &args, &to, why);
+        err = session_number(s, args, &args, "the end", (int64_t)from + 1, MEMORY_END, &to, why);
     args += err ? 0 : strspn(args, " ,");
     if (!err)
         err = take_pattern(s, args, f.size, pattern, &len, why);
     if (err)
         return err;
     out_list(out, "found");
-    unsigned found = search(s, (uint32_t)from, (uint32_t)to, pattern, len, f.count, out);
+    unsigned found = search(s, from, (uint64_t)to, pattern, len, f.count, out);
     out_close(out);
     out_text(out, "%u found.\n", found);
     return 0;
@@ -267,13 +268,13 @@ static int run_write(struct session *s, const char *args, struct command_out *ou
     return err;
 }
 
-static int copy_out(struct session *s, FILE *file, uint32_t at, uint64_t len, struct why *why)
+static int copy_out(struct session *s, FILE *file, uint64_t at, uint64_t len, struct why *why)
 {
     uint8_t *piece = malloc(CHUNK);
     int err = piece ? 0 : why_fail(why, -ENOMEM, "no memory");
     while (!err && len) {
         uint32_t now = len < CHUNK ? (uint32_t)len : CHUNK;
-        err = read_linear(s, at, piece, now, why);
+        err = read_linear(s, (uint32_t)at, piece, now, why);
         if (!err && fwrite(piece, 1, now, file) != now)
             err = why_fail(why, -EIO, "cannot write the file: %s", strerror(errno));
         at += now;
@@ -285,7 +286,7 @@ static int copy_out(struct session *s, FILE *file, uint32_t at, uint64_t len, st
 
 /* FILE ADDRESS LENGTH */
 static int take_range(struct session *s, const char *args, char path[COMMAND_WORD], uint32_t *at,
-                      uint32_t *len, struct why *why)
+                      int64_t *len, struct why *why)
 {
     args = command_word(args, path);
     if (!*path || !*args)
@@ -296,24 +297,25 @@ static int take_range(struct session *s, const char *args, char path[COMMAND_WOR
     args += strspn(args, " ,");
     if (!*args)
         return why_fail(why, -EINVAL, "how many bytes? Say FILE ADDRESS LENGTH");
-    return session_address(s, args, NULL, len, why);
+    return session_number(s, args, NULL, "the length", 1, MEMORY_END - *at, len, why);
 }
 
 static int run_dump(struct session *s, const char *args, struct command_out *out, struct why *why)
 {
     char path[COMMAND_WORD];
-    uint32_t at, len;
+    uint32_t at;
+    int64_t len;
     int err = take_range(s, args, path, &at, &len, why);
     if (err)
         return err;
     FILE *file = fopen(path, "wb");
     if (!file)
         return why_fail(why, -errno, "cannot write %s: %s", path, strerror(errno));
-    err = copy_out(s, file, at, len, why);
+    err = copy_out(s, file, at, (uint64_t)len, why);
     if (fclose(file) && !err)
         err = why_fail(why, -EIO, "cannot write %s: %s", path, strerror(errno));
     if (!err)
-        out_text(out, "%u bytes from 0x%x are in %s.\n", len, at, path);
+        out_text(out, "%lld bytes from 0x%x are in %s.\n", (long long)len, at, path);
     return err;
 }
 
@@ -331,7 +333,7 @@ static int run_restore(struct session *s, const char *args, struct command_out *
     if (!err && !file)
         return why_fail(why, -errno, "cannot read %s: %s", path, strerror(errno));
     for (size_t n; !err && (n = fread(piece, 1, sizeof(piece), file)); total += (uint32_t)n)
-        if (s->target->ops->write(s->target, TARGET_LINEAR, at + total, piece, n))
+        if (s->target->ops->write(s->target, TARGET_LINEAR, (uint64_t)at + total, piece, n))
             err = no_memory(at + total, why);
     if (file)
         fclose(file);
@@ -356,7 +358,8 @@ const struct command command_memory_rows[] = {
         "FROM to before TO. NUMBERs are SIZE wide each (w, unless said).",
         "search 0x20000, 0x30000, \"rent\"", COMPLETE_EXPRESSION, run_search),
     ROW("write", NULL, "[/SIZE] ADDRESS NUMBER... | \"TEXT\"", "write bytes into memory",
-        "NUMBERs are bytes unless SIZE (h w g) says otherwise. Watchpoints do not see it.",
+        "NUMBERs are bytes unless SIZE (h w g) says otherwise. Watchpoints do not see it.\nA "
+        "comma behind ADDRESS keeps a negative NUMBER from being taken off it.",
         "write &accounts[3].name \"x\"", COMPLETE_EXPRESSION, run_write),
     ROW("dump", NULL, "FILE ADDRESS LENGTH", "write memory into a file of the host", NULL,
         "dump memory.bin 0x20000 4096", COMPLETE_FILE, run_dump),

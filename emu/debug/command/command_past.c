@@ -276,6 +276,10 @@ static int run_who_wrote(struct session *s, const char *args, struct command_out
         err = expr_number(&c, args, NULL, &len, why);
     if (!err && (len < 1 || len > 4096))
         err = why_fail(why, -EINVAL, "from 1 to 4096 bytes");
+    if (!err && (n < INT32_MIN || n > (int64_t)UINT32_MAX ||
+                 (uint64_t)(uint32_t)n + (uint64_t)len > (uint64_t)UINT32_MAX + 1))
+        err = why_fail(why, -EINVAL, "%lld bytes at 0x%llx reach beyond the end of memory",
+                       (long long)len, (unsigned long long)n);
     if (!err)
         err = find_writer(s, (uint32_t)n, (uint32_t)len, why);
     if (err)

@@ -291,6 +291,13 @@ static bool may_be_tried_again(int err)
     return err == -ENOMEM || err == -EAGAIN || err == -EMFILE || err == -ENFILE || err == -EIO;
 }
 
+static const char *report_of(const struct pool_vm *vm, int err)
+{
+    if (err == -EBADMSG && vm->swapped.len)
+        return "the VM's memory came back damaged from the swap file\n";
+    return "the host cannot bring the VM back into memory\n";
+}
+
 /* The window may be half filled. The VM waits, or what is kept of it is no good. */
 static void not_moved_in(struct pool_vm *vm, struct slot *slot, int err)
 {
@@ -301,8 +308,7 @@ static void not_moved_in(struct pool_vm *vm, struct slot *slot, int err)
         pool_line_up(vm);
         return;
     }
-    const struct pool_end end = {.reason = VM_END_HOST,
-                                 .report = "the host cannot bring the VM back into memory\n"};
+    const struct pool_end end = {.reason = VM_END_HOST, .report = report_of(vm, err)};
     pool->counters.failed++;
     pool_uncount_parked(vm);
     pool_set_ended(vm, &end);

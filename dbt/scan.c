@@ -18,7 +18,7 @@
 /* Only a block that is shorter than this follows a call, and takes in so much of the function:
  * others would be translated again for each place that calls them. Counting makes up for more. */
 #define CALLER_INSNS 8u
-#define COUNTING_CALLER_INSNS 12u
+#define COUNTING_CALLER_INSNS 32u
 #define CALLED_INSNS 12u
 #define STATUS_FLAGS (ISA_F_C | ISA_F_P | ISA_F_A | ISA_F_Z | ISA_F_S | ISA_F_O)
 

@@ -14,6 +14,9 @@ struct host_bridge;
  * 16 MiB; len 0: no ROM. */
 MUST_CHECK int host_bridge_create(struct board *board, struct pci *pci, const uint8_t *bios,
                                   uint32_t bios_len, struct host_bridge **out);
+/* A card's ROM at C0000h, copied, for firmware that looks for cards there and not on PCI. Larger
+ * than 128 KiB: left out. Before the first reset. */
+void host_bridge_put_card_rom(struct host_bridge *bridge, const uint8_t *rom, uint32_t len);
 /* As firmware leaves it: C0000h to FFFFFh is RAM. */
 void host_bridge_open_shadow(struct host_bridge *bridge);
 

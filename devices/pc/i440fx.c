@@ -127,6 +127,12 @@ void host_bridge_open_shadow(struct host_bridge *bridge)
         pci_write(&bridge->function, PAM + i, 1, i ? 0x33 : 0x30);
 }
 
+void host_bridge_put_card_rom(struct host_bridge *bridge, const uint8_t *rom, uint32_t len)
+{
+    if (len && len <= 0x20000)
+        memcpy(bridge->low_rom, rom, len);
+}
+
 static int create_parts(struct host_bridge *bridge)
 {
     int err = 0;

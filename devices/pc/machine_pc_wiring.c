@@ -138,6 +138,8 @@ static int make_chipset(struct pc *pc)
     if (!err)
         err = host_bridge_create(&pc->board, pc->pci, pc->c.bios, pc->c.bios_len, &pc->bridge);
     if (!err)
+        host_bridge_put_card_rom(pc->bridge, pc->c.vga_rom, pc->c.vga_rom_len);
+    if (!err)
         err = piix3_create(&pc->board, pc->pci, isa, &piix3);
     if (!err)
         err = pm_create(&pc->board, pc->pci, isa[PM_SCI], &pc->pm);

@@ -38,5 +38,10 @@ expect 125
 pc --kernel "$suite" --parallel null --parallel null --parallel null --parallel null
 expect 125
 expect_error 'three parallel ports'
+# Firmware that knows no PCI finds the card's ROM where an ISA card has it.
+{ printf '\125\252\001'; head -c 509 /dev/zero; } >card
+printf 'x/3xb 0xc0000\nquit\n' >look
+pc --bios "$BUILD/pc/guests/machine.rom" --vgabios card --commands look --batch --serial null --timeout 60
+expect 0 '0x55.*0xaa.*0x01'
 [ ! -e x ] || fail "a file was made for a port that does not exist"
 exit 0

@@ -127,11 +127,16 @@ static bool relative_target(const struct paged_rewrite *r, const struct isa_insn
     return (mode->bits & PAGED_CS_FLAT) || *out <= mode->cs_limit;
 }
 
-/* Indirect targets are not checked against a limit here. */
+/* Indirect targets are not checked against a limit here: none may lie beyond it. */
 static bool can_go_anywhere(const struct paged_rewrite *r, const struct isa_insn *insn)
 {
-    return (r->block->mode.bits & PAGED_CS_FLAT) &&
-           (!insn->has_mem || paged_can_access(r, insn, false));
+    const struct paged_mode *mode = &r->block->mode;
+    return (mode->bits & PAGED_CS_FLAT) || (insn->opsize == 2 && mode->cs_limit >= 0xffff);
+}
+
+static bool can_load_target(const struct paged_rewrite *r, const struct isa_insn *insn)
+{
+    return can_go_anywhere(r, insn) && (!insn->has_mem || paged_can_access(r, insn, false));
 }
 
 static void load_target(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg)
@@ -159,7 +164,7 @@ bool paged_jmp(struct paged_rewrite *r, const struct isa_insn *insn)
         paged_jump_to(r, target);
         return true;
     }
-    if (!can_go_anywhere(r, insn))
+    if (!can_load_target(r, insn))
         return false;
     load_target(r, insn, EMIT_R9);
     paged_jump_r9(r);
@@ -175,17 +180,6 @@ bool paged_jcc(struct paged_rewrite *r, const struct isa_insn *insn)
     return true;
 }
 
-static void push_return(struct paged_rewrite *r, unsigned bytes)
-{
-    struct emit_mem top;
-    paged_stack_access(r, -(int32_t)bytes, bytes, true, &top);
-    if (bytes == 2)
-        emit_store_imm16(&r->emit, &top, (uint16_t)paged_next_eip(r));
-    else
-        emit_store_imm32(&r->emit, &top, paged_next_eip(r));
-    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
-}
-
 bool paged_call(struct paged_rewrite *r, const struct isa_insn *insn)
 {
     uint32_t target;
@@ -194,14 +188,14 @@ bool paged_call(struct paged_rewrite *r, const struct isa_insn *insn)
     if (insn->row->op[0].method == ISA_M_J) {
         if (!relative_target(r, insn, &target))
             return false;
-        push_return(r, insn->opsize);
+        paged_push_imm(r, paged_next_eip(r), insn->opsize);
         paged_jump_to(r, target);
         return true;
     }
-    if (!can_go_anywhere(r, insn))
+    if (!can_load_target(r, insn))
         return false;
     load_target(r, insn, EMIT_R8);
-    push_return(r, insn->opsize);
+    paged_push_imm(r, paged_next_eip(r), insn->opsize);
     emit_mov32(&r->emit, EMIT_R9, EMIT_R8);
     paged_jump_r9(r);
     return true;
@@ -209,17 +203,18 @@ bool paged_call(struct paged_rewrite *r, const struct isa_insn *insn)
 
 bool paged_ret(struct paged_rewrite *r, const struct isa_insn *insn)
 {
-    struct emit_mem top, above = emit_at(EMIT_RSP, insn->opsize);
-    if (!paged_can_stack(r) || !(r->block->mode.bits & PAGED_CS_FLAT))
+    int32_t popped = insn->opsize;
+    struct emit_mem top;
+    if (!paged_can_stack(r) || !can_go_anywhere(r, insn))
         return false;
     if (insn->row->op[0].method == ISA_M_I)
-        above.disp += (int32_t)(insn->imm & 0xffff);
+        popped += (int32_t)(insn->imm & 0xffff);
     paged_stack_access(r, 0, insn->opsize, false, &top);
     if (insn->opsize == 2)
         emit_op_mem(&r->emit, &op_movzx_word, EMIT_R9, &top);
     else
         emit_load32(&r->emit, EMIT_R9, &top);
-    emit_lea32(&r->emit, EMIT_RSP, &above);
+    paged_stack_move(r, popped);
     paged_jump_r9(r);
     return true;
 }
@@ -229,27 +224,44 @@ static void jump_if_taken(struct paged_rewrite *r, uint32_t target)
     add_way(r, emit_jmp(&r->emit, r->emit.at), target);
 }
 
+/* Jumps to `zero` or goes on at `other` (rel8 fields) as ecx, or cx, is 0; with cx through r11. */
+static void ask_count(struct paged_rewrite *r, bool cx, uint32_t *zero, uint32_t *other)
+{
+    struct emit *e = &r->emit;
+    if (cx) {
+        emit_mov64(e, EMIT_R11, EMIT_RCX);
+        emit_op_reg(e, &op_movzx_word, EMIT_RCX, EMIT_RCX);
+    }
+    *zero = emit_jrcxz(e);
+    if (cx)
+        emit_mov64(e, EMIT_RCX, EMIT_R11);
+    *other = emit_jmp8(e);
+    emit_fix8(e, *zero, e->at);
+    if (cx)
+        emit_mov64(e, EMIT_RCX, EMIT_R11);
+}
+
 bool paged_jcxz(struct paged_rewrite *r, const struct isa_insn *insn)
 {
-    uint32_t target;
-    if (insn->adsize != 4 || !relative_target(r, insn, &target))
+    uint32_t target, taken, over;
+    if (!relative_target(r, insn, &target))
         return false;
-    uint32_t taken = emit_jrcxz(&r->emit), over = emit_jmp8(&r->emit);
-    emit_fix8(&r->emit, taken, r->emit.at);
+    ask_count(r, insn->adsize == 2, &taken, &over);
     jump_if_taken(r, target);
     emit_fix8(&r->emit, over, r->emit.at);
     return true;
 }
 
-/* ecx counts down without touching flags. */
+/* The count goes down without touching flags. */
 bool paged_loop(struct paged_rewrite *r, const struct isa_insn *insn)
 {
-    struct emit_mem less = emit_at(EMIT_RCX, -1);
-    uint32_t target;
-    if (insn->adsize != 4 || !relative_target(r, insn, &target))
+    uint32_t target, zero, more;
+    if (!relative_target(r, insn, &target))
         return false;
-    emit_lea32(&r->emit, EMIT_RCX, &less);
-    uint32_t done = emit_jrcxz(&r->emit);
+    paged_step_register(r, EMIT_RCX, -1, insn->adsize == 2);
+    ask_count(r, insn->adsize == 2, &zero, &more);
+    uint32_t done = emit_jmp8(&r->emit);
+    emit_fix8(&r->emit, more, r->emit.at);
     jump_if_taken(r, target);
     emit_fix8(&r->emit, done, r->emit.at);
     return true;

@@ -86,7 +86,7 @@ bool paged_pushf(struct paged_rewrite *r, const struct isa_insn *insn)
     struct emit_mem flags = eflags(), top, stack = paged_slot_at(PAGED_SLOT_HOST_RSP);
     struct emit_mem sum = emit_at_index(EMIT_R8, EMIT_R11, 1, 0);
     struct emit *e = &r->emit;
-    if (!in_ring0(r) || !paged_can_stack(r) || insn->opsize != 4)
+    if (!in_ring0(r) || !paged_has_flat_stack(r) || insn->opsize != 4)
         return false;
     emit_mov64(e, EMIT_R9, EMIT_RSP);
     emit_load64(e, EMIT_RSP, &stack);
@@ -121,7 +121,7 @@ bool paged_popf(struct paged_rewrite *r, const struct isa_insn *insn)
     struct emit_mem flags = eflags(), top, above = emit_at(EMIT_RSP, 4);
     struct emit *e = &r->emit;
     uint32_t others = ~(uint32_t)(PAGED_USER_FLAGS | ISA_F_I), interrupts = ISA_F_I;
-    if (!in_ring0(r) || !paged_can_stack(r) || insn->opsize != 4)
+    if (!in_ring0(r) || !paged_has_flat_stack(r) || insn->opsize != 4)
         return false;
     paged_stack_access(r, 0, 4, false, &top);
     emit_load32(e, EMIT_R8, &top);

@@ -92,7 +92,7 @@ static unsigned accesses(const struct paged_rewrite *r, const struct paged_place
                          const struct isa_insn *insn, struct access out[2])
 {
     unsigned n = 0, bytes = memory_bytes(insn);
-    bool stack = paged_can_stack(r);
+    bool stack = paged_has_flat_stack(r);
     if (is_simple(r, insn) && bytes && is_near((int32_t)insn->disp))
         out[n++] = at_register(at, insn->base, (int32_t)insn->disp, bytes);
     if (stack && (insn->row->sem == ISA_SEM_PUSH || insn->row->sem == ISA_SEM_CALL))

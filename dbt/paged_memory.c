@@ -81,10 +81,21 @@ bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn
     return class == PAGED_FLAT || class == PAGED_BIG || (class == PAGED_REAL && insn->adsize == 2);
 }
 
+static bool has_stack32(const struct paged_rewrite *r)
+{
+    return r->block->mode.bits & PAGED_STACK32;
+}
+
+/* A 16-bit stack wraps within any of these; a 32-bit one would have to be held against 64 KiB. */
 bool paged_can_stack(const struct paged_rewrite *r)
 {
-    return (r->block->mode.bits & PAGED_STACK32) &&
-           paged_class(&r->block->mode, ISA_SS) == PAGED_FLAT;
+    enum paged_class class = paged_class(&r->block->mode, ISA_SS);
+    return class == PAGED_FLAT || class == PAGED_BIG || (class == PAGED_REAL && !has_stack32(r));
+}
+
+bool paged_has_flat_stack(const struct paged_rewrite *r)
+{
+    return has_stack32(r) && paged_class(&r->block->mode, ISA_SS) == PAGED_FLAT;
 }
 
 void paged_address(struct paged_rewrite *r, const struct isa_insn *insn, unsigned reg)
@@ -178,13 +189,24 @@ static void add_base(struct paged_rewrite *r, unsigned seg)
     emit_lea32(e, EMIT_R9, &sum);
 }
 
+/* r9 is an offset in the segment. */
+static void access_offset(struct paged_rewrite *r, unsigned seg, unsigned bytes, bool write,
+                          struct emit_mem *out)
+{
+    enum paged_class class = class_of(r, seg);
+    if (class == PAGED_REAL && bytes > 1)
+        touch_end(r, EMIT_R9, PAGED_RAMP, bytes);
+    if (class != PAGED_FLAT)
+        add_base(r, seg);
+    paged_linear_access(r, EMIT_R9, bytes, write, out);
+}
+
 void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned bytes, bool write,
                   struct emit_mem *out)
 {
     enum paged_class class = class_of(r, insn->seg);
     bool alone = insn->index == ISA_NOREG && !insn->disp && insn->adsize == 4;
     bool constant = insn->index == ISA_NOREG && insn->base == ISA_NOREG && insn->adsize == 4;
-    unsigned reg = EMIT_R9;
     if (class == PAGED_FLAT && insn->index == ISA_NOREG && insn->base != ISA_NOREG &&
         insn->adsize == 4 &&
         paged_keep_access(r, insn->base, (int32_t)insn->disp, bytes, write, out))
@@ -193,15 +215,12 @@ void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned
         access_constant(r, insn->disp, write, out);
         return;
     }
-    if (class == PAGED_FLAT && alone && insn->base != ISA_NOREG)
-        reg = insn->base;
-    else
-        paged_address(r, insn, EMIT_R9);
-    if (class == PAGED_REAL && bytes > 1)
-        touch_end(r, EMIT_R9, PAGED_RAMP, bytes);
-    if (class != PAGED_FLAT)
-        add_base(r, insn->seg);
-    paged_linear_access(r, reg, bytes, write, out);
+    if (class == PAGED_FLAT && alone && insn->base != ISA_NOREG) {
+        paged_linear_access(r, insn->base, bytes, write, out);
+        return;
+    }
+    paged_address(r, insn, EMIT_R9);
+    access_offset(r, insn->seg, bytes, write, out);
 }
 
 void paged_flat_access(struct paged_rewrite *r, unsigned reg, int32_t disp, unsigned bytes,
@@ -218,5 +237,33 @@ void paged_flat_access(struct paged_rewrite *r, unsigned reg, int32_t disp, unsi
 void paged_stack_access(struct paged_rewrite *r, int32_t disp, unsigned bytes, bool write,
                         struct emit_mem *out)
 {
-    paged_flat_access(r, EMIT_RSP, disp, bytes, write, out);
+    if (paged_has_flat_stack(r))
+        paged_flat_access(r, EMIT_RSP, disp, bytes, write, out);
+    else
+        paged_segment_access(r, ISA_SS, EMIT_RSP, disp, !has_stack32(r), bytes, write, out);
+}
+
+void paged_segment_access(struct paged_rewrite *r, unsigned seg, unsigned reg, int32_t disp,
+                          bool wraps16, unsigned bytes, bool write, struct emit_mem *out)
+{
+    struct emit_mem at = emit_at(reg, disp);
+    if (disp || !wraps16)
+        emit_lea32(&r->emit, EMIT_R9, &at);
+    if (wraps16)
+        emit_op_reg(&r->emit, &op_movzx_word, EMIT_R9, disp ? EMIT_R9 : reg);
+    access_offset(r, seg, bytes, write, out);
+}
+
+void paged_step_register(struct paged_rewrite *r, unsigned reg, int32_t by, bool wraps16)
+{
+    static const struct emit_op op_mov_word = {.opcode = 0x8b, .legacy = 0x66};
+    struct emit_mem at = emit_at(reg, by);
+    emit_lea32(&r->emit, wraps16 ? EMIT_R11 : reg, &at);
+    if (wraps16)
+        emit_op_reg(&r->emit, &op_mov_word, reg, EMIT_R11);
+}
+
+void paged_stack_move(struct paged_rewrite *r, int32_t by)
+{
+    paged_step_register(r, EMIT_RSP, by, !has_stack32(r));
 }

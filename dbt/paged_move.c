@@ -25,10 +25,13 @@ static void load(struct paged_rewrite *r, unsigned reg, const struct emit_mem *a
         emit_load32(&r->emit, reg, at);
 }
 
-static void move_stack(struct paged_rewrite *r, int32_t by)
+/* After a store below the top; a flat stack's new top is in r9. */
+static void pushed(struct paged_rewrite *r, unsigned bytes)
 {
-    struct emit_mem at = emit_at(EMIT_RSP, by);
-    emit_lea32(&r->emit, EMIT_RSP, &at);
+    if (paged_has_flat_stack(r))
+        emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+    else
+        paged_stack_move(r, -(int32_t)bytes);
 }
 
 static void push_reg(struct paged_rewrite *r, unsigned reg, unsigned bytes)
@@ -36,10 +39,10 @@ static void push_reg(struct paged_rewrite *r, unsigned reg, unsigned bytes)
     struct emit_mem top;
     paged_stack_access(r, -(int32_t)bytes, bytes, true, &top);
     store(r, &top, reg, bytes);
-    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+    pushed(r, bytes);
 }
 
-static void push_imm(struct paged_rewrite *r, uint32_t imm, unsigned bytes)
+void paged_push_imm(struct paged_rewrite *r, uint32_t imm, unsigned bytes)
 {
     struct emit_mem top;
     paged_stack_access(r, -(int32_t)bytes, bytes, true, &top);
@@ -47,7 +50,7 @@ static void push_imm(struct paged_rewrite *r, uint32_t imm, unsigned bytes)
         emit_store_imm16(&r->emit, &top, (uint16_t)imm);
     else
         emit_store_imm32(&r->emit, &top, imm);
-    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+    pushed(r, bytes);
 }
 
 bool paged_push(struct paged_rewrite *r, const struct isa_insn *insn)
@@ -56,7 +59,7 @@ bool paged_push(struct paged_rewrite *r, const struct isa_insn *insn)
     if (!paged_can_stack(r) || (insn->has_mem && !paged_can_access(r, insn, false)))
         return false;
     if (insn->row->op[0].method == ISA_M_I) {
-        push_imm(r, insn->imm, insn->opsize);
+        paged_push_imm(r, insn->imm, insn->opsize);
     } else if (insn->has_mem) {
         paged_access(r, insn, insn->opsize, false, &from);
         load(r, EMIT_R8, &from, insn->opsize);
@@ -78,7 +81,7 @@ static bool pop_mem(struct paged_rewrite *r, const struct isa_insn *insn)
     load(r, EMIT_R8, &top, insn->opsize);
     paged_access(r, insn, insn->opsize, true, &to);
     store(r, &to, EMIT_R8, insn->opsize);
-    move_stack(r, insn->opsize);
+    paged_stack_move(r, insn->opsize);
     return true;
 }
 
@@ -95,14 +98,30 @@ bool paged_pop(struct paged_rewrite *r, const struct isa_insn *insn)
     paged_stack_access(r, 0, insn->opsize, false, &top);
     load(r, reg, &top, insn->opsize);
     if (reg != ISA_ESP)
-        move_stack(r, insn->opsize);
+        paged_stack_move(r, insn->opsize);
     return true;
+}
+
+/* SP = BP; pop BP. */
+static void leave16(struct paged_rewrite *r)
+{
+    struct emit_mem frame, above = emit_at(EMIT_RBP, 2);
+    paged_segment_access(r, ISA_SS, EMIT_RBP, 0, true, 2, false, &frame);
+    load(r, EMIT_R8, &frame, 2);
+    emit_lea32(&r->emit, EMIT_R9, &above);
+    emit_op_reg(&r->emit, &op_load_word, EMIT_RSP, EMIT_R9);
+    emit_op_reg(&r->emit, &op_load_word, EMIT_RBP, EMIT_R8);
 }
 
 bool paged_leave_frame(struct paged_rewrite *r, const struct isa_insn *insn)
 {
     struct emit_mem frame, above = emit_at(EMIT_RBP, 4);
-    if (insn->opsize != 4 || !paged_can_stack(r))
+    bool small = insn->opsize == 2 && !(r->block->mode.bits & PAGED_STACK32);
+    if (small && paged_can_stack(r)) {
+        leave16(r);
+        return true;
+    }
+    if (insn->opsize != 4 || !paged_has_flat_stack(r))
         return false;
     paged_flat_access(r, EMIT_RBP, 0, 4, false, &frame);
     emit_load32(&r->emit, EMIT_R8, &frame);
@@ -190,7 +209,7 @@ bool paged_push_sreg(struct paged_rewrite *r, const struct isa_insn *insn)
     emit_op_mem(&r->emit, &op_load_zero, EMIT_R8, &from);
     paged_stack_access(r, -(int32_t)insn->opsize, insn->opsize, true, &top);
     emit_store16(&r->emit, &top, EMIT_R8);
-    emit_mov32(&r->emit, EMIT_RSP, EMIT_R9);
+    pushed(r, insn->opsize);
     return true;
 }
 

@@ -79,6 +79,8 @@ struct paged_access {
 /* Is there code for the memory operand, or the stack? Emits nothing. */
 bool paged_can_access(const struct paged_rewrite *r, const struct isa_insn *insn, bool write);
 bool paged_can_stack(const struct paged_rewrite *r);
+/* A flat segment, and ESP whole. */
+bool paged_has_flat_stack(const struct paged_rewrite *r);
 /*
  * Emits all but the access itself, which is to be made through *out (by an
  * instruction without a no-REX register) before r9 to r11 change. What is
@@ -90,6 +92,13 @@ void paged_access(struct paged_rewrite *r, const struct isa_insn *insn, unsigned
 /* `bytes` at esp + disp. */
 void paged_stack_access(struct paged_rewrite *r, int32_t disp, unsigned bytes, bool write,
                         struct emit_mem *out);
+/* ESP or SP becomes so much more; r11 is lost, the flags are not. */
+void paged_stack_move(struct paged_rewrite *r, int32_t by);
+/* `bytes` at seg:reg + disp, of which with `wraps16` the low 16 bits count. */
+void paged_segment_access(struct paged_rewrite *r, unsigned seg, unsigned reg, int32_t disp,
+                          bool wraps16, unsigned bytes, bool write, struct emit_mem *out);
+/* reg, or its low 16 bits, becomes so much more; r11 is lost, the flags are not. */
+void paged_step_register(struct paged_rewrite *r, unsigned reg, int32_t by, bool wraps16);
 /* The linear address r9; a flat segment. */
 void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
                          struct emit_mem *out);
@@ -97,6 +106,7 @@ void paged_linear_access(struct paged_rewrite *r, unsigned reg, unsigned bytes, 
  * register that gets the TLB's word. */
 void paged_page_access(struct paged_rewrite *r, unsigned reg, unsigned addend, bool write,
                        struct emit_mem *out);
+void paged_push_imm(struct paged_rewrite *r, uint32_t imm, unsigned bytes);
 /* The linear address reg + disp, a flat segment; with disp it is left in r9. */
 void paged_flat_access(struct paged_rewrite *r, unsigned reg, int32_t disp, unsigned bytes,
                        bool write, struct emit_mem *out);

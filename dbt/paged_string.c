@@ -25,17 +25,43 @@ static bool is_flat(const struct paged_rewrite *r, const struct isa_insn *insn, 
            (!dest || paged_class(mode, ISA_ES) == PAGED_FLAT);
 }
 
+/* A segment where an offset of 32, or of 16 bits, needs no other look than paged_segment_access's.
+ */
+static bool reaches(const struct paged_rewrite *r, const struct isa_insn *insn, unsigned seg)
+{
+    enum paged_class class = paged_class(&r->block->mode, seg);
+    return class == PAGED_FLAT || class == PAGED_BIG || (class == PAGED_REAL && insn->adsize == 2);
+}
+
 static bool is_single(const struct paged_rewrite *r, const struct isa_insn *insn, bool source,
                       bool dest)
 {
-    return !is_repeated(insn) && is_flat(r, insn, source, dest);
+    unsigned seg = interp_data_seg(insn);
+    return !is_repeated(insn) && (!source || (seg < ISA_FS && reaches(r, insn, seg))) &&
+           (!dest || reaches(r, insn, ISA_ES));
+}
+
+static bool is_small(const struct paged_rewrite *r)
+{
+    return r->insns[r->index].insn.adsize == 2;
 }
 
 static void advance(struct paged_rewrite *r, unsigned reg, unsigned bytes)
 {
     bool down = r->block->mode.bits & PAGED_DOWN;
-    struct emit_mem at = emit_at(reg, down ? -(int32_t)bytes : (int32_t)bytes);
-    emit_lea32(&r->emit, reg, &at);
+    paged_step_register(r, reg, down ? -(int32_t)bytes : (int32_t)bytes, is_small(r));
+}
+
+/* An element at ESI in the segment of the instruction, or at ES:EDI. */
+static void access_element(struct paged_rewrite *r, unsigned reg, unsigned bytes, bool write,
+                           struct emit_mem *out)
+{
+    const struct isa_insn *insn = &r->insns[r->index].insn;
+    unsigned seg = reg == EMIT_RDI ? ISA_ES : interp_data_seg(insn);
+    if (paged_class(&r->block->mode, seg) == PAGED_FLAT && !is_small(r))
+        paged_linear_access(r, reg, bytes, write, out);
+    else
+        paged_segment_access(r, seg, reg, 0, is_small(r), bytes, write, out);
 }
 
 /* An opcode of `width_bit` form: even for bytes, odd for words and doublewords. */
@@ -49,7 +75,7 @@ static struct emit_op sized(uint8_t opcode, unsigned bytes)
 static void load_source(struct paged_rewrite *r, unsigned bytes)
 {
     struct emit_mem from;
-    paged_linear_access(r, EMIT_RSI, bytes, false, &from);
+    access_element(r, EMIT_RSI, bytes, false, &from);
     if (bytes == 4)
         emit_load32(&r->emit, EMIT_R8, &from);
     else
@@ -196,7 +222,7 @@ bool paged_movs(struct paged_rewrite *r, const struct isa_insn *insn)
     if (!is_single(r, insn, true, true))
         return false;
     load_source(r, bytes);
-    paged_linear_access(r, EMIT_RDI, bytes, true, &to);
+    access_element(r, EMIT_RDI, bytes, true, &to);
     emit_op_mem(&r->emit, &store, EMIT_R8, &to);
     advance(r, EMIT_RSI, bytes);
     advance(r, EMIT_RDI, bytes);
@@ -211,7 +237,7 @@ bool paged_cmps(struct paged_rewrite *r, const struct isa_insn *insn)
     if (!is_single(r, insn, true, true))
         return false;
     load_source(r, bytes);
-    paged_linear_access(r, EMIT_RDI, bytes, false, &to);
+    access_element(r, EMIT_RDI, bytes, false, &to);
     emit_op_mem(&r->emit, &compare, EMIT_R8, &to);
     advance(r, EMIT_RSI, bytes);
     advance(r, EMIT_RDI, bytes);
@@ -225,7 +251,7 @@ bool paged_lods(struct paged_rewrite *r, const struct isa_insn *insn)
     struct emit_mem from;
     if (!is_single(r, insn, true, false))
         return false;
-    paged_linear_access(r, EMIT_RSI, bytes, false, &from);
+    access_element(r, EMIT_RSI, bytes, false, &from);
     emit_op_mem(&r->emit, &load, EMIT_RAX, &from);
     advance(r, EMIT_RSI, bytes);
     return true;
@@ -239,7 +265,7 @@ static bool with_dest(struct paged_rewrite *r, const struct isa_insn *insn, uint
     struct emit_mem to;
     if (!is_single(r, insn, false, true))
         return false;
-    paged_linear_access(r, EMIT_RDI, bytes, write, &to);
+    access_element(r, EMIT_RDI, bytes, write, &to);
     emit_op_mem(&r->emit, &op, EMIT_RAX, &to);
     advance(r, EMIT_RDI, bytes);
     return true;

@@ -102,20 +102,6 @@ static struct paged_block *find_or_make(struct paged *p, const uint8_t *code, ui
     return paged_translate(p, code, room, second, mode, &full);
 }
 
-/* Code in a linear page with a breakpoint is the interpreter's: it has no blocks, so control comes
- * to C there. An instruction that may reach into one has none, either. */
-static bool has_breaks(const struct cpu *cpu, uint32_t linear)
-{
-    const struct cpu_debug *d = cpu->debug;
-    uint32_t first = linear >> PAGE_BITS, last = (linear + ISA_MAX_LENGTH - 1) >> PAGE_BITS;
-    for (uint32_t i = 0; d && i < d->breaks_count; i++) {
-        uint32_t page = d->breaks[i].linear >> PAGE_BITS;
-        if (d->breaks[i].count && (page == first || page == last))
-            return true;
-    }
-    return false;
-}
-
 static void tell_covered(const struct paged *p, uint32_t eip, uint32_t len)
 {
     struct engine_coverage *coverage = p->options.coverage;
@@ -127,8 +113,8 @@ static struct paged_block *look_up(struct paged *p, const struct paged_mode *mod
 {
     struct cpu *cpu = p->cpu;
     uint32_t room, linear = cpu->seg[ISA_CS].base + cpu->eip;
-    if (has_breaks(cpu, linear))
-        return NULL;
+    if (cpu->debug && cpu_debug_divides(cpu->debug, linear))
+        return NULL; /* blocks end before it, so control comes to C there */
     const uint8_t *code = interp_pc_code(cpu, &room);
     if (!code || is_too_hot(p, code) || !mark_page(p, code, linear))
         return NULL;
@@ -199,7 +185,7 @@ uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
     take_flags(cpu);
     cpu->eip = call->eip;
     count_call(p, call);
-    if (cpu->debug) { /* what it touches may be watched */
+    if (cpu->debug && cpu->debug->watch_count) { /* what it touches may be watched */
         cpu->icount--;
         p->exit = interp_pc_debug_step(cpu);
         return false;

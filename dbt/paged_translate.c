@@ -2,6 +2,7 @@
 /* Code of a paged guest becomes a block: straight on within one page, past conditional branches. */
 #include "dbt/paged_rewrite.h"
 
+#include "emu/cpu/debug.h"
 #include "emu/cpu/model.h"
 
 #define MAX_BRANCHES 8u
@@ -39,6 +40,7 @@ static void scan(struct paged_scan *s, const struct paged *p, const uint8_t *cod
                  unsigned most)
 {
     const struct cpu *cpu = p->cpu;
+    uint32_t linear = cpu->seg[ISA_CS].base + cpu->eip;
     unsigned branches = 0, most_branches = p->options.coverage ? 1 : MAX_BRANCHES;
     s->count = s->bytes = 0;
     while (s->count < most) {
@@ -49,6 +51,8 @@ static void scan(struct paged_scan *s, const struct paged *p, const uint8_t *cod
         at->eip = cpu->eip + s->bytes;
         s->bytes += at->insn.len;
         s->count++;
+        if (cpu->debug && cpu_debug_divides(cpu->debug, linear + s->bytes))
+            break;
         if (!goes_on(&at->insn, &branches, most_branches))
             break;
     }

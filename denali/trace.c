@@ -138,7 +138,7 @@ static int open_line(struct trace *t, const struct trace_spec *spec, struct why 
 {
     struct line *l = &t->line[t->lines];
     l->spec = *spec;
-    l->out = !strcmp(spec->file, "-") ? stdout : fopen(spec->file, "w");
+    l->out = !strcmp(spec->file, "-") ? stdout : fopen(spec->file, "we");
     if (!l->out)
         return why_fail(why, -errno, "cannot write the trace %s: %s", spec->file, strerror(errno));
     if (l->out != stdout)

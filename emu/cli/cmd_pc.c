@@ -57,10 +57,16 @@ static int create_engine(const char *name, const struct engine_options *e, struc
     return strcmp(name, "dbt") ? lockstep_create(e, out) : dbt_create(e, out);
 }
 
+/* Lines of a trace begin with a count; a debugger steps by it. */
+static bool counts(const struct pc_options *o)
+{
+    return o->deterministic || o->observe.traces || pc_options_debug(o);
+}
+
 static int make_engine(struct pc_session *s, const char *name)
 {
     const struct engine_options e = {.verify = s->options.verify,
-                                     .count = s->options.deterministic || s->options.observe.traces,
+                                     .count = counts(&s->options),
                                      .coverage = pc_observe_coverage(s->observe)};
     int err = create_engine(name, &e, &s->engine);
     if (err == -ENOPKG)
@@ -86,9 +92,8 @@ static int make_pc_with(struct pc_session *s, const char *engine)
 /* The translator where it can run a PC on this host, unless an engine was named. */
 static int make_pc(struct pc_session *s)
 {
-    bool exact = pc_options_debug(&s->options) && !s->options.deterministic;
-    if (s->options.engine || exact)
-        return make_pc_with(s, s->options.engine ? s->options.engine : "interp");
+    if (s->options.engine)
+        return make_pc_with(s, s->options.engine);
     int err = make_pc_with(s, "dbt");
     if (err != -ENOTSUP)
         return err;

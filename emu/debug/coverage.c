@@ -133,7 +133,7 @@ int coverage_add_file(struct coverage *c, const char *path, const char *place, u
     struct coverage_file f = {.path = path, .offset = offset};
     if (c->files == COVERAGE_FILES)
         return why_fail(why, -ENOSPC, "coverage of more than %u files", COVERAGE_FILES);
-    FILE *in = fopen(place, "rb");
+    FILE *in = fopen(place, "rbe");
     int err = in ? read_extent(in, &f) : -errno;
     f.in = in;
     if (err && in)
@@ -249,7 +249,7 @@ int coverage_open(struct coverage *c, enum coverage_format format, const char *p
     if (format == COVERAGE_LCOV && !coverage_has_lcov)
         return why_fail(why, -ENOTSUP,
                         "lcov needs libdw (libdw-dev), which this build lacks; there is drcov");
-    c->out[format] = fopen(path, "w");
+    c->out[format] = fopen(path, "we");
     c->out_path[format] = path;
     return c->out[format] ? 0 : why_fail(why, -errno, "cannot write %s: %s", path, strerror(errno));
 }

@@ -110,7 +110,7 @@ static int read_part(const char *folder, const char *name, struct buffer *out)
     char path[4096], part[65536];
     size_t n;
     snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe");
     if (!file)
         return -errno;
     while ((n = fread(part, 1, sizeof(part), file)) > 0)

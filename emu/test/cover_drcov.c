@@ -137,7 +137,7 @@ int cover_merge_drcov(const char *folder, const char *path, struct why *why)
 {
     struct merge *m = calloc(1, sizeof(*m));
     int err = m ? cover_each_part(folder, "drcov-", read_part, m) : -ENOMEM;
-    FILE *out = err ? NULL : fopen(path, "wb");
+    FILE *out = err ? NULL : fopen(path, "wbe");
     if (!err && !out)
         err = -errno;
     if (!err)

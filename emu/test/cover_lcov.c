@@ -185,7 +185,7 @@ int cover_merge_lcov(const char *folder, const char *path, struct why *why)
 {
     struct merge m = {0};
     int err = cover_each_part(folder, "lcov-", read_part, &m);
-    FILE *out = err ? NULL : fopen(path, "w");
+    FILE *out = err ? NULL : fopen(path, "we");
     if (!err && !out)
         err = -errno;
     if (!err) {

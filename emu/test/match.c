@@ -111,7 +111,7 @@ static void match_golden(const char *name, const char *path, const char *text, s
     struct buffer want = {0};
     char part[4096];
     size_t n;
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe");
     while (file && (n = fread(part, 1, sizeof(part), file)) > 0)
         buffer_add(&want, part, n);
     if (file)

@@ -20,7 +20,7 @@ static int take(const struct vga *vga, struct buffer *out, struct why *why)
     if (fd < 0)
         return why_fail(why, -errno, "no temporary file: %s", strerror(errno));
     int err = pc_screen_save(vga, path, why);
-    FILE *file = err ? NULL : fopen(path, "rb");
+    FILE *file = err ? NULL : fopen(path, "rbe");
     while (file && (n = (ssize_t)fread(part, 1, sizeof(part), file)) > 0)
         buffer_add(out, part, (size_t)n);
     if (file)

@@ -22,7 +22,7 @@ int report_open(const char *spec, bool quiet, struct reporter *out, struct why *
         return why_fail(why, -EINVAL, "--format %s: there are tap, junit, json, live and plain",
                         spec);
     if (colon) {
-        out->out = fopen(colon + 1, "w");
+        out->out = fopen(colon + 1, "we");
         if (!out->out)
             return why_fail(why, -EINVAL, "%s cannot be written: %s", colon + 1, strerror(errno));
         out->owns_out = true;

@@ -19,7 +19,7 @@ static int copy_into(FILE *to, const char *path)
 {
     char part[65536];
     size_t n;
-    FILE *from = fopen(path, "rb");
+    FILE *from = fopen(path, "rbe");
     if (!from)
         return -errno;
     while ((n = fread(part, 1, sizeof(part), from)) > 0 && fwrite(part, 1, n, to) == n)
@@ -31,7 +31,7 @@ static int copy_into(FILE *to, const char *path)
 
 static int write_file(const char *path, const struct spec_file *f)
 {
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path, "wbe");
     int err = file ? 0 : -errno;
     if (!err && f->copy)
         err = copy_into(file, f->copy);

@@ -12,7 +12,7 @@
 
 static int read_file(const char *path, char **text, size_t *len, struct why *why)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe");
     char *data = file ? malloc(FILE_MAX_BYTES + 1) : NULL;
     if (!file)
         return why_fail(why, -errno, "%s cannot be read: %s", path, strerror(errno));

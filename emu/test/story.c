@@ -208,7 +208,7 @@ static void tell_blocks(struct story *s)
     const char *const argv[] = {"denali", "replay", "-q", "--trace", trace, s->recording, NULL};
     (void)story_run_self(argv, &said);
     char *path = story_path(s->folder, "blocks.txt");
-    FILE *file = path ? fopen(path, "r") : NULL;
+    FILE *file = path ? fopen(path, "re") : NULL;
     while (file && (got = fread(part, 1, sizeof(part), file)) > 0)
         buffer_add(&blocks, part, got);
     if (file)

@@ -57,7 +57,7 @@ char *story_path(const char *folder, const char *name)
 void story_write(const char *folder, const char *name, const struct buffer *text)
 {
     char *path = story_path(folder, name);
-    FILE *file = path && text->len ? fopen(path, "wb") : NULL;
+    FILE *file = path && text->len ? fopen(path, "wbe") : NULL;
     if (path && !text->len)
         unlink(path); /* an older run's */
     if (file) {

@@ -31,7 +31,7 @@ static int write_golden(const struct outcome_golden *g)
     int err = make_parent(g->path);
     if (err || asprintf(&path, "%s.new", g->path) < 0)
         return err ? err : -ENOMEM;
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path, "wbe");
     err = file ? 0 : -errno;
     if (file && fwrite(buffer_string(&g->actual), 1, g->actual.len, file) != g->actual.len)
         err = -EIO;

@@ -12,7 +12,7 @@ pc/vectors: $(vectors_objs) $(floor_libs)
 
 # Guests of the PC's tests: Multiboot kernels, flat binaries with their own addresses, boot sectors.
 ifneq ($(GUEST_CC),)
-pc_kernels = $(addprefix pc/guests/,hello hammer triple paged mmio echo frames suite)
+pc_kernels = $(addprefix pc/guests/,hello hot hammer triple paged mmio echo frames suite)
 pc_sectors = $(addprefix pc/guests/,sector game writer)
 PC_CFLAGS = -m32 -g -march=i386 -std=c11 -O2 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -Wall -Wextra
 PC_LDFLAGS = -m32 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-N -Wl,--no-warn-rwx-segments

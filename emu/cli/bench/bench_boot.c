@@ -36,7 +36,7 @@ static int write_file(const char *folder, const char *name, const void *text, si
 {
     char path[80];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(path, "we");
     bool good = f && fwrite(text, len, 1, f) == 1;
     if (f && fclose(f))
         good = false;

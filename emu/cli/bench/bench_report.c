@@ -107,7 +107,7 @@ int bench_report_draw(const struct bench_report *r, const char *svg, struct why 
 {
     if (!svg)
         return 0;
-    FILE *f = fopen(svg, "w");
+    FILE *f = fopen(svg, "we");
     bool good = f && bench_picture(r, f);
     if (f && fclose(f))
         good = false;

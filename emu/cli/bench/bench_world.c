@@ -36,7 +36,7 @@ uint64_t bench_status_kib(const char *field)
     char line[256];
     unsigned long long kib = 0;
     size_t len = strlen(field);
-    FILE *f = fopen("/proc/self/status", "r");
+    FILE *f = fopen("/proc/self/status", "re");
     while (f && fgets(line, sizeof(line), f)) {
         if (!strncmp(line, field, len))
             kib = strtoull(line + len, NULL, 10);

@@ -84,7 +84,7 @@ int fuzz_each_input(const char *path, fuzz_input_fn fn, void *opaque, struct why
 
 int fuzz_write_file(const char *path, const void *bytes, size_t len, struct why *why)
 {
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path, "wbe");
     bool ok = file && fwrite(bytes, 1, len, file) == len;
     int err = errno;
     if (file && fclose(file)) {

@@ -148,7 +148,7 @@ int fuzz_write_test(const struct fuzz_options *o, const struct fuzz_found *found
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%.3000s/found/%.300s.%s", o->output, found->label,
              script ? "sh" : "toml");
-    FILE *out = fopen(path, "w");
+    FILE *out = fopen(path, "we");
     if (!out)
         return why_fail(why, -errno, "cannot write %s: %s", path, strerror(errno));
     if (script)

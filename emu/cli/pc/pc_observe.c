@@ -48,7 +48,7 @@ static int choose_engine(struct pc_options *o, struct why *why)
 static bool is_elf32(const char *path)
 {
     unsigned char head[EI_NIDENT] = {0};
-    FILE *in = fopen(path, "rb");
+    FILE *in = fopen(path, "rbe");
     bool good = in && fread(head, sizeof(head), 1, in) == 1 && !memcmp(head, ELFMAG, SELFMAG) &&
                 head[EI_CLASS] == ELFCLASS32;
     if (in)

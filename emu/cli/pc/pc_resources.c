@@ -36,7 +36,7 @@ static int read_stream(FILE *f, struct pc_file *out)
 
 static int read_file(const char *path, struct pc_file *out, struct why *why)
 {
-    FILE *f = fopen(path, "rb");
+    FILE *f = fopen(path, "rbe");
     int err = f ? read_stream(f, out) : -errno;
     if (f)
         fclose(f);
@@ -231,7 +231,7 @@ int pc_resources_save_cmos(const struct pc_options *o, const struct pc *pc, stru
     if (!o->cmos)
         return 0;
     pc_cmos(pc, cmos);
-    FILE *f = fopen(o->cmos, "wb");
+    FILE *f = fopen(o->cmos, "wbe");
     bool ok = f && fwrite(cmos, 1, sizeof(cmos), f) == sizeof(cmos);
     if (f && fclose(f))
         ok = false;

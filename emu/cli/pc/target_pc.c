@@ -225,7 +225,7 @@ static const struct target_ops ops = {
 static bool is_elf(const char *path)
 {
     char magic[4] = "";
-    FILE *f = path ? fopen(path, "rb") : NULL;
+    FILE *f = path ? fopen(path, "rbe") : NULL;
     bool elf = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "\177ELF", 4);
     if (f)
         fclose(f);

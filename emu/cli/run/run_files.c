@@ -38,7 +38,7 @@ static uint32_t load_offset(const char *path)
 {
     Elf32_Ehdr h;
     uint32_t offset = 0;
-    FILE *file = fopen(path, "rb");
+    FILE *file = fopen(path, "rbe");
     if (file && fread(&h, sizeof(h), 1, file) == 1 && h.e_type == ET_DYN &&
         h.e_phentsize == sizeof(Elf32_Phdr))
         offset = ILWACO_PIE_BASE - lowest_segment(file, &h);

@@ -141,7 +141,7 @@ static int run_lines(struct session *s, FILE *file, const char *path, struct com
 
 int command_source(struct session *s, const char *path, struct command_out *out, struct why *why)
 {
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(path, "re");
     if (!file)
         return why_fail(why, -errno, "cannot read the commands of %s: %s", path, strerror(errno));
     int err = s->depth >= MAX_SOURCE_DEPTH

@@ -308,7 +308,7 @@ static int run_dump(struct session *s, const char *args, struct command_out *out
     int err = take_range(s, args, path, &at, &len, why);
     if (err)
         return err;
-    FILE *file = fopen(path, "wb");
+    FILE *file = fopen(path, "wbe");
     if (!file)
         return why_fail(why, -errno, "cannot write %s: %s", path, strerror(errno));
     err = copy_out(s, file, at, (uint64_t)len, why);
@@ -329,7 +329,7 @@ static int run_restore(struct session *s, const char *args, struct command_out *
     if (!*path || !*args)
         return why_fail(why, -EINVAL, "say FILE ADDRESS");
     int err = session_address(s, args, NULL, &at, why);
-    FILE *file = err ? NULL : fopen(path, "rb");
+    FILE *file = err ? NULL : fopen(path, "rbe");
     if (!err && !file)
         return why_fail(why, -errno, "cannot read %s: %s", path, strerror(errno));
     for (size_t n; !err && (n = fread(piece, 1, sizeof(piece), file)); total += (uint32_t)n)

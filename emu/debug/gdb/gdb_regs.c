@@ -484,11 +484,14 @@ char *gdb_describe_registers(struct target *target)
     FILE *out = open_memstream(&text, &len);
     if (!out)
         return NULL;
+    /* Most kernels are as Linux to gdb; its 16-bit code knows no system at all. */
+    const char *osabi = gdb_is_linux(target) ? "<osabi>GNU/Linux</osabi>"
+                        : is_16_bit(target)  ? "<osabi>none</osabi>"
+                                             : "";
     fprintf(out,
             "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">"
             "<target version=\"1.0\"><architecture>%s</architecture>%s",
-            is_16_bit(target) ? "i8086" : "i386",
-            gdb_is_linux(target) ? "<osabi>GNU/Linux</osabi>" : "");
+            is_16_bit(target) ? "i8086" : "i386", osabi);
     describe_core(out);
     describe_sse(out);
     if (gdb_is_linux(target)) {

@@ -103,5 +103,9 @@ bool gdb_passes_arrival(struct gdb *gdb, struct target *target, uint64_t *steps)
     bool here = p->len == gdb_running_thread(gdb, target) &&
                 (!p->stack || p->stack == target_cpu(target)->gpr[ISA_ESP]);
     *steps = here ? p->esp : 0;
+    if (*steps) { /* into which another interrupt may come */
+        gdb->step = (struct gdb_step){.target = target};
+        gdb_catch(gdb, target);
+    }
     return *steps || !here;
 }

@@ -43,5 +43,12 @@ expect_error 'three parallel ports'
 printf 'x/3xb 0xc0000\nquit\n' >look
 pc --bios "$BUILD/pc/guests/machine.rom" --vgabios card --commands look --batch --serial null --timeout 60
 expect 0 '0x55.*0xaa.*0x01'
+# The smallest machine: what it cannot show is an error, what it goes without is told.
+pc --kernel "$suite" --machine isa --screenshot x
+expect 125
+expect_error 'neither screen nor keyboard'
+pc --kernel "$suite" --machine isa --append halt --exit-halt --hda card --serial null --timeout 60
+expect 0
+expect_error 'no disks'
 [ ! -e x ] || fail "a file was made for a port that does not exist"
 exit 0

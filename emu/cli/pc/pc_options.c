@@ -239,6 +239,22 @@ static int check_word(const char *name, const char *value, const char *words, st
     return value ? why_fail(why, -EINVAL, "--%s %s: there are: %s", name, value, words) : 0;
 }
 
+/* What the smallest machine cannot do for whoever asks it. */
+static int check_isa(const struct pc_options *o, struct why *why)
+{
+    bool looks =
+        o->screenshot || o->screen_text || o->steps || (o->display && strcmp(o->display, "none"));
+    if (!o->machine || strcmp(o->machine, "isa"))
+        return 0;
+    if (!o->kernel)
+        return why_fail(why, -EINVAL, "--machine isa has no firmware: give --kernel");
+    if (looks)
+        return why_fail(why, -EINVAL,
+                        "--machine isa has neither screen nor keyboard: --display, --screenshot, "
+                        "--screen-text, --wait and --type are not for it");
+    return 0;
+}
+
 int pc_options_check(struct pc_options *o, struct why *why)
 {
     int err = find_memory(o, why);
@@ -278,9 +294,7 @@ int pc_options_check(struct pc_options *o, struct why *why)
     o->deterministic |= o->record != NULL;
     if (!err && !o->kernel && (o->initrd || o->append))
         err = why_fail(why, -EINVAL, "--initrd and --append want --kernel");
-    if (!err && o->machine && !strcmp(o->machine, "isa") && !o->kernel)
-        err = why_fail(why, -EINVAL, "--machine isa has no firmware: give --kernel");
-    return err;
+    return err ? err : check_isa(o, why);
 }
 
 int pc_options_parse(int argc, char **argv, struct pc_options *out, struct why *why)

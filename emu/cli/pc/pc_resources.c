@@ -341,6 +341,16 @@ static int open_net(const struct pc_options *o, struct pc_resources *r, struct w
     return err ? why_fail(why, err, "%s", error.text) : 0;
 }
 
+/* The smallest machine goes without, but whoever gave them should know. */
+static void warn_of_isa(const struct pc_options *o, const struct pc_resources *r)
+{
+    bool media = o->cdrom || o->virtio_disk || o->virtio_console || o->fd[0] || o->fd[1];
+    for (unsigned i = 0; i < PC_DRIVES; i++)
+        media |= o->hd[i] != NULL;
+    if (r->config.isa && (media || r->config.net))
+        cli_complain(0, "warning: --machine isa has no disks, no network and no virtio devices");
+}
+
 int pc_resources_open(const struct pc_options *o, struct pc_resources *r, struct why *why)
 {
     memset(r, 0, sizeof(*r));
@@ -364,6 +374,8 @@ int pc_resources_open(const struct pc_options *o, struct pc_resources *r, struct
         err = open_lines(o, r, why);
     if (!err)
         err = open_net(o, r, why);
+    if (!err)
+        warn_of_isa(o, r);
     return err;
 }
 

@@ -143,6 +143,7 @@ struct paged {
     uint32_t undone;           /* counting: what a block that a call goes back to has taken off */
     bool was_watched;          /* there were watchpoints in the last run */
     uint8_t *refusals;         /* paged_keep.c */
+    uint8_t *touches;          /* paged_watch.c */
     struct paged_block *apart; /* of PAGED_APART */
     uint64_t filled_for;       /* the place whose miss was filled last: see paged_fault.c */
     struct engine_counters counters;
@@ -223,6 +224,17 @@ void paged_drop_block(struct paged *p, struct paged_block *block);
 #define PAGED_REFUSAL_BYTES 8192u
 void paged_keep_refuse(struct paged *p, const struct paged_block *block,
                        const struct paged_side *from);
+
+/*
+ * paged_watch.c: instructions that touched watched pages several times are the interpreter's,
+ * called for without a signal. By a hash of the code's place, so that a new block of it knows.
+ */
+#define PAGED_TOUCH_BYTES 65536u
+/* A block was left for the interpreter to do the instruction at `linear`, whose code is there. */
+void paged_watch_note(struct paged *p, const uint8_t *code, uint32_t linear);
+bool paged_watch_touches(const struct paged *p, const uint8_t *code);
+/* Nothing is watched any more. */
+void paged_watch_end(struct paged *p);
 
 /* paged_stub.c */
 void paged_emit_stubs(struct paged *p);

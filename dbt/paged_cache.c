@@ -38,6 +38,7 @@ static const struct array arrays[] = {
     {offsetof(struct paged, page), (1u << 20) * sizeof(struct paged_block *)},
     {offsetof(struct paged, page_heat), 1u << 20},
     {offsetof(struct paged, refusals), PAGED_REFUSAL_BYTES},
+    {offsetof(struct paged, touches), PAGED_TOUCH_BYTES},
     {offsetof(struct paged, dispatch[0].block), PAGED_SLOTS * sizeof(struct paged_block *)},
     {offsetof(struct paged, dispatch[1].block), PAGED_SLOTS * sizeof(struct paged_block *)},
     {offsetof(struct paged, dispatch[0].filled), PAGED_SLOTS * sizeof(uint16_t)},

@@ -6,6 +6,8 @@
  */
 #include "dbt/paged_rewrite.h"
 
+#include "emu/cpu/debug.h"
+
 #include "dbt/rewrite.h"
 
 static const paged_rewrite_fn slot[ISA_SEMS] = {
@@ -221,6 +223,13 @@ bool paged_keeps_page(const struct isa_insn *insn)
     return keeping_of(insn) != LOSES;
 }
 
+static bool touches_watched(const struct paged_rewrite *r)
+{
+    const struct paged *p = r->paged;
+    return p->cpu->debug && p->cpu->debug->watch_count &&
+           paged_watch_touches(p, r->block->code + (r->insns[r->index].eip - r->block->eip));
+}
+
 void paged_rewrite_insn(struct paged_rewrite *r)
 {
     const struct isa_insn *insn = &r->insns[r->index].insn;
@@ -228,7 +237,7 @@ void paged_rewrite_insn(struct paged_rewrite *r)
     mark(r);
     if (keeping_of(insn) == LOSES)
         paged_keep_drop(r);
-    if (!may_use_fpu(r, insn))
+    if (!may_use_fpu(r, insn) || touches_watched(r))
         fn = paged_never;
     else if (!fn)
         fn = paged_plain;

@@ -185,17 +185,14 @@ uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
     take_flags(cpu);
     cpu->eip = call->eip;
     count_call(p, call);
-    if (cpu->debug && cpu->debug->watch_count) { /* what it touches may be watched */
-        cpu->icount--;
-        p->exit = interp_pc_debug_step(cpu);
-        return false;
-    }
     p->counters.interpreted++;
     enum cpu_status status = interp_run_op(cpu, &call->op);
     if (status == CPU_FAULT)
         status = event_deliver_fault(cpu);
     p->exit = status == CPU_EXIT ? (enum engine_exit)cpu->exit.reason : ENGINE_EXITS;
-    if (status != CPU_OK || !may_go_on(p, call, cpl))
+    if (cpu->debug) /* what it touched may be watched */
+        p->exit = cpu_debug_after(cpu, call->eip, status, p->exit);
+    if (status != CPU_OK || p->exit != ENGINE_EXITS || !may_go_on(p, call, cpl))
         return false;
     put_flags(cpu);
     p->undone = call->block->insns - call->index - 1;
@@ -279,6 +276,18 @@ static const struct paged_block *exact_block(struct paged *p, const struct paged
     return look_up_apart(p, &exact);
 }
 
+/* It may have touched a watched page. */
+static void note_touch(struct paged *p)
+{
+    struct cpu *cpu = p->cpu;
+    uint32_t room;
+    if (!cpu->debug || !cpu->debug->watch_count)
+        return;
+    const uint8_t *code = interp_pc_code(cpu, &room);
+    if (code)
+        paged_watch_note(p, code, cpu->seg[ISA_CS].base + cpu->eip);
+}
+
 static enum engine_exit step(struct paged *p, uint64_t end)
 {
     struct cpu *cpu = p->cpu;
@@ -302,6 +311,7 @@ static enum engine_exit step(struct paged *p, uint64_t end)
         paged_drop_block(p, p->apart);
         return ENGINE_EXITS;
     case PAGED_TRAP:
+        note_touch(p);
         return attend(p);
     case PAGED_CALLED:
         return p->exit;
@@ -343,6 +353,8 @@ static bool enter_debug(struct paged *p, enum engine_exit *exit)
     bool watched = p->cpu->debug->watch_count;
     if (watched || p->was_watched)
         mmu_flush(p->cpu, true);
+    if (p->was_watched && !watched)
+        paged_watch_end(p);
     p->was_watched = watched;
     return cpu_debug_enter(p->cpu, exit);
 }

@@ -243,7 +243,7 @@ GUEST(asks_everywhere,
       "mov %edi, %ecx\n mov $7, %eax\n call 10f\n dec %ecx\n jnz 1b\n jmp 99f\n"
       "2: jc 3f\n cmp $30, %ecx\n ja 5f\n stc\n ret\n 3: mov %ecx, %edx\n jmp 4f\n"
       "5: lea 1(%edx), %edx\n ret\n"
-      "4: inc (%ebx)\n jp 5b\n js 3f\n jecxz 5b\n 3: ret\n"
+      "4: incl (%ebx)\n jp 5b\n js 3f\n jecxz 5b\n 3: ret\n"
       "6: xor %esi, %esi\n 11: add $1, %esi\n cmp $9, %esi\n je 7b\n jmp 11b\n"
       "10: test %eax, %eax\n jz 12f\n dec %eax\n call 10b\n 12: ret\n 99:\n" GUEST_END);
 

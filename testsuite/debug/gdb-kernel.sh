@@ -16,6 +16,7 @@ for engine in ${DENALI_ENGINES:-dbt interp}; do
     in_gdb <<END
 tbreak kernel_main
 continue
+set var last_tick = 0xffffffff
 next
 next
 next
@@ -47,6 +48,7 @@ watch ticks
 continue
 print ticks > 0
 delete
+set var last_tick = 0
 continue
 END
     said 'Temporary breakpoint 1, kernel_main () at' 'work (n=10) at .*:'$work '^n = 10$' ' = 0x1$' '0xc0100000:.*0x1badb002' \

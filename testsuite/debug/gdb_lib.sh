@@ -18,7 +18,7 @@ serve_verb() {
     server=$!
     started="$started $server"
     port=
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 $(seq 21 150); do
         port=$(sed -n 's/.*target remote .*:\([0-9]*\)$/\1/p' "$TMPDIR/guest.err" 2>/dev/null)
         [ -n "$port" ] && return
         kill -0 $server 2>/dev/null || break

@@ -18,7 +18,7 @@ static struct gate idt[256];
 static u32 directory[1024] __attribute__((aligned(4096)));
 static u32 table[1024] __attribute__((aligned(4096)));
 static u8 stack[16384] __attribute__((used));
-volatile u32 ticks, total;
+volatile u32 ticks, total, last_tick = 50;
 u32 secret[4] __attribute__((aligned(4096))) = {1, 2, 3, 4};
 
 static void out8(u32 port, u8 value)
@@ -86,7 +86,7 @@ void kernel_main(void)
     start_timer();
     work(10);
     high(5);
-    while (ticks < 50)
+    while (ticks < last_tick)
         work(100);
     __asm__ volatile("cli");
     out8(0xf4, (u8)secret[0]);

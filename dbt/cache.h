@@ -8,7 +8,7 @@
 #ifndef DENALI_DBT_CACHE_H
 #define DENALI_DBT_CACHE_H
 
-#include "emu/base/base.h"
+#include "emu/base/host_signal.h"
 
 #define CACHE_SEGMENTS 8u
 #define CACHE_STUB_BYTES 4096u
@@ -31,7 +31,7 @@ static inline uint32_t cache_segment_start(const struct cache *cache, unsigned s
     return CACHE_STUB_BYTES + segment * cache->segment_bytes;
 }
 
-static inline bool cache_holds(const struct cache *cache, uint64_t host_address)
+HOST_SIGNAL_PLAIN static inline bool cache_holds(const struct cache *cache, uint64_t host_address)
 {
     return host_address - (uint64_t)(uintptr_t)cache->rx < cache->size;
 }

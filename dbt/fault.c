@@ -16,7 +16,7 @@
 
 #define LEAVING_FLAGS (HOST_RFLAGS_TF | ISA_F_D)
 
-static struct dbt_cpu *of_scope(struct host_signal_scope *scope)
+HOST_SIGNAL_PLAIN static struct dbt_cpu *of_scope(struct host_signal_scope *scope)
 {
     return CONTAINER_OF(scope, struct dbt_cpu, scope);
 }
@@ -98,7 +98,7 @@ static void try_to_leave(struct dbt_cpu *d, struct host_frame *frame, const stru
         frame->rflags |= HOST_RFLAGS_TF;
 }
 
-bool fault_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
+HOST_SIGNAL_PLAIN bool fault_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
 {
     struct dbt_cpu *d = of_scope(scope);
     const struct image *image = d->image;

@@ -12,12 +12,12 @@
 #define LEAVING_FLAGS (HOST_RFLAGS_TF | ISA_F_D)
 #define ERROR_WRITE 2u
 
-static struct paged *of_scope(struct host_signal_scope *scope)
+HOST_SIGNAL_PLAIN static struct paged *of_scope(struct host_signal_scope *scope)
 {
     return CONTAINER_OF(scope, struct paged, scope);
 }
 
-static uint64_t host_of(const struct paged *p, uint32_t offset)
+HOST_SIGNAL_PLAIN static uint64_t host_of(const struct paged *p, uint32_t offset)
 {
     return (uint64_t)(uintptr_t)p->cache.rx + offset;
 }
@@ -106,7 +106,8 @@ static void try_to_leave(struct paged *p, struct host_frame *frame, const struct
 }
 
 /* Not in a block: on a way in or out, which a kick turns around, or in C. */
-static void on_asked_outside(struct paged *p, struct host_frame *frame, bool in_load_fpu)
+HOST_SIGNAL_PLAIN static void on_asked_outside(struct paged *p, struct host_frame *frame,
+                                               bool in_load_fpu)
 {
     if (in_load_fpu) {
         frame->rflags |= HOST_RFLAGS_TF;
@@ -116,7 +117,7 @@ static void on_asked_outside(struct paged *p, struct host_frame *frame, bool in_
     p->cpu->slot[PAGED_SLOT_TARGET] = host_of(p, p->stubs.stop);
 }
 
-bool paged_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
+HOST_SIGNAL_PLAIN bool paged_on_trap(struct host_signal_scope *scope, struct host_frame *frame)
 {
     struct paged *p = of_scope(scope);
     bool asked = frame->trap == HOST_TRAP_KICK || frame->trap == HOST_TRAP_DEBUG;

@@ -26,13 +26,9 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ADDRESSES_SANITIZED 1
-#elif defined(__SANITIZE_THREAD__)
-#define THREADS_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define ADDRESSES_SANITIZED 1
-#elif __has_feature(thread_sanitizer)
-#define THREADS_SANITIZED 1
 #endif
 #endif
 
@@ -48,7 +44,7 @@ const char *__asan_default_options(void)
     return "use_sigaltstack=0:detect_leaks=0:allocator_may_return_null=1";
 }
 #endif
-#ifdef THREADS_SANITIZED
+#if HOST_THREADS_SANITIZED
 __attribute__((weak)) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -56,14 +52,8 @@ const char *__tsan_default_options(void)
 }
 #endif
 
-/* Ignored by default, so a kick that comes too late does no harm. ThreadSanitizer keeps signals
- * back until the thread calls one of its functions, which a guest's loop never does; but for those
- * that an instruction may have caused, of which this one has no other use. */
-#ifdef THREADS_SANITIZED
-#define KICK_SIGNAL SIGSYS
-#else
+/* Ignored by default, so a kick that comes too late does no harm. */
 #define KICK_SIGNAL SIGURG
-#endif
 
 #define ALTSTACK_BYTES (64 * KIB)
 #define HWCAP2_FSGSBASE (1u << 1)
@@ -79,7 +69,7 @@ static const uint8_t greg_of[HOST_GPRS] = {
     REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
-static void frame_load(struct host_frame *frame, const greg_t *greg)
+HOST_SIGNAL_PLAIN static void frame_load(struct host_frame *frame, const greg_t *greg)
 {
     for (unsigned i = 0; i < HOST_GPRS; i++)
         frame->gpr[i] = (uint64_t)greg[greg_of[i]];
@@ -90,7 +80,7 @@ static void frame_load(struct host_frame *frame, const greg_t *greg)
     frame->address = (uint64_t)greg[REG_CR2];
 }
 
-static void frame_store(const struct host_frame *frame, greg_t *greg)
+HOST_SIGNAL_PLAIN static void frame_store(const struct host_frame *frame, greg_t *greg)
 {
     for (unsigned i = 0; i < HOST_GPRS; i++)
         greg[greg_of[i]] = (greg_t)frame->gpr[i];
@@ -119,7 +109,7 @@ static void take_default(int signo, const siginfo_t *info)
         raise(signo);
 }
 
-static void on_signal(int signo, siginfo_t *info, void *context)
+HOST_SIGNAL_PLAIN static void on_signal(int signo, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     greg_t *greg = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -149,6 +139,36 @@ static void stack_free(void *stack)
     munmap(stack, ALTSTACK_BYTES);
 }
 
+#if HOST_THREADS_SANITIZED
+/*
+ * ThreadSanitizer keeps a signal back until the thread calls one of its functions, which a guest's
+ * loop never does. So it hears nothing of this one: the kernel's call, with a way back of our own.
+ */
+void host_signal_return(void);
+__asm__(".text\n.type host_signal_return, @function\nhost_signal_return:\n\tmov $15, "
+        "%eax\n\tsyscall\n");
+
+static int kick_install(void)
+{
+    const struct {
+        void (*handler)(int, siginfo_t *, void *);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } action = {on_signal, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000, host_signal_return,
+                UINT64_MAX};
+    return syscall(SYS_rt_sigaction, KICK_SIGNAL, &action, NULL, sizeof(action.mask)) ? -errno : 0;
+}
+#else
+static int kick_install(void)
+{
+    struct sigaction action = {.sa_sigaction = on_signal,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    sigfillset(&action.sa_mask);
+    return sigaction(KICK_SIGNAL, &action, NULL) ? -errno : 0;
+}
+#endif
+
 static void process_install(void)
 {
     struct sigaction action = {.sa_sigaction = on_signal,
@@ -158,8 +178,8 @@ static void process_install(void)
     for (size_t i = 0; !setup.error && i < ARRAY_LEN(fault_signals); i++)
         if (sigaction(fault_signals[i], &action, &setup.before[i]))
             setup.error = -errno;
-    if (!setup.error && sigaction(KICK_SIGNAL, &action, NULL))
-        setup.error = -errno;
+    if (!setup.error)
+        setup.error = kick_install();
 }
 
 static int thread_install(void)

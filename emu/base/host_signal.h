@@ -28,6 +28,24 @@ struct host_frame {
     uint64_t address;
 };
 
+/*
+ * For what takes a kick that interrupts C: ThreadSanitizer's own functions, calls of which it puts
+ * before each access, may be what was interrupted, and then wait for themselves.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define HOST_SIGNAL_PLAIN __attribute__((no_sanitize("thread")))
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HOST_SIGNAL_PLAIN __attribute__((no_sanitize("thread"), disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifdef HOST_SIGNAL_PLAIN
+#define HOST_THREADS_SANITIZED 1
+#else
+#define HOST_THREADS_SANITIZED 0
+#define HOST_SIGNAL_PLAIN
+#endif
+
 struct host_signal_scope {
     /* On the alternate stack, with signals blocked: may touch no lock. False: not mine. */
     bool (*on_trap)(struct host_signal_scope *scope, struct host_frame *frame);

@@ -610,7 +610,7 @@ const struct cli_verb cli_pc = {
         "                           saved with, and disks as they were\n"
         "      --state-hash         tells a hash of the whole state at the end\n"
         "      --engine dbt|interp|lockstep\n"
-        "      --verify             checks every translation before it may run\n"
+        "      --verify             nothing unverified: a PC is interpreted then\n"
         "      --timeout SECONDS    ends the machine after that time\n"
         "      --deterministic      time counts instructions, not the host's clock\n"
         "      --coverage drcov:FILE, lcov:FILE   which code ran, or which lines of the kernel's "

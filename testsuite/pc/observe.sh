@@ -66,4 +66,7 @@ expect_error 'collected by the translator'
 pc --kernel "$BUILD/pc/guests/hello" --coverage drcov:here --monitor
 expect_error 'under the debugger'
 [ "$status" = 125 ] || fail "status $status"
+pc --kernel "$BUILD/pc/guests/hello" --verify --engine dbt
+expect_error 'no verifier of a PC'
+[ "$status" = 125 ] || fail "status $status of --verify with the translator"
 exit 0

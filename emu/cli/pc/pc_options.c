@@ -291,6 +291,15 @@ int pc_options_check(struct pc_options *o, struct why *why)
         err = why_fail(why, -EINVAL,
                        "--engine lockstep has no debugger of a PC; record it, and "
                        "debug the replay");
+    if (!err && o->verify && o->engine && strcmp(o->engine, "interp"))
+        err = why_fail(why, -EINVAL,
+                       "--verify: there is no verifier of a PC's translations; without --engine %s "
+                       "the machine is interpreted",
+                       o->engine);
+    if (!err && o->verify && observe_wants_coverage(&o->observe))
+        err = why_fail(why, -EINVAL,
+                       "--verify and --coverage: a PC's translations collect it, "
+                       "and nobody verifies them");
     o->deterministic |= o->record != NULL;
     if (!err && !o->kernel && (o->initrd || o->append))
         err = why_fail(why, -EINVAL, "--initrd and --append want --kernel");

@@ -473,7 +473,7 @@ static void *kick_often(void *opaque)
     struct kicker *s = opaque;
     while (!s->done) {
         engine_stop(s->cpu);
-        for (volatile unsigned i = 0; i < 3000; i++)
+        for (volatile unsigned i = 0; i < 30000; i++)
             ;
     }
     return NULL;

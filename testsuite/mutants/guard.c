@@ -322,6 +322,17 @@ static bool is_odd_fence(const uint8_t *code)
     return code[0] == 0x0f && code[1] == 0xae && code[2] >= 0xe8;
 }
 
+/* 0F 0D with memory: hints, of which Capstone knows some. They name any address and touch none. */
+static bool is_odd_prefetch(const uint8_t *code)
+{
+    static const uint8_t prefix[] = {0x66, 0x67, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0xf2, 0xf3};
+    unsigned at = 0;
+    while (at < 8 && memchr(prefix, code[at], sizeof(prefix)))
+        at++;
+    at += (code[at] & 0xf0) == 0x40; /* REX */
+    return code[at] == 0x0f && code[at + 1] == 0x0d && code[at + 2] < 0xc0;
+}
+
 static const char *look(struct guard *g, struct host_frame *frame)
 {
     uint64_t far = frame->rip - (uint64_t)(uintptr_t)g->image->cache.rx;
@@ -337,7 +348,9 @@ static const char *look(struct guard *g, struct host_frame *frame)
     size_t left = 16;
     uint64_t address = frame->rip;
     if (!cs_disasm_iter(g->capstone, &code, &left, &address, g->insn))
-        return is_odd_fence(code) ? NULL : "bytes that another decoder does not know";
+        return is_odd_fence(code) || is_odd_prefetch(code)
+                   ? NULL
+                   : "bytes that another decoder does not know";
     if (++g->steps > MAX_STEPS)
         g->ending = ENDLESS;
     if (do_budget_check(g, frame))

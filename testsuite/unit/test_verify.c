@@ -93,14 +93,14 @@ REFUSE(host_read, "mov (%rbx),%eax")
 REFUSE(host_absolute, "mov 0x1000,%eax")
 REFUSE(rip_relative, "mov 0x10(%rip),%eax")
 REFUSE(other_base, "mov (%r14,%rbx),%eax")
-REFUSE(two_guests, "mov (%r15,%rbx,2),%eax")
+REFUSE(folded_shift_past_the_guards, "mov (%r15,%rbx,2),%eax")
 REFUSE(wide_displacement, "mov 0x1000000(%r15,%rbx),%eax")
 REFUSE(far_below, "mov -0x400000(%r15),%eax")
 REFUSE(context, "mov %eax,-0x3fff00(%r15)")
 REFUSE(no_truncation, "mov %gs:4(%rbx,%rcx,4),%eax")
 REFUSE(fs_host, "mov %fs:(%rbx),%eax")
 REFUSE(wide_index, "mov (%r15,%r9),%eax")
-REFUSE(sign_extended, "movslq %eax,%rbx\nmov (%r15,%rbx),%eax")
+REFUSE(sign_extended_spill, "movslq %eax,%rbx\nmov (%r15,%rbx),%eax")
 REFUSE(wide_add, "add $1,%rbx")
 REFUSE(wide_pointer, "lea (%r15,%rsi),%rsi\nmov (%rsi),%eax\nmov %esi,%esi")
 REFUSE(pointer_left, "lea (%r15,%rsi),%rsi")
@@ -284,14 +284,14 @@ int main(void)
     tcase_add_test(tc, test_host_absolute);
     tcase_add_test(tc, test_rip_relative);
     tcase_add_test(tc, test_other_base);
-    tcase_add_test(tc, test_two_guests);
+    tcase_add_test(tc, test_folded_shift_past_the_guards);
     tcase_add_test(tc, test_wide_displacement);
     tcase_add_test(tc, test_far_below);
     tcase_add_test(tc, test_context);
     tcase_add_test(tc, test_no_truncation);
     tcase_add_test(tc, test_fs_host);
     tcase_add_test(tc, test_wide_index);
-    tcase_add_test(tc, test_sign_extended);
+    tcase_add_test(tc, test_sign_extended_spill);
     tcase_add_test(tc, test_wide_add);
     tcase_add_test(tc, test_wide_pointer);
     tcase_add_test(tc, test_pointer_left);

@@ -280,9 +280,9 @@ int snapshot_open_fd(int fd, struct snapshot **out, struct why *why)
 int snapshot_open(const char *path, struct snapshot **out, struct why *why)
 {
     struct why reason = {""};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int err = fd < 0 ? why_fail(&reason, -errno, "%s", strerror(errno))
-                     : snapshot_open_fd(fd, out, &reason);
+    int fd = host_open_file(path);
+    int err =
+        fd < 0 ? why_fail(&reason, fd, "%s", strerror(-fd)) : snapshot_open_fd(fd, out, &reason);
     if (fd >= 0)
         close(fd);
     return err ? why_fail(why, err, "cannot use the snapshot %s: %s", path, reason.text) : 0;

@@ -6,6 +6,8 @@
  */
 #include "denali/record/record_format.h"
 
+#include "emu/base/host.h"
+
 #include "config.h"
 
 #include <errno.h>
@@ -151,8 +153,8 @@ static int read_chunks(struct recording *r, int fd, struct why *why)
 static int read_tape(struct recording *r, const char *path, struct why *why)
 {
     struct why reason = {""};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int err = fd < 0 ? why_fail(&reason, -errno, "%s", strerror(errno)) : 0;
+    int fd = host_open_file(path);
+    int err = fd < 0 ? why_fail(&reason, fd, "%s", strerror(-fd)) : 0;
     if (!err)
         err = read_head(r, fd, &reason);
     if (!err && tape_create(&r->tape))

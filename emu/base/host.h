@@ -26,6 +26,11 @@ MUST_CHECK int host_decommit(void *addr, uint64_t len);
 MUST_CHECK int host_protect(void *addr, uint64_t len, unsigned prot);
 void host_release(void *addr, uint64_t len);
 
+/* A descriptor for reading a file or a block device. Nothing else is opened or waited for, as a
+ * pipe that a stranger put in a file's place would want: -EISDIR, -ESPIPE, or why it could not be.
+ */
+MUST_CHECK int host_open_file(const char *path);
+
 /* An anonymous memory object (memfd): returns its descriptor. */
 MUST_CHECK int host_memobj_create(const char *name, uint64_t len);
 

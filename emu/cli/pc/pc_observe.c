@@ -5,6 +5,8 @@
  */
 #include "emu/cli/pc/pc_observe.h"
 
+#include "emu/base/host.h"
+
 #include "emu/cli/observe.h"
 #include "emu/cpu/interp/interp_pc.h"
 #include "emu/cpu/pc/event.h"
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct pc_observe {
     struct pc_options *options;
@@ -48,11 +51,11 @@ static int choose_engine(struct pc_options *o, struct why *why)
 static bool is_elf32(const char *path)
 {
     unsigned char head[EI_NIDENT] = {0};
-    FILE *in = fopen(path, "rbe");
-    bool good = in && fread(head, sizeof(head), 1, in) == 1 && !memcmp(head, ELFMAG, SELFMAG) &&
-                head[EI_CLASS] == ELFCLASS32;
-    if (in)
-        fclose(in);
+    int fd = host_open_file(path);
+    bool good = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) &&
+                !memcmp(head, ELFMAG, SELFMAG) && head[EI_CLASS] == ELFCLASS32;
+    if (fd >= 0)
+        close(fd);
     return good;
 }
 

@@ -2,6 +2,8 @@
 /* Opens what the options of `denali pc` name. */
 #include "emu/cli/pc/pc_resources.h"
 
+#include "emu/base/host.h"
+
 #include "devices/gate.h"
 
 #include "config.h"
@@ -36,10 +38,13 @@ static int read_stream(FILE *f, struct pc_file *out)
 
 static int read_file(const char *path, struct pc_file *out, struct why *why)
 {
-    FILE *f = fopen(path, "rbe");
-    int err = f ? read_stream(f, out) : -errno;
+    int fd = host_open_file(path);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+    int err = f ? read_stream(f, out) : fd < 0 ? fd : -errno;
     if (f)
         fclose(f);
+    else if (fd >= 0)
+        close(fd);
     if (!err && !out->len)
         return why_fail(why, -ENOEXEC, "%s is empty", path);
     return err ? why_fail(why, err, "cannot read %s: %s", path, strerror(-err)) : 0;

@@ -5,6 +5,8 @@
  */
 #include "emu/cli/pc/pc_snapshot.h"
 
+#include "emu/base/host.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -111,9 +113,9 @@ int pc_snapshot_save(struct pc *pc, const char *path, struct why *why)
 int pc_snapshot_load(struct pc *pc, const char *path, struct why *why)
 {
     struct why inner;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = host_open_file(path);
     if (fd < 0)
-        return why_fail(why, -errno, "cannot read %s: %s", path, strerror(errno));
+        return why_fail(why, fd, "cannot read %s: %s", path, strerror(-fd));
     int err = pc_snapshot_read(pc, fd, &inner);
     close(fd);
     return err ? why_fail(why, err, "snapshot %s: %s", path, inner.text) : 0;

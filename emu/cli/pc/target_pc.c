@@ -6,6 +6,8 @@
  */
 #include "emu/cli/pc/target_pc.h"
 
+#include "emu/base/host.h"
+
 #include "dbt/dbt.h"
 #include "emu/base/host_thread.h"
 #include "emu/cli/pc/target_pc_history.h"
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TURN_NS 10000000u
 
@@ -225,10 +228,10 @@ static const struct target_ops ops = {
 static bool is_elf(const char *path)
 {
     char magic[4] = "";
-    FILE *f = path ? fopen(path, "rbe") : NULL;
-    bool elf = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "\177ELF", 4);
-    if (f)
-        fclose(f);
+    int fd = path ? host_open_file(path) : -1;
+    bool elf = fd >= 0 && read(fd, magic, 4) == 4 && !memcmp(magic, "\177ELF", 4);
+    if (fd >= 0)
+        close(fd);
     return elf;
 }
 

@@ -36,7 +36,9 @@ struct side {
     uint32_t eip;
     /* of counting blocks: instructions done, not yet taken off r12; below 0: the other way round */
     int8_t uncounted;
-    bool asks; /* begins with a load that faults where the budget is short */
+    bool asks;            /* begins with a load that faults where the budget is short */
+    uint8_t len : 7;      /* of the guest instruction */
+    uint8_t leads_on : 1; /* a direct jump or call: the block goes on where it leads */
 };
 
 /* A direct jump out of a block. `block` is what it is chained to, if anything. */
@@ -105,7 +107,7 @@ struct image {
     unsigned watches; /* blocks look whether they write there (rewrite_watch.c); 0: they do not */
     bool watch_reads; /* and whether they read there */
     struct image_watch watch[IMAGE_WATCHES];
-    struct engine_coverage *coverage; /* NULL, or: blocks are basic ones, and it hears of them */
+    struct engine_coverage *coverage; /* NULL, or: only direct jumps are followed, and it hears */
     uint8_t *hits; /* NULL, or: blocks are basic ones, and count themselves here (rewrite_hits.c) */
     struct dbt_cpu *members;
     bool halted; /* nobody may enter the cache */

@@ -306,7 +306,13 @@ struct side *rewrite_mark_uncounted(struct rewrite *r, uint32_t eip, int uncount
 
 void rewrite_mark(struct rewrite *r, uint32_t eip)
 {
-    (void)rewrite_mark_uncounted(r, eip, r->counting ? (int)r->index - r->counted : 0);
+    const struct scan_insn *at = &r->scan->at[r->index];
+    int uncounted = r->counting ? (int)r->index - r->counted : 0;
+    struct side *side = rewrite_mark_uncounted(r, eip, uncounted);
+    if (side && eip == at->eip) {
+        side->len = at->insn.len & 0x7f;
+        side->leads_on = scan_is_direct(&at->insn);
+    }
 }
 
 /* Ways out. */

@@ -39,6 +39,9 @@ struct scan {
     struct scan_insn at[BLOCK_MAX_INSNS];
 };
 
+/* Jumps and calls whose target is in the instruction. */
+bool scan_is_direct(const struct isa_insn *insn);
+
 /* The short ways on from forward branches of a counting block: rewrite_count.c. */
 #define SCAN_TAILS 3u
 struct scan_tail {

@@ -88,6 +88,29 @@ static bool page_too_hot(struct image *image, struct dbt_cpu *d, uint32_t eip)
     return true;
 }
 
+/* The block's basic blocks, and the jumps between them, which are always taken; where it ends. */
+static uint32_t tell_block(struct engine_coverage *coverage, const struct block *block, bool tell)
+{
+    uint32_t start = block->eip, end = start;
+    const struct side *last = NULL;
+    for (const struct side *at = block->side; at < block->side + block->sides; at++) {
+        if (!at->len || (last && at->eip == last->eip))
+            continue; /* nothing of the guest's own, or the same once more */
+        if (last && last->leads_on) {
+            if (tell) {
+                coverage->block(coverage, start, end - start);
+                coverage->edge(coverage, end, at->eip);
+            }
+            start = at->eip;
+        }
+        end = at->eip + at->len;
+        last = at;
+    }
+    if (tell)
+        coverage->block(coverage, start, end - start);
+    return end;
+}
+
 /* Inside the lock: the block at eip, made if need be, with this rank; NULL: this is for the
  * interpreter. */
 static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip, uint16_t exact,
@@ -108,7 +131,7 @@ static struct block *obtain(struct image *image, struct dbt_cpu *d, uint32_t eip
     block->rank = rank;
     image_block_publish(image, block);
     if (image->coverage)
-        image->coverage->block(image->coverage, block->eip, block->guest_len);
+        (void)tell_block(image->coverage, block, true);
     else if (!exact)
         chain_known_exits(image, block);
     return block;
@@ -206,12 +229,12 @@ static enum engine_exit on_miss(struct dbt_cpu *d)
     return found || d->expelled ? GO_ON : interpret_slowly(d);
 }
 
-/* Inside the lock. Blocks are basic, so they end where their last instruction does. */
+/* Inside the lock. No branch lies within a block, so the way leads from its end. */
 static void tell_edge(struct image *image, const struct exit *exit)
 {
     const struct block *from = image_block_at(image, exit->field);
     if (from)
-        image->coverage->edge(image->coverage, from->eip + from->guest_len, exit->eip);
+        image->coverage->edge(image->coverage, tell_block(image->coverage, from, false), exit->eip);
 }
 
 /* So that most jumps lead to a higher rank. */

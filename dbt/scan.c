@@ -80,8 +80,7 @@ static bool seen_before(const struct scan *scan, uint32_t eip)
     return false;
 }
 
-/* Jumps and calls whose target is in the instruction. */
-static bool is_direct(const struct isa_insn *insn)
+bool scan_is_direct(const struct isa_insn *insn)
 {
     bool leads = insn->row->sem == ISA_SEM_JMP || insn->row->sem == ISA_SEM_CALL;
     return leads && insn->row->op[0].method == ISA_M_J && insn->opsize == 4;
@@ -89,7 +88,7 @@ static bool is_direct(const struct isa_insn *insn)
 
 struct bounds {
     unsigned limit; /* instructions */
-    unsigned caller;
+    unsigned caller, called;
     unsigned branches;
     bool exact;
 };
@@ -101,8 +100,8 @@ static bool follow(const struct scan *scan, struct bounds *bounds, bool call)
         return true;
     if (!call)
         return !seen_before(scan, scan->next);
-    if (bounds->limit > scan->count + CALLED_INSNS)
-        bounds->limit = scan->count + CALLED_INSNS;
+    if (bounds->limit > scan->count + bounds->called)
+        bounds->limit = scan->count + bounds->called;
     return scan->count < bounds->caller;
 }
 
@@ -111,12 +110,12 @@ static bool goes_on(struct scan *scan, const struct image *image, struct bounds 
 {
     const struct isa_insn *insn = &scan->at[scan->count - 1].insn;
     uint32_t attr = insn->row->attr;
-    bool direct = is_direct(insn);
+    bool direct = scan_is_direct(insn);
     if (direct)
         scan->next += insn->imm;
     else if (attr & (ISA_T_JUMP | ISA_T_END | ISA_T_IO | ISA_T_UNDEF | ISA_T_PRIV))
         return false;
-    if ((image->coverage || image->hits) && (direct || (attr & ISA_T_BRANCH)))
+    if ((image->hits && direct) || ((image->coverage || image->hits) && (attr & ISA_T_BRANCH)))
         return false;
     if ((attr & ISA_T_BRANCH) && ++bounds->branches >= MAX_BRANCHES)
         return false;
@@ -124,7 +123,8 @@ static bool goes_on(struct scan *scan, const struct image *image, struct bounds 
         return false;
     if (direct && !follow(scan, bounds, attr & ISA_T_CALL))
         return false;
-    return bounds->exact || scan->count < SHORT_BLOCK || !image_entry(image, scan->next);
+    bool whole = bounds->exact || (image->coverage && !direct); /* basic blocks are told whole */
+    return whole || scan->count < SHORT_BLOCK || !image_entry(image, scan->next);
 }
 
 /* Could the flags of before this instruction be seen by other than itself: by a fault's handler, by
@@ -172,6 +172,7 @@ void scan_run(struct scan *scan, const struct image *image, const struct ram *ra
     struct bounds bounds = {
         .limit = limit,
         .caller = image->counting ? COUNTING_CALLER_INSNS : CALLER_INSNS,
+        .called = image->coverage ? BLOCK_MAX_INSNS : CALLED_INSNS,
         .exact = exact,
     };
     scan->count = 0;

@@ -28,7 +28,7 @@ static void answer(struct worker *w, const json_t *message, json_t *answer)
 {
     json_t *seq = json_object_get(message, "seq");
     if (answer && seq)
-        json_object_set(answer, "seq", seq);
+        json_object_set_new(answer, "seq", json_copy(seq)); /* who sends it may be another thread */
     worker_post(w, answer);
 }
 
@@ -43,7 +43,7 @@ static void done(struct worker *w, const json_t *message)
     answer(w, message, json_pack("{s:b}", "ok", 1));
 }
 
-/* Jobs. */
+/* Jobs. A value of jansson's belongs to one thread: its count is no barrier. */
 
 struct job {
     struct io_job io;
@@ -65,10 +65,10 @@ static void begin_job(struct worker *w, json_t *message,
 {
     struct job *job = calloc(1, sizeof(*job));
     if (job) {
-        *job = (struct job){{.run = run_job}, w, json_incref(message), run};
-        if (!io_pool_submit(w->jobs, &w->job_queue, &job->io))
+        *job = (struct job){{.run = run_job}, w, json_deep_copy(message), run};
+        if (job->message && !io_pool_submit(w->jobs, &w->job_queue, &job->io))
             return;
-        json_decref(message);
+        json_decref(job->message);
         free(job);
     }
     refuse(w, message, "the worker has no memory or threads left");

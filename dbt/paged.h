@@ -86,6 +86,7 @@ struct paged_call {
     uint32_t index; /* among the block's instructions */
     enum paged_change changes;
     uint32_t after; /* where it goes on; 0: the block ends with it */
+    bool device;    /* because of paged_device.c */
 };
 
 /* Why translated code was left; in r9 at the way out. */
@@ -96,7 +97,7 @@ enum paged_reason {
     PAGED_KICK,   /* somebody wants the thread's attention */
     PAGED_TURNED, /* the same, on the way in or back from a call, which did not go on */
     PAGED_CALLED, /* a called instruction went elsewhere; paged.exit says */
-    PAGED_APART,  /* what p->apart takes to be in one page is not */
+    PAGED_APART,  /* the block p->apart is to be made in another way */
     PAGED_BUDGET, /* counting: the block at eip is longer than what may still be done */
 };
 
@@ -142,6 +143,7 @@ struct paged {
     uint64_t count_end;        /* counting: cpu->icount when r12 comes to 0 */
     uint32_t undone;           /* counting: what a block that a call goes back to has taken off */
     bool was_watched;          /* there were watchpoints in the last run */
+    uint8_t *device_heat;      /* paged_device.c */
     uint8_t *refusals;         /* paged_keep.c */
     uint8_t *touches;          /* paged_watch.c */
     struct paged_block *apart; /* of PAGED_APART */
@@ -218,6 +220,14 @@ struct paged_block *paged_translate(struct paged *p, const uint8_t *code, uint32
 
 /* This one; who jumps into it finds the way to another. */
 void paged_drop_block(struct paged *p, struct paged_block *block);
+
+/* paged_device.c: an instruction at `code` found no memory. True: so often that it is to become a
+ * call, and its block to go. */
+#define PAGED_DEVICE_HEATS 65536u
+bool paged_device_faulted(struct paged *p, const uint8_t *code);
+bool paged_device_is_hot(struct paged *p, const uint8_t *code);
+/* The call was made. True: it is to be translated again, the block to go. */
+bool paged_device_called(struct paged *p, const struct paged_call *call, bool reached);
 
 /* paged_keep.c: the instructions from this one on ask the TLB each for itself, in whatever blocks
  * they come. */

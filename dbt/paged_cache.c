@@ -38,6 +38,7 @@ static const struct array arrays[] = {
     {offsetof(struct paged, page), (1u << 20) * sizeof(struct paged_block *)},
     {offsetof(struct paged, page_heat), 1u << 20},
     {offsetof(struct paged, refusals), PAGED_REFUSAL_BYTES},
+    {offsetof(struct paged, device_heat), PAGED_DEVICE_HEATS},
     {offsetof(struct paged, touches), PAGED_TOUCH_BYTES},
     {offsetof(struct paged, dispatch[0].block), PAGED_SLOTS * sizeof(struct paged_block *)},
     {offsetof(struct paged, dispatch[1].block), PAGED_SLOTS * sizeof(struct paged_block *)},
@@ -322,12 +323,14 @@ void paged_drop_frame(struct paged *p, uint32_t frame)
 
 /*
  * It stays in its page's list, dead, and others of the page are chained to its body: which becomes
- * the way to the table. A block that keeps is longer than that. It has no sides any more: a kick
- * there steps on until it is out.
+ * the way to the table, or where it is short the one to C. It has no sides any more: a kick there
+ * steps on until it is out.
  */
+#define TABLE_WAY_BYTES 14u
 void paged_drop_block(struct paged *p, struct paged_block *block)
 {
-    bool has_table = !(block->mode.bits & PAGED_DOWN) && !paged_exact(&block->mode);
+    bool has_table = !(block->mode.bits & PAGED_DOWN) && !paged_exact(&block->mode) &&
+                     block->end - block->body >= TABLE_WAY_BYTES;
     struct emit_mem entry = emit_at(EMIT_R14, PAGED_DISPATCH + (int32_t)paged_slot(block->eip) * 8);
     struct emit e;
     if (block->dead)

@@ -44,17 +44,22 @@ static uint32_t undone_at(const struct paged *p, const struct paged_block *block
     return block->insns - (uint32_t)(side - &p->side[block->sides_at]);
 }
 
+enum filling { FILLED, NOT_FILLED, NO_MEMORY };
+
 /* What is read is often written next, and the other way round: that is one signal. */
-static bool fill(struct paged *p, uint32_t linear, bool write)
+static enum filling fill(struct paged *p, uint32_t linear, bool write)
 {
     struct cpu *cpu = p->cpu;
     struct mmu_place place;
     enum mmu_kind kind = write ? MMU_WRITE : MMU_READ;
-    if (mmu_lookup(cpu, linear, kind, cpu->cpl == 3, &place) ||
-        !cpu->pc.tlb[kind][linear >> PAGE_BITS])
-        return false;
+    if (mmu_lookup(cpu, linear, kind, cpu->cpl == 3, &place))
+        return NOT_FILLED;
+    if (!place.host)
+        return NO_MEMORY;
+    if (!cpu->pc.tlb[kind][linear >> PAGE_BITS])
+        return NOT_FILLED;
     mmu_refill(cpu, linear, write ? MMU_READ : MMU_WRITE, cpu->cpl == 3);
-    return true;
+    return FILLED;
 }
 
 /* Beyond the ramp's end: an access, or the stretch that several share, goes on in another page. */
@@ -77,21 +82,26 @@ static void on_apart(struct paged *p, struct host_frame *frame, struct paged_blo
 /* Twice in a row at one place: what was filled is not what the processor asks for, or the guest
  * walks through pages; the interpreter does one instruction, so there is no end without progress.
  */
-static void on_fault(struct paged *p, struct host_frame *frame, const struct paged_block *block,
+static void on_fault(struct paged *p, struct host_frame *frame, struct paged_block *block,
                      const struct paged_side *side)
 {
     uint64_t linear = frame->address - p->cpu->pc.tlb_bias;
+    uint32_t guest = paged_side_guest(side);
     bool again = p->filled_for == frame->rip;
+    enum filling filling = NOT_FILLED;
     p->counters.signals++;
     p->filled_for = 0;
-    if (!again && frame->trap == HOST_TRAP_PAGE && linear <= UINT32_MAX &&
-        fill(p, (uint32_t)linear, frame->error & ERROR_WRITE)) {
+    if (!again && frame->trap == HOST_TRAP_PAGE && linear <= UINT32_MAX)
+        filling = fill(p, (uint32_t)linear, frame->error & ERROR_WRITE);
+    if (filling == FILLED) {
         p->filled_for = frame->rip;
         frame->rip = host_of(p, block->host + side->host);
-    } else {
-        leave_at(p, frame, block->eip + paged_side_guest(side), undone_at(p, block, side),
-                 PAGED_TRAP);
+        return;
     }
+    bool calls = filling == NO_MEMORY && paged_device_faulted(p, block->code + guest);
+    p->apart = block;
+    leave_at(p, frame, block->eip + guest, undone_at(p, block, side),
+             calls ? PAGED_APART : PAGED_TRAP);
 }
 
 static void try_to_leave(struct paged *p, struct host_frame *frame, const struct paged_block *block,

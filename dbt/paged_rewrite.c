@@ -156,6 +156,11 @@ static void need_fpu(struct paged_rewrite *r)
 
 /* The interpreter */
 
+static bool is_of_device(const struct paged_rewrite *r)
+{
+    return paged_device_is_hot(r->paged, r->block->code + (paged_eip(r) - r->block->eip));
+}
+
 void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool ends)
 {
     struct paged *p = r->paged;
@@ -167,6 +172,7 @@ void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool e
     call->eip = paged_eip(r);
     call->index = r->index;
     call->changes = paged_change_of(insn);
+    call->device = is_of_device(r);
     emit_mov_imm32(&r->emit, EMIT_R9, number);
     emit_jmp(&r->emit, p->stubs.call);
     call->after = ends ? 0 : r->emit.at;
@@ -237,7 +243,7 @@ void paged_rewrite_insn(struct paged_rewrite *r)
     mark(r);
     if (keeping_of(insn) == LOSES)
         paged_keep_drop(r);
-    if (!may_use_fpu(r, insn) || touches_watched(r))
+    if (!may_use_fpu(r, insn) || touches_watched(r) || is_of_device(r))
         fn = paged_never;
     else if (!fn)
         fn = paged_plain;

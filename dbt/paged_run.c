@@ -186,12 +186,17 @@ uint32_t paged_do_call(struct cpu *cpu, uint32_t number)
     cpu->eip = call->eip;
     count_call(p, call);
     p->counters.interpreted++;
+    uint32_t outside = cpu->pc.outside;
     enum cpu_status status = interp_run_op(cpu, &call->op);
     if (status == CPU_FAULT)
         status = event_deliver_fault(cpu);
     p->exit = status == CPU_EXIT ? (enum engine_exit)cpu->exit.reason : ENGINE_EXITS;
     if (cpu->debug) /* what it touched may be watched */
         p->exit = cpu_debug_after(cpu, call->eip, status, p->exit);
+    if (call->device && paged_device_called(p, call, cpu->pc.outside != outside)) {
+        paged_drop_block(p, call->block);
+        return false;
+    }
     if (status != CPU_OK || p->exit != ENGINE_EXITS || !may_go_on(p, call, cpl))
         return false;
     put_flags(cpu);

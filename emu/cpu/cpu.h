@@ -140,6 +140,7 @@ struct cpu_pc {
     uint8_t single_step;            /* TF was set when the running instruction began */
     uint8_t loaded_flags;           /* the instruction that runs has loaded RF: IRET, a task */
     uint8_t committed;              /* a task switch was: its fault is the new task's */
+    uint32_t outside;               /* accesses that found no memory, ever; wraps */
     uint8_t watching;               /* DR7 enables a breakpoint */
 };
 

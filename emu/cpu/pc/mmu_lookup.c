@@ -53,8 +53,10 @@ enum cpu_status mmu_lookup(struct cpu *cpu, uint32_t linear, enum mmu_kind kind,
     struct bus_page page;
     *out = (struct mmu_place){.gpa = gate(cpu, answer.gpa)};
     bus_find_page(cpu->pc.bus, out->gpa, &page);
-    if (!has_host(&page, kind == MMU_WRITE))
+    if (!has_host(&page, kind == MMU_WRITE)) {
+        cpu->pc.outside++;
         return CPU_OK;
+    }
     out->host = page.host + (out->gpa & PAGE_MASK);
     remember(cpu, linear, kind, user, &page, &answer);
     return CPU_OK;

@@ -177,7 +177,7 @@ int run_files_copy(const struct run_files *from, struct run_files *to)
     *to = (struct run_files){.name = from->name};
     for (unsigned i = 0; i < from->count; i++) {
         const struct target_file *file = &from->file[i];
-        int fd = from->copy[i] >= 0 ? fcntl(from->copy[i], F_DUPFD_CLOEXEC, 0) : -1;
+        int fd = file->copy ? fcntl(from->copy[i], F_DUPFD_CLOEXEC, 0) : -1;
         append(to, strdup(file->path), fd, file->kernel, false);
         if (to->count == i) {
             run_files_free(to);
@@ -193,17 +193,17 @@ bool run_files_are_same(const struct run_files *a, const struct run_files *b)
 {
     bool same = a->count == b->count;
     for (unsigned i = 0; same && i < a->count; i++)
-        same = !strcmp(a->file[i].path, b->file[i].path) && a->copy[i] < 0 && b->copy[i] < 0;
+        same = !strcmp(a->file[i].path, b->file[i].path) && !a->file[i].copy && !b->file[i].copy;
     return same;
 }
 
 void run_files_free(struct run_files *f)
 {
     for (unsigned i = 0; i < f->count; i++) {
+        if (f->file[i].copy)
+            close(f->copy[i]);
         free((char *)f->file[i].path);
         free((char *)f->file[i].copy);
-        if (f->copy[i] >= 0)
-            close(f->copy[i]);
     }
     f->count = 0;
 }

@@ -11,8 +11,8 @@ struct run_files {
     const char *name; /* of the program, for people */
     unsigned count;
     struct target_file file[TARGET_FILES]; /* as target.h has them; the paths are owned */
-    int copy[TARGET_FILES];                /* descriptors behind their copies; -1 */
-    const char *root; /* the packed root, NULL: none; as long as the boot, or the recording */
+    int copy[TARGET_FILES]; /* the descriptors behind copies, of files that have one */
+    const char *root;       /* the packed root, NULL: none; as long as the boot, or the recording */
 };
 
 /* -ENOMEM and `why`. */

@@ -17,5 +17,5 @@ SEED = 1
 verify-mutants: tests
 	$(Q)mutants/mutants mutate --count $(COUNT) --seed $(SEED) $$($(srcdir)/testsuite/mutants/programs .)
 verify-blocks: tests
-	$(Q)mutants/mutants blocks $$($(srcdir)/testsuite/mutants/programs .)
+	$(Q)mutants/mutants blocks $$($(srcdir)/testsuite/mutants/programs . more)
 endif

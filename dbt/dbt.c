@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "dbt/engine_state.h"
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 #include "emu/machine/ram.h"
 
 #if defined(__x86_64__)

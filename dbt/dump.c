@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "dbt/engine_state.h"
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 #include "dbt/text.h"
 #include "dbt/translate.h"
 #include "emu/machine/ram.h"

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 #include "testsuite/unit/interp_rig.h"
 
 enum tamper { NOTHING, FLAG, UNDEFINED_FLAG, REGISTER, XMM, MEMORY, FAULT_ADDRESS, EARLY_EXIT };

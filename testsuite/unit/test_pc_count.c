@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "dbt/dbt.h"
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 #include "emu/base/host_thread.h"
 #include "emu/cpu/engine.h"
 #include "emu/cpu/pc/sysregs.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory that is a device's: each access is made once and in order, however the engine comes to
- * make it (the translator first by a fault, then by a call; dbt/paged_device.c), and whatever the
- * same instruction reaches in between.
+ * make it (the translator first by a fault, then by a call; dbt/paged/paged_device.c), and whatever
+ * the same instruction reaches in between.
  */
 #include "testsuite/unit/pc_rig.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What accesses of one block share (dbt/paged_keep.c): what is said of registers holds for every
- * row of the table, and frames anywhere about a page's end, in pages that may be written or not, or
- * are not there, behave as the interpreter's.
+ * What accesses of one block share (dbt/paged/paged_keep.c): what is said of registers holds for
+ * every row of the table, and frames anywhere about a page's end, in pages that may be written or
+ * not, or are not there, behave as the interpreter's.
  */
-#include "dbt/paged_place.h"
+#include "dbt/paged/paged_place.h"
 #include "testsuite/unit/pc_rig.h"
 
 #define PAGE 0x100000u   /* linear; two pages that lie apart in memory */

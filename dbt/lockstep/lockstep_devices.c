@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A PC's devices in lockstep: asked once, answered as often as needed. */
-#include "dbt/lockstep_devices.h"
+#include "dbt/lockstep/lockstep_devices.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 
 /* The interrupt controller's answer, among the accesses. */
 #define ACCESS_ACK BUS_ACCESS_KINDS

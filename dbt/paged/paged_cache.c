@@ -9,7 +9,7 @@
  * control may be in one; only nothing leads to it any more. Chains need no
  * undoing: they stay within a page, and its blocks go together.
  */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 
 #include <errno.h>
 

@@ -5,7 +5,7 @@
  * others go through the dispatch table, and the target looks whether it is
  * meant.
  */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};
 

@@ -19,7 +19,7 @@
  * Flags that the manual leaves undefined are not compared, and a stretch ends
  * before an instruction that reads one.
  */
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 
 #include <errno.h>
 #include <stdio.h>

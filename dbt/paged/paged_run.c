@@ -5,7 +5,7 @@
  * the processor has to attend to (interrupts, traps, shadows, debug registers)
  * and every instruction that has no block is the interpreter's.
  */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 
 #include "emu/base/host.h"
 #include "emu/cpu/debug.h"

@@ -5,7 +5,7 @@
  * the interpreter's to find out; kicks. At the start of a guest instruction the
  * state is exact; a kick elsewhere is single-stepped there.
  */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 
 #include "emu/cpu/mem.h"
 

@@ -5,7 +5,7 @@
  * leaves them to the interpreter, which knows about shadows; a kick does not
  * stop between STI and what follows it.
  */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 #include "emu/cpu/pc/sysregs.h"
 

@@ -10,12 +10,12 @@
  * fault of either: a stretch that differs in nothing else is run again with both empty
  * (lockstep.c).
  */
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "dbt/lockstep_devices.h"
+#include "dbt/lockstep/lockstep_devices.h"
 #include "emu/cpu/pc/event.h"
 #include "emu/cpu/interp/interp_pc.h"
 #include "emu/cpu/pc/mmu.h"

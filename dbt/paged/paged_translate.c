@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Code of a paged guest becomes a block: straight on within one page, past conditional branches. */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 #include "emu/cpu/debug.h"
 #include "emu/cpu/model.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A paged guest's part of the engine: making it, and being told of changed memory. */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 
 #include <errno.h>
 #include <stdlib.h>

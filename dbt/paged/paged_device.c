@@ -6,7 +6,7 @@
  * serve memory next (a copying function's), which the call makes slow: so it is watched, and undone
  * when it has reached memory for a while.
  */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 
 #define HOT 16u   /* faults after which the instruction becomes a call */
 #define FRESH 80u /* its heat then; calls that reach memory take it back to HOT */

@@ -6,7 +6,7 @@
 #ifndef DENALI_LOCKSTEP_H
 #define DENALI_LOCKSTEP_H
 
-#include "dbt/lockstep_mirror.h"
+#include "dbt/lockstep/lockstep_mirror.h"
 #include "emu/cpu/debug.h"
 #include "emu/cpu/interp/interp_block.h"
 

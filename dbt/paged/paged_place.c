@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Registers as roots and offsets: what moves one by a constant, what copies one, what spoils one.
  */
-#include "dbt/paged_place.h"
+#include "dbt/paged/paged_place.h"
 
 #define REGS 8u
 /* Farther than any block goes, and far from where offsets would overflow. */

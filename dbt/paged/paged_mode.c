@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The mode word: what of the processor's state a translation takes for granted. */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 
 #include "emu/cpu/pc/pc.h"
 

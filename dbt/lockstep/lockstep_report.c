@@ -3,7 +3,7 @@
  * The report of a difference: where, in what, the declared state of both side
  * by side (what changed or differs; the rest is noise), and the guest code.
  */
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 #include "dbt/text.h"
 #include "emu/cpu/pc/mmu.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lockstep with the translator, which must count for it. */
 #include "dbt/dbt.h"
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 
 int lockstep_create(const struct engine_options *options, struct engine **out)
 {

@@ -14,7 +14,7 @@
  * base, and one of 64 KiB in real mode looks at its end by the same trick. What
  * several accesses of a block may share is paged_keep.c's.
  */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};
 static const struct emit_op op_movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};

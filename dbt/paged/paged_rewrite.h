@@ -19,8 +19,8 @@
 #ifndef DENALI_DBT_PAGED_REWRITE_H
 #define DENALI_DBT_PAGED_REWRITE_H
 
-#include "dbt/paged.h"
-#include "dbt/paged_place.h"
+#include "dbt/paged/paged.h"
+#include "dbt/paged/paged_place.h"
 
 struct paged_insn {
     struct isa_insn insn;
@@ -61,7 +61,7 @@ struct paged_rewrite {
 typedef bool (*paged_rewrite_fn)(struct paged_rewrite *r, const struct isa_insn *insn);
 
 #define SLOT(sem, name) bool paged_##name(struct paged_rewrite *r, const struct isa_insn *insn);
-#include "dbt/paged_rewrite.def"
+#include "dbt/paged/paged_rewrite.def"
 #undef SLOT
 
 /* The instruction insns[index]. */

@@ -5,7 +5,7 @@
  * does; the host's own REP moves the others, on host addresses. Other repetitions
  * are the interpreter's, a page at a time. The direction is part of the mode.
  */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 static const struct emit_op op_movzx_byte = {.map = ISA_MAP_0F, .opcode = 0xb6};
 static const struct emit_op op_movzx_word = {.map = ISA_MAP_0F, .opcode = 0xb7};

@@ -4,7 +4,7 @@
  * other clothes; the check that the floating-point state is there; and the call
  * of the interpreter for all that has no other way.
  */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 #include "emu/cpu/debug.h"
 
@@ -12,7 +12,7 @@
 
 static const paged_rewrite_fn slot[ISA_SEMS] = {
 #define SLOT(sem, name) [ISA_SEM_##sem] = paged_##name,
-#include "dbt/paged_rewrite.def"
+#include "dbt/paged/paged_rewrite.def"
 #undef SLOT
 };
 

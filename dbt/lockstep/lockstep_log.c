@@ -4,7 +4,7 @@
  * whole pages are put back and compared, so a byte that the tried engine
  * writes beside the right one is seen, if it is in one of these pages.
  */
-#include "dbt/lockstep.h"
+#include "dbt/lockstep/lockstep.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * interpreter, which tells the debugger. Where that happens again and again the instruction is
  * translated anew, as a call to the interpreter: a tenth of the time.
  */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses of a block that lie a known distance apart (a frame's, a structure's; dbt/paged_place.h)
- * ask the TLB once. The first of them asks whether all lie in one page, by the load at the end of
- * the ramp with the whole stretch's length, and r10 keeps the page's addend:
+ * Accesses of a block that lie a known distance apart (a frame's, a structure's;
+ * dbt/paged/paged_place.h) ask the TLB once. The first of them asks whether all lie in one page, by
+ * the load at the end of the ramp with the whole stretch's length, and r10 keeps the page's addend:
  *
  *   lea  r9d, [register + lowest]
  *   pext r11d, r9d, r13d
@@ -20,7 +20,7 @@
  * A stretch over the end of a page is no error: the block goes, and from then on these instructions
  * ask each for itself (paged_keep_refuse).
  */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 #define NO_ROOT UINT32_MAX
 /* The longer a stretch, the sooner it reaches over a page. */

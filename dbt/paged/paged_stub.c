@@ -8,7 +8,7 @@
  * A kick turns the way in around by writing PAGED_SLOT_TARGET; so every way to
  * guest code from C is a jump through it.
  */
-#include "dbt/paged.h"
+#include "dbt/paged/paged.h"
 #include "emu/isa/isa.h"
 
 static const struct emit_op op_fxsave = {.map = ISA_MAP_0F, .opcode = 0xae};

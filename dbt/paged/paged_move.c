@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stack and moves of paged guests. */
-#include "dbt/paged_rewrite.h"
+#include "dbt/paged/paged_rewrite.h"
 
 #include "dbt/rewrite.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The mirror takes memory only for pages that are not all zero. */
-#include "dbt/lockstep_mirror.h"
+#include "dbt/lockstep/lockstep_mirror.h"
 
 #include <errno.h>
 #include <stdlib.h>

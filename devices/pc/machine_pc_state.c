@@ -311,7 +311,7 @@ static void apply(struct pc *pc, uint8_t *fields, const struct rest *rest,
     pc->pin.nmi = rest->nmi;
     pc->board.request = BOARD_NONE;
     cpu_refresh(pc->cpu);
-    mmu_flush(pc->cpu, true);
+    mmu_forget(pc->cpu);
     pc->c.engine->ops->forget(pc->c.engine, pc->cpu, 0, ram_size(pc->ram));
 }
 

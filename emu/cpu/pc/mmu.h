@@ -54,6 +54,9 @@ void mmu_flush(struct cpu *cpu, bool global);
 /* After a load of CR3: drops all entries but those of global pages, and fills again what there was
  * when CR3 last held this value and still may be. */
 void mmu_reload(struct cpu *cpu, uint32_t old_cr3);
+/* Drops all entries and what mmu_reload knows: as after power-on, so that a state that is restored
+ * goes on in one way, whatever ran before. */
+void mmu_forget(struct cpu *cpu);
 /* Drops the page at `linear`, and all of it if it is a large one. */
 void mmu_flush_page(struct cpu *cpu, uint32_t linear);
 /*

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "emu/cpu/pc/mmu_private.h"
 
@@ -54,6 +55,12 @@ static void recall_all(struct cpu *cpu, struct space *space)
     for (uint32_t i = 0; i < space->count; i++)
         mmu_refill(cpu, space->entry[i] >> 3 << PAGE_BITS, space->entry[i] & 3,
                    space->entry[i] >> 2 & 1);
+}
+
+void mmu_forget(struct cpu *cpu)
+{
+    memset(mmu_recall_of(cpu->pc.mmu), 0, sizeof(struct mmu_recall));
+    mmu_flush(cpu, true);
 }
 
 void mmu_reload(struct cpu *cpu, uint32_t old_cr3)

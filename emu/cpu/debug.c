@@ -351,13 +351,32 @@ void cpu_debug_disarm(struct cpu *cpu)
 
 /* Hits. */
 
-/* The watched bytes as they are now; what is not RAM reads as zero. */
+/* A watched byte as it is now; NULL: a device's, which may not be asked what it would say. */
 static const uint8_t *find_byte(struct cpu *cpu, uint32_t linear)
 {
+    struct bus_page page;
     gpa_t gpa;
     if (cpu->flat)
         return cpu_page_raw(cpu, linear, 1, 0);
-    return mmu_peek(cpu, linear, &gpa) ? ram_span(cpu->ram, gpa, 1) : NULL;
+    if (!mmu_peek(cpu, linear, &gpa))
+        return NULL;
+    bus_find_page(cpu->pc.bus, gpa, &page);
+    return page.host ? page.host + (gpa & PAGE_MASK) : NULL;
+}
+
+static bool is_memory(struct cpu *cpu, const struct cpu_watch *w)
+{
+    for (uint32_t i = 0; i < w->len; i++)
+        if (!find_byte(cpu, w->linear + i))
+            return false;
+    return true;
+}
+
+static uint8_t values_of(struct cpu *cpu, const struct cpu_watch *w)
+{
+    if (!is_memory(cpu, w))
+        return 0;
+    return (uint8_t)(w->len < CPU_WATCH_VALUE ? w->len : CPU_WATCH_VALUE);
 }
 
 static void look(struct cpu *cpu, const struct cpu_watch_hit *hit, uint8_t *out)
@@ -379,7 +398,7 @@ static void begin_hit(struct cpu *cpu, const struct cpu_watch *w, uint32_t linea
         .at = w->linear,
         .at_len = w->len,
         .at_access = w->access,
-        .values = (uint8_t)(w->len < CPU_WATCH_VALUE ? w->len : CPU_WATCH_VALUE),
+        .values = values_of(cpu, w),
     };
     look(cpu, hit, hit->before);
     cpu->debug->now.touched = true;

@@ -43,7 +43,8 @@ struct cpu_watch_hit {
     uint32_t at;     /* the watchpoint: as it was set */
     uint32_t at_len;
     uint8_t at_access;
-    uint8_t values;                  /* bytes kept: at_len, CPU_WATCH_VALUE at most */
+    uint8_t values;                  /* bytes kept: at_len, CPU_WATCH_VALUE at most; of a device's
+                                      * memory none, and each access is told */
     uint8_t before[CPU_WATCH_VALUE]; /* the watched range's, before the instruction */
     uint8_t after[CPU_WATCH_VALUE];
 };

@@ -10,7 +10,7 @@
 
 #define LINUX_SYSCALL_VECTOR 0x80
 
-/* A watchpoint on writes tells changes; one on reads too, every access. */
+/* A watchpoint on writes tells changes; one on reads too, or on a device's memory, every access. */
 static bool watch_matches(const struct breakpoint *bp, const struct cpu_watch_hit *hit)
 {
     if (bp->place[0] != hit->at || bp->len[0] != hit->at_len || bp->access != hit->at_access)

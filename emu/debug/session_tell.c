@@ -181,7 +181,7 @@ static void tell_watch(struct session *s, const struct breakpoint *bp, struct co
     } else if (memcmp(hit->before, hit->after, hit->values)) {
         tell_value(s, bp, "Old value", hit->before, hit->values, out);
         tell_value(s, bp, "New value", hit->after, hit->values, out);
-    } else {
+    } else if (hit->values) {
         tell_value(s, bp, "Value", hit->after, hit->values, out);
     }
     out_text(out, "%s at 0x%08x%s\n", hit->access & CPU_WATCH_WRITE ? "written" : "read", hit->eip,

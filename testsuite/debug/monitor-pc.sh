@@ -92,6 +92,15 @@ watch *(u32 *)0x46c
 continue
 quit' --fda floppy --boot a
     has 'ljmp 0xf000:0xe05b' 'ljmp 0:0x7c05' 'xor ax, ax' 'Watchpoint 2'
+    # A screen is no memory: what it held is not known, and each write is told.
+    for pc_engine in interp $(grep -q bmi2 /proc/cpuinfo && echo dbt); do
+        monitor 0 'watch *(char *)0xb8002
+continue
+continue
+quit' --fda floppy --boot a
+        [ "$(grep -c '^written at 0x' out)" = 2 ] || fail "$pc_engine: $(cat out)"
+    done
+    pc_engine=interp
 fi
 engine=interp
 serve_pc -m 16M --kernel "$paged" --exit-port

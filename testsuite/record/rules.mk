@@ -12,7 +12,7 @@ check-record: all
 	$(Q)BUILD=$(CURDIR) DENALI=$(CURDIR)/denali SRCDIR=$(abspath $(srcdir)) RECORD_SECONDS=$(SECONDS); \
 	export BUILD DENALI SRCDIR RECORD_SECONDS; \
 	for t in httpd servers; do \
-		TMPDIR=$$(mktemp -d) && export TMPDIR || exit 1; \
+		TMPDIR=$$(TMPDIR= mktemp -d) && export TMPDIR || exit 1; \
 		echo "record/$$t"; $(srcdir)/testsuite/record/$$t.sh; rc=$$?; rm -rf "$$TMPDIR"; \
 		[ $$rc -eq 0 ] || [ $$rc -eq 77 ] || exit 1; \
 	done

@@ -68,6 +68,17 @@ struct paged_block {
     bool keeps; /* several accesses share a look into the TLB */
 };
 
+/* The host's place of the block's instruction at eip; and a hash of such a place, whose upper bits
+ * are the better ones, for what is kept of instructions whatever blocks they come in. */
+static inline const uint8_t *paged_code_at(const struct paged_block *block, uint32_t eip)
+{
+    return block->code + (eip - block->eip);
+}
+static inline uint64_t paged_code_hash(const uint8_t *code)
+{
+    return (uint64_t)(uintptr_t)code * 0x9e3779b97f4a7c15u;
+}
+
 /* A direct jump within a page, not yet led to its block; or, for coverage, out of it, not yet led
  * to the code for that. */
 struct paged_exit {

@@ -13,8 +13,7 @@
 
 static uint8_t *heat_of(struct paged *p, const uint8_t *code)
 {
-    uint64_t hash = (uint64_t)(uintptr_t)code * 0x9e3779b97f4a7c15u;
-    return &p->device_heat[hash >> 48];
+    return &p->device_heat[paged_code_hash(code) >> 48];
 }
 
 bool paged_device_is_hot(struct paged *p, const uint8_t *code)
@@ -33,8 +32,7 @@ bool paged_device_faulted(struct paged *p, const uint8_t *code)
 
 bool paged_device_called(struct paged *p, const struct paged_call *call, bool reached)
 {
-    const struct paged_block *block = call->block;
-    uint8_t *heat = heat_of(p, block->code + (call->eip - block->eip));
+    uint8_t *heat = heat_of(p, paged_code_at(call->block, call->eip));
     if (reached)
         *heat = FRESH;
     else if (*heat >= HOT)

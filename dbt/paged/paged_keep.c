@@ -37,14 +37,12 @@ struct access {
 
 static uint32_t refusal_bit(const uint8_t *code)
 {
-    return (uint32_t)(((uint64_t)(uintptr_t)code * 0x9e3779b97f4a7c15u) >> 32) %
-           (8 * PAGED_REFUSAL_BYTES);
+    return (uint32_t)(paged_code_hash(code) >> 32) % (8 * PAGED_REFUSAL_BYTES);
 }
 
 static bool is_refused(const struct paged_rewrite *r, unsigned index)
 {
-    const uint8_t *code = r->block->code + (r->insns[index].eip - r->block->eip);
-    uint32_t bit = refusal_bit(code);
+    uint32_t bit = refusal_bit(paged_code_at(r->block, r->insns[index].eip));
     return r->block->second || (r->paged->refusals[bit / 8] >> bit % 8 & 1);
 }
 

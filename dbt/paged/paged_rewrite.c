@@ -158,7 +158,7 @@ static void need_fpu(struct paged_rewrite *r)
 
 static bool is_of_device(const struct paged_rewrite *r)
 {
-    return paged_device_is_hot(r->paged, r->block->code + (paged_eip(r) - r->block->eip));
+    return paged_device_is_hot(r->paged, paged_code_at(r->block, paged_eip(r)));
 }
 
 void paged_call_out(struct paged_rewrite *r, const struct isa_insn *insn, bool ends)
@@ -233,7 +233,7 @@ static bool touches_watched(const struct paged_rewrite *r)
 {
     const struct paged *p = r->paged;
     return p->cpu->debug && p->cpu->debug->watch_count &&
-           paged_watch_touches(p, r->block->code + (r->insns[r->index].eip - r->block->eip));
+           paged_watch_touches(p, paged_code_at(r->block, paged_eip(r)));
 }
 
 void paged_rewrite_insn(struct paged_rewrite *r)

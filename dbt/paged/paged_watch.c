@@ -13,8 +13,7 @@
 
 static uint8_t *counter(const struct paged *p, const uint8_t *code)
 {
-    uint64_t hash = (uint64_t)(uintptr_t)code * 0x9e3779b97f4a7c15u;
-    return &p->touches[(hash >> 40) % PAGED_TOUCH_BYTES];
+    return &p->touches[(paged_code_hash(code) >> 40) % PAGED_TOUCH_BYTES];
 }
 
 bool paged_watch_touches(const struct paged *p, const uint8_t *code)
